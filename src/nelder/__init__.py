@@ -1,0 +1,175 @@
+"""nelder: generalized linear models by maximum likelihood.
+
+    import nelder as nd
+    fit = nd.glm("deaths ~ corps", nd.datasets.horse_kicks(), family="poisson")
+    print(fit.summary())
+
+Importing this package imports nothing but itself; each name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nelder import datasets
+    from nelder.engines import Threads
+    from nelder.errors import (
+        AliasedWarning,
+        BoundaryWarning,
+        CapabilityError,
+        DataError,
+        DivergedWarning,
+        FormulaError,
+        IllConditionedWarning,
+        InputError,
+        InputTypeError,
+        LevelError,
+        MissingExtraError,
+        NelderError,
+        NelderWarning,
+        NotConvergedWarning,
+        ResponseWarning,
+        SavedFitError,
+        SupportError,
+        UnknownNameError,
+    )
+    from nelder.families import (
+        Binomial,
+        Family,
+        Gamma,
+        Gaussian,
+        InverseGaussian,
+        NegativeBinomial,
+        Poisson,
+        Quasi,
+        Tweedie,
+        quasibinomial,
+        quasipoisson,
+    )
+    from nelder.fit import Fit
+    from nelder.links import (
+        Cauchit,
+        Cloglog,
+        Identity,
+        Inverse,
+        InverseSquared,
+        Log,
+        Logit,
+        Loglog,
+        Power,
+        Probit,
+        Sqrt,
+    )
+    from nelder.mean import Link, Mean
+    from nelder.model import glm, glm_fit
+    from nelder.observations import frequency
+    from nelder.penalties import Ridge
+    from nelder.saving import load
+    from nelder.simulation import Draw, simulate
+    from nelder.solvers import IRLS, LBFGS, ClosedForm, GradientDescent, Newton, StochasticGradientDescent
+    from nelder.table import Table
+
+__version__ = "0.1.0"
+
+# where each public name lives
+_HOMES = {
+    "engines": "Threads",
+    "errors": (
+        "AliasedWarning BoundaryWarning CapabilityError DataError DivergedWarning FormulaError "
+        "IllConditionedWarning InputError InputTypeError LevelError MissingExtraError NelderError "
+        "NelderWarning NotConvergedWarning ResponseWarning SavedFitError SupportError "
+        "UnknownNameError"
+    ),
+    "families": (
+        "Binomial Family Gamma Gaussian InverseGaussian NegativeBinomial Poisson Quasi Tweedie "
+        "quasibinomial quasipoisson"
+    ),
+    "fit": "Fit",
+    "links": "Cauchit Cloglog Identity Inverse InverseSquared Log Logit Loglog Power Probit Sqrt",
+    "mean": "Link Mean",
+    "model": "glm glm_fit",
+    "observations": "frequency",
+    "penalties": "Ridge",
+    "saving": "load",
+    "simulation": "Draw simulate",
+    "solvers": "ClosedForm GradientDescent IRLS LBFGS Newton StochasticGradientDescent",
+    "table": "Table",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "AliasedWarning",
+    "Binomial",
+    "BoundaryWarning",
+    "CapabilityError",
+    "Cauchit",
+    "Cloglog",
+    "ClosedForm",
+    "DataError",
+    "DivergedWarning",
+    "Draw",
+    "Family",
+    "Fit",
+    "FormulaError",
+    "Gamma",
+    "Gaussian",
+    "GradientDescent",
+    "IRLS",
+    "Identity",
+    "IllConditionedWarning",
+    "InputError",
+    "InputTypeError",
+    "Inverse",
+    "InverseGaussian",
+    "InverseSquared",
+    "LBFGS",
+    "LevelError",
+    "Link",
+    "Log",
+    "Logit",
+    "Loglog",
+    "Mean",
+    "MissingExtraError",
+    "NegativeBinomial",
+    "NelderError",
+    "NelderWarning",
+    "Newton",
+    "NotConvergedWarning",
+    "Poisson",
+    "Power",
+    "Probit",
+    "Quasi",
+    "ResponseWarning",
+    "Ridge",
+    "SavedFitError",
+    "Sqrt",
+    "StochasticGradientDescent",
+    "SupportError",
+    "Table",
+    "Threads",
+    "Tweedie",
+    "UnknownNameError",
+    "__version__",
+    "datasets",
+    "frequency",
+    "glm",
+    "glm_fit",
+    "load",
+    "quasibinomial",
+    "quasipoisson",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        return import_module("nelder.datasets")
+    if name not in _HOME:
+        raise AttributeError(f"nelder has no {name!r}; see nelder.__all__")
+    return getattr(import_module(f"nelder.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,170 @@
+"""The command line: nelder fit | predict | demo."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nelder.trace import Record
+
+EPILOG = "Formulas are R's: 'claims ~ area + bs(age, df=5) + offset(log(exposure))'. Put them in quotes."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 0, 1 for a fit that did not converge, 2 for an error and 130 for Ctrl-C."""
+    from nelder.errors import NelderError
+
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(options.run(options))
+    except NelderError as problem:
+        print(f"nelder: {' '.join(str(problem).split())}", file=sys.stderr)
+        return 2
+    except OSError as problem:
+        print(f"nelder: {problem.filename or 'output'}: {problem.strerror or problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("nelder: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nelder", description="Generalized linear models by maximum likelihood.", epilog=EPILOG
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", metavar="fit | predict | demo")
+    fit = commands.add_parser("fit", help="fit a formula to a CSV or Parquet file and print the summary", epilog=EPILOG)
+    fit.add_argument("data", help="a .csv or .parquet file")
+    fit.add_argument("formula", help="such as 'y ~ x1 + x2'")
+    fit.add_argument(
+        "--family", default="gaussian", help="gaussian (default), binomial, poisson, 'negative_binomial(2)', …"
+    )
+    fit.add_argument("--link", help="the family's own by default; log, logit, 'power(0.5)', …")
+    fit.add_argument("--offset", help="an expression on the columns, such as 'log(exposure)'")
+    fit.add_argument("--weights", help="an expression on the columns: prior weights, such as the trials of proportions")
+    fit.add_argument(
+        "--solver", default="auto", help="auto (default), closed_form, irls, newton, lbfgs, 'gradient_descent(1e-3)', …"
+    )
+    fit.add_argument("--missing", default="drop", help="drop (default) rows with missing values, or error")
+    fit.add_argument(
+        "--level", type=float, default=0.95, help="confidence level of the printed intervals (default 0.95)"
+    )
+    fit.add_argument("--trace", action="store_true", help="print every step after the summary")
+    fit.add_argument("--save", metavar="FIT.json", help="write the fit, without the data")
+    fit.set_defaults(run=run_fit)
+    predict = commands.add_parser("predict", help="predict from a saved fit at the rows of a file")
+    predict.add_argument("fit", help="a fit saved by nelder fit --save")
+    predict.add_argument("data", help="a .csv or .parquet file with the fit's columns")
+    predict.add_argument("-o", "--output", metavar="OUT.csv", help="where to write; the screen by default")
+    predict.add_argument(
+        "--kind", default="response", help="response (default), the mean, or link, the linear predictor"
+    )
+    predict.add_argument("--interval", action="store_true", help="add the standard error and confidence interval")
+    predict.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
+    predict.set_defaults(run=run_predict)
+    demo = commands.add_parser("demo", help="fit a bundled table, step by step, and again by gradient descent")
+    demo.set_defaults(run=run_demo)
+    return parser
+
+
+def _version() -> str:
+    from nelder import __version__
+
+    return f"nelder {__version__}"
+
+
+def run_fit(options: argparse.Namespace) -> int:
+    """nelder fit."""
+    from nelder.model import glm
+
+    live = LiveLine()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the summary says them
+        fit = glm(
+            options.formula,
+            options.data,
+            family=options.family,
+            link=options.link,
+            weights=options.weights,
+            offset=options.offset,
+            solver=options.solver,
+            missing=options.missing,
+            watch=live,
+        )
+    live.close()
+    print(fit.summary(options.level))
+    if options.trace:
+        print(f"\n{fit.trace}")
+    if options.save:
+        fit.save(options.save)
+        print(f"\nSaved to {options.save}; predict with: nelder predict {options.save} NEW.csv")
+    return 0 if fit.converged else 1
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    """nelder predict."""
+    from nelder.saving import load
+
+    fit = load(options.fit)
+    interval = "confidence" if options.interval else None
+    predicted: Any = fit.predict(options.data, options.kind, interval, options.level)
+    columns = predicted.to_dict() if interval else {"fit": predicted.tolist()}
+    if options.output is None:
+        _write(columns, sys.stdout)
+        return 0
+    with Path(options.output).open("w", encoding="utf-8", newline="") as lines:
+        _write(columns, lines)
+    print(f"{len(columns['fit'])} predictions written to {options.output}")
+    return 0
+
+
+def _write(columns: dict[str, list[Any]], lines: Any) -> None:
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(
+        ["" if math.isnan(value) else repr(value) for value in row] for row in zip(*columns.values(), strict=True)
+    )
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """nelder demo."""
+    from nelder.demonstration import demonstrate
+
+    demonstrate()
+    return 0
+
+
+class LiveLine:
+    """One line on a terminal, rewritten at every step; nothing in a pipe."""
+
+    def __init__(self) -> None:
+        self.shown = sys.stderr.isatty()
+        self.last = -1.0
+
+    def __call__(self, record: Record) -> None:
+        """Show a step, at most ten a second."""
+        if self.shown and record.seconds - self.last > 0.1:
+            self.last = record.seconds
+            line = f"step {record.step}  deviance {record.deviance:.8g}  gradient {record.gradient_norm:.2g}"
+            print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Clear the line."""
+        if self.shown and self.last >= 0:
+            print(f"\r{'':<70}\r", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

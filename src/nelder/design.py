@@ -1,0 +1,302 @@
+"""Rows of a design, behind one face: dense columns and category codes, which never become columns of zeros and ones.
+
+A block's columns are kept in parts. A dense part is a matrix. A coded part is a category code a row, a coding that says
+what each level puts into which column, and a number that multiplies it: a factor by a covariate is a coded part too.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.linalg import Array
+
+Codes = NDArray[np.integer]
+BLOCK_ROWS = 65_536
+SLICE_ROWS = 4_096  # a slice of 20 to 60 columns stays in the cache of one core
+
+
+def bincount(codes: Codes, weight: Array, levels: int) -> Array:
+    """Σ of weight over the rows of each level (levels,)."""
+    return np.asarray(np.bincount(codes, weight, levels), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Coding:
+    """What a level puts into each column: indicators of the levels `kept` (k,), or a `matrix` (levels, k)."""
+
+    levels: int
+    kept: NDArray[np.integer] | None = None
+    matrix: Array | None = None
+
+    @property
+    def width(self) -> int:
+        """k."""
+        return len(self.kept) if self.kept is not None else self.full().shape[1]
+
+    def full(self) -> Array:
+        """The coding as a matrix (levels, k)."""
+        if self.matrix is not None:
+            return self.matrix
+        full = np.zeros((self.levels, self.width))
+        full[self.kept, np.arange(self.width)] = 1.0
+        return full
+
+    def spread(self, beta: Array) -> Array:
+        """Each level's effect (levels,), from coefficients (k,)."""
+        if self.kept is None:
+            return self.full() @ beta
+        effects = np.zeros(self.levels)
+        effects[self.kept] = beta
+        return effects
+
+    def gather(self, sums: Array) -> Array:
+        """Column sums (k, …) from level sums (levels, …)."""
+        return sums[self.kept] if self.kept is not None else self.full().T @ sums
+
+    def select(self, chosen: NDArray[np.integer]) -> Coding:
+        """Only some of the columns."""
+        if self.kept is not None:
+            return replace(self, kept=self.kept[chosen])
+        return replace(self, matrix=self.full()[:, chosen])
+
+    def magnitude(self) -> Coding:
+        """The coding with absolute values."""
+        return self if self.matrix is None else replace(self, matrix=np.abs(self.matrix))
+
+
+@dataclass(frozen=True)
+class Part(ABC):
+    """Some columns of a block; `columns` (k,) are their places among the block's p."""
+
+    columns: NDArray[np.integer]
+
+    @abstractmethod
+    def times(self, beta: Array) -> Array:
+        """These columns times beta (k,)."""
+
+    @abstractmethod
+    def magnitude(self, beta: Array) -> Array:
+        """Their absolute values times |beta|."""
+
+    @abstractmethod
+    def transpose_times(self, values: Array) -> Array:
+        """Their transpose times values (n,) or (n, d)."""
+
+    @abstractmethod
+    def cross(self, other: Part, weight: Array) -> Array:
+        """Their transpose times W times the other's columns (k, k of other)."""
+
+    @abstractmethod
+    def dense(self) -> Array:
+        """The columns in full (n, k)."""
+
+    @abstractmethod
+    def rows(self, chosen: slice | Codes) -> Part:
+        """Some of the rows."""
+
+    @abstractmethod
+    def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Part:
+        """Some of the columns, at other places."""
+
+
+@dataclass(frozen=True)
+class Dense(Part):
+    """X (n, k) as it is."""
+
+    X: Array
+
+    def times(self, beta: Array) -> Array:
+        return self.X @ beta
+
+    def magnitude(self, beta: Array) -> Array:
+        return np.abs(self.X) @ np.abs(beta)
+
+    def transpose_times(self, values: Array) -> Array:
+        return self.X.T @ values
+
+    def cross(self, other: Part, weight: Array) -> Array:
+        if isinstance(other, Dense):
+            return self.X.T @ (weight[:, None] * other.X)
+        return other.cross(self, weight).T
+
+    def dense(self) -> Array:
+        return self.X
+
+    def rows(self, chosen: slice | Codes) -> Dense:
+        return Dense(self.columns, self.X[chosen])
+
+    def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Dense:
+        return Dense(columns, np.ascontiguousarray(self.X[:, chosen]))
+
+
+@dataclass(frozen=True)
+class Coded(Part):
+    """Row i holds multiplier[i] · coding[codes[i], :]; a multiplier of None is 1."""
+
+    codes: Codes
+    coding: Coding
+    multiplier: Array | None = None
+
+    def scaled(self, values: Array) -> Array:
+        """values times the multiplier, row by row, for values (n,) or (n, d)."""
+        if self.multiplier is None:
+            return values
+        return values * (self.multiplier if values.ndim == 1 else self.multiplier[:, None])
+
+    def times(self, beta: Array) -> Array:
+        return self.scaled(self.coding.spread(beta)[self.codes])
+
+    def magnitude(self, beta: Array) -> Array:
+        return np.abs(self.scaled(self.coding.magnitude().spread(np.abs(beta))[self.codes]))
+
+    def transpose_times(self, values: Array) -> Array:
+        return self.coding.gather(self.level_sums(self.scaled(values)))
+
+    def level_sums(self, values: Array) -> Array:
+        """Σ of values (n,) or (n, d) over the rows of each level."""
+        if values.ndim == 1:
+            return bincount(self.codes, values, self.coding.levels)
+        return np.stack([bincount(self.codes, v, self.coding.levels) for v in values.T], axis=1)
+
+    def cross(self, other: Part, weight: Array) -> Array:
+        """This' W other: weighted counts, two-way where the other is coded too (a two-dimensional histogram)."""
+        if not isinstance(other, Coded):
+            return self.transpose_times(weight[:, None] * other.dense())
+        weight = self.scaled(other.scaled(weight))
+        if other.codes is self.codes:
+            sums = bincount(self.codes, weight, self.coding.levels)
+            return self._same_codes(other, sums)
+        width = other.coding.levels
+        pairs = self.codes.astype(np.int64) * width + other.codes
+        counts = bincount(pairs, weight, self.coding.levels * width).reshape(self.coding.levels, width)
+        return other.coding.gather(self.coding.gather(counts).T).T
+
+    def _same_codes(self, other: Coded, sums: Array) -> Array:
+        if self.coding.kept is not None and other.coding.kept is not None:
+            return np.where(self.coding.kept[:, None] == other.coding.kept, sums[self.coding.kept][:, None], 0.0)
+        return self.coding.full().T @ (sums[:, None] * other.coding.full())
+
+    def dense(self) -> Array:
+        return self.scaled(self.coding.full()[self.codes])
+
+    def rows(self, chosen: slice | Codes) -> Coded:
+        multiplier = None if self.multiplier is None else self.multiplier[chosen]
+        return replace(self, codes=self.codes[chosen], multiplier=multiplier)
+
+    def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Coded:
+        return replace(self, coding=self.coding.select(chosen), columns=columns)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of the data: p columns in parts, response y (n,), weight (n,) and offset (n,).
+
+    `precision` (n,) is the part of the weight that is one observation's own, such as the trials behind a proportion;
+    the rest, weight / precision, says how often the observation counts. None means that all of the weight is precision.
+    """
+
+    parts: tuple[Part, ...]
+    p: int
+    y: Array
+    weight: Array
+    offset: Array
+    precision: Array | None = None
+
+    @property
+    def n(self) -> int:
+        """The number of rows."""
+        return len(self.y)
+
+    def eta(self, beta: Array) -> Array:
+        """Xβ + offset (n,)."""
+        eta = self.offset.copy()
+        for part in self.parts:
+            eta += part.times(beta[part.columns])
+        return eta
+
+    def magnitude(self, beta: Array) -> Array:
+        """|X||β| + |offset| (n,): the size of the numbers that cancel into η."""
+        total = np.abs(self.offset)
+        for part in self.parts:
+            total = total + part.magnitude(beta[part.columns])
+        return total
+
+    def transpose_times(self, values: Array) -> Array:
+        """X'values (p,)."""
+        total = np.zeros(self.p)
+        for part in self.parts:
+            total[part.columns] = part.transpose_times(values)
+        return total
+
+    def cross(self, weight: Array) -> Array:
+        """X'WX (p, p)."""
+        total = np.zeros((self.p, self.p))
+        for i, part in enumerate(self.parts):
+            for other in self.parts[i:]:
+                product = part.cross(other, weight)
+                total[np.ix_(part.columns, other.columns)] = product
+                if other is not part:
+                    total[np.ix_(other.columns, part.columns)] = product.T
+        return total
+
+    def dense(self) -> Array:
+        """X (n, p) in full."""
+        X = np.empty((self.n, self.p))
+        for part in self.parts:
+            X[:, part.columns] = part.dense()
+        return X
+
+    def rows(self, chosen: slice | Codes) -> Block:
+        """Some of the rows."""
+        precision = None if self.precision is None else self.precision[chosen]
+        parts = tuple(part.rows(chosen) for part in self.parts)
+        return Block(parts, self.p, self.y[chosen], self.weight[chosen], self.offset[chosen], precision)
+
+    def slices(self, size: int = SLICE_ROWS) -> Iterator[Block]:
+        """The rows in slices that stay in cache; coded parts gain nothing from slicing and are left whole."""
+        if self.n <= size or not all(isinstance(part, Dense) for part in self.parts):
+            yield self
+            return
+        for start in range(0, self.n, size):
+            yield self.rows(slice(start, start + size))
+
+    def select(self, chosen: NDArray[np.integer]) -> Block:
+        """Some of the columns, renumbered."""
+        place = np.full(self.p, -1)
+        place[chosen] = np.arange(len(chosen))
+        parts = []
+        for part in self.parts:
+            inside = np.flatnonzero(place[part.columns] >= 0)
+            if len(inside):
+                parts.append(part.select(inside, place[part.columns[inside]]))
+        return replace(self, parts=tuple(parts), p=len(chosen))
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the solver sees of a table: blocks on their engine, and the names of the p columns.
+
+    `constant` (p,) holds the value of columns that are the same in every row, else 0; n counts observations.
+    """
+
+    handles: Sequence[Block]
+    names: tuple[str, ...]
+    constant: Array
+    n: float
+
+    @property
+    def p(self) -> int:
+        """The number of columns."""
+        return len(self.names)
+
+
+def split(block: Block, size: int = BLOCK_ROWS) -> list[Block]:
+    """One block as several of at most `size` rows; the cut depends on the rows alone."""
+    if block.n <= size:
+        return [block]
+    return [block.rows(slice(start, start + size)) for start in range(0, block.n, size)]

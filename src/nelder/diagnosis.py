@@ -1,0 +1,151 @@
+"""What may be wrong with a fit, as values with fields, each with a sentence that ends in what to do."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nelder.errors import (
+    AliasedWarning,
+    BoundaryWarning,
+    DivergedWarning,
+    IllConditionedWarning,
+    NelderWarning,
+    NotConvergedWarning,
+    ResponseWarning,
+)
+
+
+@dataclass(frozen=True)
+class Diagnosis(ABC):
+    """One finding. `sentence` says it in words; `category` is the Python warning it is raised as."""
+
+    category: ClassVar[type[NelderWarning]]
+
+    @property
+    @abstractmethod
+    def sentence(self) -> str:
+        """The finding and the remedy."""
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@dataclass(frozen=True)
+class NotConverged(Diagnosis):
+    """The last step is not the optimum; `errors` is its distance from it in standard errors."""
+
+    solver: str
+    steps: int
+    errors: float
+    reason: str
+
+    category = NotConvergedWarning
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.solver} did not converge in {self.steps} steps: {self.reason}; the coefficients are about "
+            f"{self.errors:.2g} standard errors from the optimum: take more steps, or use solver='newton'"
+        )
+
+
+@dataclass(frozen=True)
+class Diverged(Diagnosis):
+    """A fixed rate was too large. `largest` is 2/λmax at the optimum: no larger rate can converge there."""
+
+    solver: str
+    rate: float
+    step: int
+    largest: float
+
+    category = DivergedWarning
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.solver} diverged at step {self.step} with rate {self.rate:g}: no rate above {self.largest:.3g} "
+            f"(2/λmax of the information at the optimum) can converge; use a smaller rate, rate=None for backtracking, "
+            "or solver='newton'"
+        )
+
+
+@dataclass(frozen=True)
+class NoFiniteOptimum(Diagnosis):
+    """The likelihood still rises along a direction without end, as under separation."""
+
+    columns: tuple[str, ...]
+    moved: float
+
+    category = BoundaryWarning
+
+    @property
+    def sentence(self) -> str:
+        listed = ", ".join(map(repr, self.columns))
+        return (
+            f"the likelihood has no maximum at finite coefficients: {listed} can grow without end while the fit only "
+            "improves (some rows are predicted perfectly, as in separation); their estimates and standard errors mean "
+            "nothing: drop or merge these columns, or hold them with penalty=nd.Ridge(1.0)"
+        )
+
+
+@dataclass(frozen=True)
+class Aliased(Diagnosis):
+    """Columns that are linear combinations of columns before them; `combinations` writes them out."""
+
+    columns: tuple[str, ...]
+    combinations: tuple[str, ...]
+
+    category = AliasedWarning
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{len(self.columns)} of the columns cannot be told from the others and are left out (coefficient nan): "
+            f"{'; '.join(self.combinations)}: remove them from the model"
+        )
+
+
+@dataclass(frozen=True)
+class IllConditioned(Diagnosis):
+    """The columns are nearly combinations of each other; `condition` is that of the weighted, unit-norm design."""
+
+    condition: float
+
+    category = IllConditionedWarning
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"the design is ill-conditioned (condition {self.condition:.1e}): about {_digits(self.condition)} digits "
+            "of the coefficients are certain; centre or rescale columns, or use poly() and bs() instead of powers"
+        )
+
+
+def _digits(condition: float) -> int:
+    import math
+
+    return max(0, int(15.9 - math.log10(condition)))
+
+
+@dataclass(frozen=True)
+class OddResponse(Diagnosis):
+    """A response that can be fitted but does not look like the family."""
+
+    family: str
+    finding: str
+
+    category = ResponseWarning
+
+    @property
+    def sentence(self) -> str:
+        return f"the response does not look {self.family}: {self.finding}"
+
+
+def announce(findings: Iterable[Diagnosis]) -> None:
+    """Raise each finding once as a Python warning, pointing at the caller of glm()."""
+    for finding in findings:
+        warnings.warn(finding.sentence, finding.category, stacklevel=3)

@@ -1,0 +1,141 @@
+"""Every exception and warning of the library.
+
+NelderError
+├── InputError (ValueError)           a value that is not allowed
+│   ├── DataError                     lengths, missing or non-finite numbers, empty tables: names argument and rows
+│   ├── SupportError                  a response the family cannot produce: names the rows
+│   ├── UnknownNameError              a family, link, solver or column that does not exist: names the nearest
+│   ├── FormulaError                  a formula that cannot be read, or an expression that is not on the allow-list
+│   ├── LevelError                    a level that was not there when the model was learned: column, level, row
+│   ├── CapabilityError               two parts that do not go together: names both and a remedy
+│   └── SavedFitError                 a saved fit that cannot be trusted or understood
+├── InputTypeError (TypeError)        a value of the wrong kind
+└── MissingExtraError (ImportError)   an optional library is not installed: names the extra
+
+NelderWarning (UserWarning)
+├── NotConvergedWarning               the solver stopped before the optimum
+│   └── DivergedWarning               a fixed rate was too large
+├── AliasedWarning                    columns that are combinations of others
+├── IllConditionedWarning             digits are being lost
+├── BoundaryWarning                   the optimum lies at the edge of what the mean may be
+└── ResponseWarning                   a response that looks unlike the family
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "AliasedWarning",
+    "BoundaryWarning",
+    "CapabilityError",
+    "DataError",
+    "DivergedWarning",
+    "FormulaError",
+    "IllConditionedWarning",
+    "InputError",
+    "InputTypeError",
+    "LevelError",
+    "MissingExtraError",
+    "NelderError",
+    "NelderWarning",
+    "NotConvergedWarning",
+    "ResponseWarning",
+    "SavedFitError",
+    "SupportError",
+    "UnknownNameError",
+    "some_rows",
+    "unknown_name",
+]
+
+
+class NelderError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class InputError(NelderError, ValueError):
+    """A value that is not allowed."""
+
+
+class DataError(InputError):
+    """Numbers or lengths that no fit can use."""
+
+
+class SupportError(InputError):
+    """A response outside the support of the family."""
+
+
+class UnknownNameError(InputError):
+    """A name that does not exist."""
+
+
+class FormulaError(InputError):
+    """A formula or an expression inside it that is not understood or not allowed."""
+
+
+class LevelError(InputError):
+    """A level of a category that was not there when the model was learned."""
+
+
+class CapabilityError(InputError):
+    """Two parts that do not go together."""
+
+
+class SavedFitError(InputError):
+    """A file that is not a saved fit, or not one that can be trusted."""
+
+
+class InputTypeError(NelderError, TypeError):
+    """A value of the wrong kind."""
+
+
+class MissingExtraError(NelderError, ImportError):
+    """An optional library is not installed."""
+
+    def __init__(self, library: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {library}: pip install 'nelder[{extra}]'")
+
+
+class NelderWarning(UserWarning):
+    """Base of every warning."""
+
+
+class NotConvergedWarning(NelderWarning):
+    """The solver stopped before the optimum."""
+
+
+class DivergedWarning(NotConvergedWarning):
+    """A fixed rate was too large."""
+
+
+class AliasedWarning(NelderWarning):
+    """Columns that are combinations of others."""
+
+
+class IllConditionedWarning(NelderWarning):
+    """Digits are being lost."""
+
+
+class BoundaryWarning(NelderWarning):
+    """The optimum lies at the edge of what the mean may be."""
+
+
+class ResponseWarning(NelderWarning):
+    """A response that looks unlike the family."""
+
+
+def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameError:
+    """The error for a `kind` (family, link, column, …) that does not exist, naming the nearest that does."""
+    names = sorted(known)
+    near = difflib.get_close_matches(str(given), names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    listed = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
+    return UnknownNameError(f"unknown {kind} {given!r}: {hint}known: {listed}")
+
+
+def some_rows(rows: Sequence[int], shown: int = 5) -> str:
+    """Rows in words, counted from 0: `row 3`, or `rows 3, 8, 9, 12, 15 and 40 more`."""
+    first = ", ".join(str(int(row)) for row in rows[:shown])
+    more = f" and {len(rows) - shown} more" if len(rows) > shown else ""
+    return f"row{'s' if len(rows) > 1 else ''} {first}{more}"

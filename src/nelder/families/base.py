@@ -1,0 +1,168 @@
+"""What a family is: how the response varies around its mean. One file a family; this page holds what they share.
+
+For a response y with mean μ, variance φ V(μ) / w and the deviance as distance, the three quantities every solver needs
+follow from the variance alone, with θ the natural parameter, dθ/dμ = 1/V(μ) (McCullagh & Nelder 1989, section 2.5):
+
+    score in η           w (y − μ) · dθ/dη
+    expected weight      w · dμ/dη · dθ/dη
+    observed weight      w (dμ/dη · dθ/dη − (y − μ) · d²θ/dη²)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.errors import CapabilityError, SupportError, some_rows
+from nelder.linalg import Array
+from nelder.mean import REALS, Interval, Link, Mean
+
+
+@dataclass(frozen=True)
+class Family(ABC):
+    """A new family needs `name`, `default_link`, `mean_interval`, `log_variance` and `unit_deviance`.
+
+    The rest has defaults that may be replaced. `log_density` and `sample` make likelihoods, AIC and simulation work; a
+    family without them is a quasi family and says so. All methods are elementwise, on arrays of any one shape.
+    """
+
+    # `canonical` is the link at which dθ/dη is the constant `natural_constant`, where the library has one
+    name: ClassVar[str]
+    default_link: ClassVar[Link]
+    canonical: ClassVar[Link | None] = None
+    natural_constant: ClassVar[float] = 1.0
+    mean_interval: ClassVar[Interval] = REALS
+    support: ClassVar[str] = "any finite number"
+    dispersion_known: ClassVar[bool] = False
+    constant_variance: ClassVar[bool] = False
+    counts: ClassVar[bool] = False  # whether responses are counts without a limit
+
+    @abstractmethod
+    def log_variance(self, mean: Mean) -> Array:
+        """log V(μ)."""
+
+    @abstractmethod
+    def unit_deviance(self, y: Array, mean: Mean) -> Array:
+        """d(y, μ) ≥ 0, zero only at y = μ, with ∂d/∂μ = −2 (y − μ) / V(μ)."""
+
+    def in_support(self, y: Array) -> NDArray[np.bool_]:
+        """Which responses this family can produce (bool, elementwise)."""
+        return np.isfinite(y)
+
+    def variance(self, mean: Mean) -> Array:
+        """V(μ)."""
+        return np.exp(self.log_variance(mean))
+
+    def log_variance_slope(self, mean: Mean) -> Array:
+        """d log V / dη; by central difference unless a family knows it. It steers Newton's steps, not the answer."""
+        step = 1e-5 * (1.0 + np.abs(mean.eta))
+        ahead, behind = mean.shifted(step), mean.shifted(-step)
+        return (self.log_variance(ahead) - self.log_variance(behind)) / (2 * step)
+
+    def residual(self, y: Array, mean: Mean) -> Array:
+        """y − μ."""
+        return y - mean.mu
+
+    def natural_slope(self, mean: Mean) -> Array:
+        """dθ/dη = (dμ/dη) / V(μ), in logarithms so that neither can overflow alone."""
+        if mean.link == self.canonical:
+            return np.full_like(mean.eta, self.natural_constant)
+        sign = 1.0 if mean.link.increasing else -1.0
+        return np.asarray(sign * np.exp(mean.log_slope - self.log_variance(mean)))
+
+    def score(self, y: Array, mean: Mean) -> Array:
+        """−½ ∂d/∂η = (y − μ) dθ/dη."""
+        return self.residual(y, mean) * self.natural_slope(mean)
+
+    def expected_weight(self, mean: Mean) -> Array:
+        """The expectation of −∂score/∂η: dμ/dη · dθ/dη."""
+        return mean.slope * self.natural_slope(mean)
+
+    def observed_weight(self, y: Array, mean: Mean) -> Array:
+        """−∂score/∂η itself; the same as expected where the link is canonical."""
+        expected = self.expected_weight(mean)
+        if mean.link == self.canonical:
+            return expected
+        bend = mean.curvature - self.log_variance_slope(mean)
+        return expected - self.score(y, mean) * bend
+
+    def start_mean(self, y: Array, weight: Array) -> Array:
+        """A mean near y and inside the domain, from which the first weighted least squares starts."""
+        return y
+
+    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+        """Each row's complete log-likelihood, constants included, with prior weight w as R counts it."""
+        raise CapabilityError(f"{self.label()} is a quasi family: it has no likelihood, so no AIC or BIC")
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether `log_density` exists."""
+        return type(self).log_density is not Family.log_density
+
+    def likelihood_dispersion(self, deviance: float, weight_sum: float, n: float) -> float:
+        """The φ at which the log-likelihood is reported: deviance / Σw, as R does; 1 where φ is known."""
+        return 1.0 if self.dispersion_known else deviance / weight_sum
+
+    def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
+        """One response a row, drawn at mean μ and variance φ V(μ) / w."""
+        raise CapabilityError(f"{self.label()} is a quasi family: it has no distribution to draw from")
+
+    def oddities(self, y: Array, weight: Array) -> str | None:
+        """A word on responses that can be fitted but do not look like this family, or None."""
+        return None
+
+    def validate(self, y: Array, weight: Array) -> None:
+        """Raise SupportError naming the rows that this family cannot have produced."""
+        bad = np.flatnonzero(~self.in_support(y))
+        if bad.size:
+            raise SupportError(
+                f"{self.label()} needs a response that is {self.support}: {some_rows(bad.tolist())} "
+                f"of y {'has' if bad.size == 1 else 'have'} {', '.join(f'{v:g}' for v in y[bad[:5]])}{self.remedy()}"
+            )
+
+    def remedy(self) -> str:
+        """What to do about a response outside the support, as the end of that sentence."""
+        return ""
+
+    def label(self) -> str:
+        """How the family is written in a summary."""
+        return self.name
+
+    def options(self) -> dict[str, float | str]:
+        """The settings that, with the name, make this family again."""
+        return {}
+
+
+def gap(x: Array) -> Array:
+    """eˣ − 1 − x ≥ 0 without cancellation: every unit deviance of a power variance is made of it."""
+    series = x * x / 2 * (1 + x / 3 * (1 + x / 4 * (1 + x / 5 * (1 + x / 6 * (1 + x / 7)))))
+    return np.where(np.abs(x) < 0.01, series, np.expm1(x) - x)
+
+
+def poisson_gap(y: Array, mu: Array, log_mu: Array) -> Array:
+    """y log(y/μ) − (y − μ), half of Poisson's unit deviance, with its limit μ at y = 0."""
+    positive = y > 0
+    return np.where(positive, y * gap(log_mu - np.log(np.where(positive, y, 1.0))), mu)
+
+
+def log_mean_slope(mean: Mean) -> Array:
+    """d log μ / dη."""
+    sign = 1.0 if mean.link.increasing else -1.0
+    return np.asarray(sign * np.exp(mean.log_slope - mean.log))
+
+
+def power_deviance(y: Array, mean: Mean, power: float) -> Array:
+    """The unit deviance of V(μ) = μ^p for y > 0, on the scale of ratios, so that y may be 1e−150 or 1e120.
+
+    With ℓ = log(μ/y), a = 1 − p and b = 2 − p it is 2 y^b (gap(bℓ)/b − gap(aℓ)/a), both terms positive; a term whose
+    divisor is zero vanishes (Jørgensen 1997, section 4.1, rearranged).
+    """
+    log_y = np.log(y)
+    ratio = mean.log - log_y
+    a, b = 1.0 - power, 2.0 - power
+    total = (gap(b * ratio) / b if b else 0.0) - (gap(a * ratio) / a if a else 0.0)
+    return 2.0 * np.exp(b * log_y) * total

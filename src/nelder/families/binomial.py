@@ -1,0 +1,69 @@
+"""The binomial distribution, as a proportion y of w trials: V(μ) = μ (1 − μ)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.families.base import Family, log_mean_slope, poisson_gap
+from nelder.linalg import Array
+from nelder.links import Logit
+from nelder.mean import UNIT, Mean, special
+
+
+class Binomial(Family):
+    """w y ~ Bin(w, μ), with w = 1 for a response of zeros and ones."""
+
+    name = "binomial"
+    default_link = canonical = Logit()
+    mean_interval = UNIT
+    support = "in [0, 1]"
+    dispersion_known = True
+
+    def in_support(self, y: Array) -> NDArray[np.bool_]:
+        return (y >= 0) & (y <= 1)
+
+    def remedy(self) -> str:
+        return "; give counts as cbind(successes, failures), or proportions with the trials as weights"
+
+    def log_variance(self, mean: Mean) -> Array:
+        return mean.log + mean.log_complement
+
+    def variance(self, mean: Mean) -> Array:
+        return mean.mu * mean.complement
+
+    def log_variance_slope(self, mean: Mean) -> Array:
+        sign = 1.0 if mean.link.increasing else -1.0
+        return np.asarray(log_mean_slope(mean) - sign * np.exp(mean.log_slope - mean.log_complement))
+
+    def residual(self, y: Array, mean: Mean) -> Array:
+        # y − μ, each half from the form that is exact: where y = 1 it is the complement
+        return y * mean.complement - (1.0 - y) * mean.mu
+
+    def unit_deviance(self, y: Array, mean: Mean) -> Array:
+        failures = poisson_gap(1.0 - y, mean.complement, mean.log_complement)
+        return 2.0 * (poisson_gap(y, mean.mu, mean.log) + failures)
+
+    def start_mean(self, y: Array, weight: Array) -> Array:
+        return (weight * y + 0.5) / (weight + 1.0)
+
+    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+        sf = special()
+        successes, failures = weight * y, weight * (1.0 - y)
+        # w log-beta form of the binomial coefficient: few large numbers are subtracted
+        ways = -np.log1p(weight) - sf.betaln(successes + 1.0, failures + 1.0)
+        likelihood = np.where(successes > 0, successes * mean.log, 0.0)
+        return np.asarray(ways + likelihood + np.where(failures > 0, failures * mean.log_complement, 0.0))
+
+    def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
+        return random.binomial(np.round(weight).astype(np.int64), mean.mu) / weight
+
+    def oddities(self, y: Array, weight: Array) -> str | None:
+        successes = weight * y
+        odd = int(np.sum(np.abs(successes - np.round(successes)) > 1e-3))
+        if odd == 0:
+            return None
+        return (
+            f"{odd} rows have a number of successes that is not whole: the estimates are quasi-likelihood ones and AIC "
+            "means little; give trials as weights, or use family='quasibinomial'"
+        )

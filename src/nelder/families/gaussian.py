@@ -1,0 +1,36 @@
+"""The normal distribution: V(μ) = 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nelder.families.base import Family
+from nelder.linalg import Array
+from nelder.links import Identity
+from nelder.mean import Mean
+
+
+class Gaussian(Family):
+    """y ~ N(μ, φ/w). With the identity link this is least squares."""
+
+    name = "gaussian"
+    default_link = canonical = Identity()
+    constant_variance = True
+
+    def log_variance(self, mean: Mean) -> Array:
+        return np.zeros_like(mean.eta)
+
+    def log_variance_slope(self, mean: Mean) -> Array:
+        return np.zeros_like(mean.eta)
+
+    def unit_deviance(self, y: Array, mean: Mean) -> Array:
+        return (y - mean.mu) ** 2
+
+    def likelihood_dispersion(self, deviance: float, weight_sum: float, n: float) -> float:
+        return deviance / n
+
+    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+        return -0.5 * (weight * (y - mean.mu) ** 2 / phi + np.log(2 * np.pi * phi) - np.log(weight))
+
+    def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
+        return random.normal(mean.mu, np.sqrt(phi / weight))

@@ -1,0 +1,187 @@
+"""Expressions inside formulas: read through the allow-list and computed by us, never by Python's eval."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nelder.errors import DataError, FormulaError, unknown_name
+from nelder.formula.allowed import FUNCTIONS, IN_WORDS, OPERATORS, Gate, called, is_contrast
+from nelder.formula.transforms import TRANSFORMS, Contrast, State, number_labels
+from nelder.linalg import Array
+from nelder.sources import Chunk, Labels, Numbers
+
+LONGEST = 2_000  # characters of an expression; nothing a person writes comes near
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An expression that has passed the allow-list; `columns` are the names it reads."""
+
+    text: str
+    columns: tuple[str, ...]
+    tree: ast.expr = field(repr=False, compare=False)
+    quoted: dict[str, str] = field(repr=False, compare=False)
+
+    def evaluate(self, chunk: Chunk, states: dict[str, State], learn: bool = False) -> Any:
+        """The value on these rows: an array (n,) or a Basis (n, k), Labels or Coded, or a number.
+
+        With `learn`, transforms learn their state and put it into `states`; without, they replay it.
+        """
+        with np.errstate(all="ignore"):
+            return Reader(self, chunk, states, learn).visit(self.tree)
+
+
+def parse(text: str) -> Expression:
+    """Read an expression; raises FormulaError where it holds anything that is not on the allow-list."""
+    quoted: dict[str, str] = {}
+
+    def unquote(match: re.Match[str]) -> str:
+        placeholder = f"quoted_{len(quoted)}_name"
+        quoted[placeholder] = match[1]
+        return placeholder
+
+    if len(text) > LONGEST:
+        raise FormulaError(f"an expression of {len(text)} characters is too long: at most {LONGEST} are read")
+    gate = Gate(text)
+    try:
+        tree = ast.parse(re.sub(r"`([^`]*)`", unquote, text.strip()), mode="eval").body
+        gate.visit(tree)
+    except FormulaError:
+        raise
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise FormulaError(f"cannot read {text[:80]!r} in a formula; allowed are {IN_WORDS}") from None
+    return Expression(text, tuple(quoted.get(name, name) for name in gate.columns), tree, quoted)
+
+
+def lookup(name: str) -> Expression:
+    """The expression that is one column, whatever characters are in its name."""
+    return Expression(name, (name,), ast.Name("quoted_0_name"), {"quoted_0_name": name})
+
+
+class Reader(ast.NodeVisitor):
+    """One evaluation of an expression that has passed the gate."""
+
+    def __init__(self, expression: Expression, chunk: Chunk, states: dict[str, State], learn: bool) -> None:
+        self.expression = expression
+        self.chunk = chunk
+        self.states = states
+        self.learn = learn
+
+    def numeric(self, node: ast.expr) -> Any:
+        """The value of a part that must be numbers."""
+        value = self.visit(node)
+        if not isinstance(value, np.ndarray | np.generic | float | int):
+            part = ast.unparse(node)
+            raise FormulaError(f"{part!r} in {self.expression.text!r} is not one column of numbers")
+        return value
+
+    def visit_Constant(self, node: ast.Constant) -> Any:
+        """Numbers are floats here, so that no power of whole numbers can fill the memory."""
+        return float(node.value) if type(node.value) is int else node.value
+
+    def visit_List(self, node: ast.List | ast.Tuple) -> list[Any]:
+        """A list of numbers or texts, as an argument."""
+        return [self.visit(item) for item in node.elts]
+
+    visit_Tuple = visit_List
+
+    def visit_Name(self, node: ast.Name) -> Array | Labels:
+        """A column."""
+        column = self._column(node)
+        return column.values if isinstance(column, Numbers) else column
+
+    def visit_Attribute(self, node: ast.Attribute) -> Contrast:
+        """A contrast without arguments."""
+        return Contrast(node.attr)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
+        """−x, +x, not x."""
+        return np.multiply(OPERATORS[type(node.op)](self.numeric(node.operand)), 1.0)
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        """x + y and its kind."""
+        left, right = self.numeric(node.left), self.numeric(node.right)
+        try:
+            return np.multiply(OPERATORS[type(node.op)](left, right), 1.0)
+        except (ZeroDivisionError, OverflowError, TypeError):
+            raise FormulaError(f"{ast.unparse(node)} cannot be computed in {self.expression.text!r}") from None
+
+    def visit_Compare(self, node: ast.Compare) -> Any:
+        """1 where all comparisons of the chain hold, else 0."""
+        result: Any = 1.0
+        left = self.visit(node.left)
+        for op, right_node in zip(node.ops, node.comparators, strict=True):
+            right = self.visit(right_node)
+            result = result * _compared(OPERATORS[type(op)], left, right, self.expression.text)
+            left = right
+        return result
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        """A function, a transform or a contrast with arguments."""
+        name = called(node.func) or ""
+        if is_contrast(name):
+            named = tuple((keyword.arg or "", self.visit(keyword.value)) for keyword in node.keywords)
+            return Contrast(name.removeprefix("contr."), tuple(self.visit(a) for a in node.args), named)
+        if name in TRANSFORMS:
+            return self._transform(name, node)
+        if node.keywords:
+            raise FormulaError(f"{name} in {self.expression.text!r} takes no named arguments")
+        plain = name.removeprefix("np.")
+        arguments = [self.visit(a) if plain == "I" else self.numeric(a) for a in node.args]
+        try:
+            result = FUNCTIONS[plain](*arguments)
+        except (TypeError, ValueError) as problem:
+            raise FormulaError(f"{ast.unparse(node)} cannot be computed: {problem}") from None
+        return np.multiply(result, 1.0) if isinstance(result, np.ndarray | np.generic) else result
+
+    def _column(self, node: ast.Name) -> Numbers | Labels:
+        name = self.expression.quoted.get(node.id, node.id)
+        if name not in self.chunk:
+            raise unknown_name("column", name, self.chunk)
+        return self.chunk[name]
+
+    def _first(self, name: str, node: ast.expr) -> Any:
+        """The first argument of a transform; a numeric column in C() becomes levels of the type that it had."""
+        if name == "C" and isinstance(node, ast.Name):
+            column = self._column(node)
+            return number_labels(column.values, column.kind) if isinstance(column, Numbers) else column
+        return self.visit(node)
+
+    def _transform(self, name: str, node: ast.Call) -> Any:
+        text = ast.unparse(node)
+        if not node.args:
+            raise FormulaError(f"{text} needs a column as its first argument")
+        values = self._first(name, node.args[0])
+        arguments = [self.visit(argument) for argument in node.args[1:]]
+        named = {keyword.arg or "": self.visit(keyword.value) for keyword in node.keywords}
+        if not self.learn and text not in self.states:
+            raise FormulaError(f"{text} was not learned when the model was fitted")
+        state: State = {} if self.learn else self.states[text]
+        try:
+            result = TRANSFORMS[name](values, arguments, named, state)
+        except (FormulaError, DataError):
+            raise
+        except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError) as problem:
+            raise FormulaError(f"{text} cannot be computed: {problem}") from None
+        if self.learn:
+            self.states[text] = state
+        return result
+
+
+def _compared(compare: Callable[[Any, Any], Any], left: Any, right: Any, text: str) -> Any:
+    """1 or 0 a row; a categorical column is compared with one of its levels."""
+    if isinstance(left, Labels) and isinstance(right, str):
+        if right not in left.levels:
+            raise unknown_name(f"level in {text!r}", right, [str(level) for level in left.levels])
+        order = {level: place for place, level in enumerate(left.levels)}
+        return np.multiply(compare(left.codes, order[right]), 1.0)
+    numbers = np.ndarray | np.generic | float | int
+    if not (isinstance(left, numbers) and isinstance(right, numbers)):
+        raise FormulaError(f"{text!r}: a categorical column is compared with one of its levels, written to its right")
+    return np.multiply(compare(left, right), 1.0)

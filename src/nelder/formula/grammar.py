@@ -1,0 +1,149 @@
+"""From the text of a formula to its response, terms and offsets. The grammar and the term algebra are formulaic's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nelder.errors import FormulaError, InputTypeError
+from nelder.formula.expressions import Expression, lookup, parse
+
+
+@dataclass(frozen=True)
+class Term:
+    """A product of factors, each an expression, times a constant; no factors is the intercept."""
+
+    factors: tuple[Expression, ...]
+    scale: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """As it is written."""
+        return ":".join(factor.text for factor in self.factors) or "Intercept"
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula taken apart. `response` has two expressions for cbind(successes, failures), one otherwise, none in `~
+    x`.
+
+    `available` are the columns of the table, which give `.` its meaning.
+    """
+
+    text: str
+    available: tuple[str, ...]
+    response: tuple[Expression, ...]
+    terms: tuple[Term, ...]
+    offsets: tuple[Expression, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column the formula reads, in order."""
+        factors = [factor for term in self.terms for factor in term.factors]
+        used = [name for part in (*self.response, *factors, *self.offsets) for name in part.columns]
+        return tuple(dict.fromkeys(used))
+
+
+def parse_formula(text: str, available: Sequence[str]) -> Formula:
+    """Read a formula such as "y ~ a*b + bs(x, df=5) + offset(log(n))"; `.` stands for the columns not otherwise used.
+
+    Raises FormulaError saying what could not be read.
+    """
+    if not isinstance(text, str):
+        raise InputTypeError(f"a formula is a text such as 'y ~ x', not {type(text).__name__}")
+    structure = _by_formulaic(text, available)
+    left, right = (structure.lhs, structure.rhs) if hasattr(structure, "lhs") else ((), structure)
+    if (isinstance(left, tuple) and left) or isinstance(right, tuple):
+        raise FormulaError(f"{text!r}: a formula has one part on each side of ~, without |")
+    response = _response(text, list(left))
+    terms, offsets = [], []
+    for term in sorted(right, key=lambda term: term.degree):
+        offset = _offset_of(term)
+        if offset is not None:
+            offsets.append(offset)
+        else:
+            terms.append(_term(term))
+    return Formula(text, tuple(available), response, tuple(terms), tuple(offsets))
+
+
+def _by_formulaic(text: str, available: Sequence[str]) -> Any:
+    from formulaic.errors import FormulaicError
+    from formulaic.parser import DefaultFormulaParser
+
+    left = text.partition("~")[0]
+    response = [name for name in available if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", left)]
+    context = {
+        "__formulaic_variables_available__": list(available),
+        "__formulaic_variables_used_lhs__": response,
+    }
+    try:
+        return DefaultFormulaParser().get_terms(text, context=context)
+    except (FormulaicError, SyntaxError, ValueError, RecursionError) as problem:
+        said = re.sub(r"⧛?\x1b?\[[0-9;]*m⧚?|[⧛⧚]", "", str(problem)).strip().splitlines()
+        reason = re.sub(r"\[\d+(;\d+)?m", "", said[0]) if said else "it is not understood"
+        raise FormulaError(f"cannot read the formula {text!r}: {reason}") from None
+
+
+def _expression(factor: Any) -> Expression:
+    return lookup(factor.expr) if factor.eval_method.value == "lookup" else parse(factor.expr)
+
+
+def _inside(expression: str, function: str) -> str | None:
+    match = re.fullmatch(rf"{function}\((.*)\)", expression, re.DOTALL)
+    return match[1] if match else None
+
+
+def _offset_of(term: Any) -> Expression | None:
+    inner = [_inside(factor.expr, "offset") for factor in term.factors]
+    if not any(text is not None for text in inner):
+        return None
+    if len(inner) > 1 or inner[0] is None:
+        raise FormulaError(f"offset() cannot be part of an interaction: {':'.join(f.expr for f in term.factors)!r}")
+    return parse(inner[0])
+
+
+def _term(term: Any) -> Term:
+    scale, factors = 1.0, []
+    for factor in term.factors:
+        if factor.eval_method.value == "literal":
+            try:
+                scale *= float(factor.expr)
+            except ValueError:
+                raise FormulaError(
+                    f"the text {factor.expr} stands alone in a formula; columns are written without quotes"
+                ) from None
+        else:
+            factors.append(_expression(factor))
+    return Term(tuple(factors), scale)
+
+
+def _response(text: str, left: list[Any]) -> tuple[Expression, ...]:
+    if not left:
+        return ()
+    if len(left) != 1 or len(left[0].factors) != 1:
+        raise FormulaError(
+            f"{text!r}: the response is one column or expression; put arithmetic into braces, as in {{a + b}} ~ x"
+        )
+    factor = left[0].factors[0]
+    pair = _inside(factor.expr, "cbind")
+    if pair is None:
+        return (_expression(factor),)
+    both = parse(f"[{pair}]")
+    parts = [piece.strip() for piece in _split_commas(pair)]
+    if len(parts) != 2 or not both.columns:
+        raise FormulaError(f"{factor.expr!r}: cbind takes two expressions, successes and failures")
+    return parse(parts[0]), parse(parts[1])
+
+
+def _split_commas(text: str) -> list[str]:
+    """Split at commas that are not inside brackets."""
+    depth, pieces = 0, [""]
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += character
+    return pieces

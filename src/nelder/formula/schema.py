@@ -1,0 +1,288 @@
+"""What a formula learned from a table, frozen: the same value encodes the rows of the fit, new rows, and rows after a
+save.
+
+Learning takes one look at the complete rows: levels that occur, states of transforms, coding of factors. Encoding turns
+rows into a `Block`: dense columns, and category codes that never become columns of zeros and ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.design import Coded as CodedPart
+from nelder.design import Coding, Dense, Part
+from nelder.errors import DataError, FormulaError, LevelError, some_rows
+from nelder.formula.contrasts import FactorCoding, Scoped, full_coding, reduced_coding, scope
+from nelder.formula.expressions import Expression
+from nelder.formula.grammar import Formula
+from nelder.formula.transforms import Basis, Coded, State
+from nelder.linalg import Array
+from nelder.sources import Chunk, Labels, Level
+
+
+@dataclass(frozen=True)
+class NumericFactor:
+    """A factor that gives numbers; `names` are those of its columns."""
+
+    expression: Expression
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CategoricalFactor:
+    """A factor that gives levels, with its coding in full and reduced."""
+
+    expression: Expression
+    levels: tuple[Level, ...]
+    full: FactorCoding
+    reduced: FactorCoding
+
+    def coding(self, reduced: bool) -> FactorCoding:
+        """One of the two."""
+        return self.reduced if reduced else self.full
+
+
+Factor = NumericFactor | CategoricalFactor
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some columns of the design: a product of scoped factors times a constant, starting at column `first`."""
+
+    factors: Scoped
+    scale: float
+    first: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Terms, factors and what they learned; `spans` gives each term's name and columns, `states` what transforms
+    remember.
+    """
+
+    formula: Formula
+    factors: dict[str, Factor]
+    pieces: tuple[Piece, ...]
+    spans: tuple[tuple[str, tuple[int, ...]], ...]
+    states: dict[str, State]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the p columns."""
+        return tuple(name for piece in self.pieces for name in piece.names)
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """The columns that new data must have for the design and the offset."""
+        used = [f.expression for f in self.factors.values()] + list(self.formula.offsets)
+        return tuple(dict.fromkeys(name for expression in used for name in expression.columns))
+
+    def parts(self, chunk: Chunk, rows: NDArray[np.integer]) -> tuple[Part, ...]:
+        """The design of these rows; `rows` (n,) are their numbers in the table, for errors.
+
+        Raises LevelError for a level that the fit did not see, DataError for a value that is not finite.
+        """
+        values = {name: self._values(name, factor, chunk, rows) for name, factor in self.factors.items()}
+        dense: list[Array] = []
+        places: list[int] = []
+        coded: list[Part] = []
+        for piece in self.pieces:
+            numbers = _product(piece, self.factors, values, len(rows))
+            codings = [(f, self.factors[f], reduced) for f, reduced in piece.factors]
+            categories = [(values[f], c.coding(r).coding) for f, c, r in codings if isinstance(c, CategoricalFactor)]
+            if not categories:
+                dense += list(numbers.T)
+                places += range(piece.first, piece.first + numbers.shape[1])
+            else:
+                coded += _coded_parts(piece, self.factors, categories, numbers)
+        if dense:
+            coded.insert(0, Dense(np.array(places, dtype=np.intp), np.column_stack(dense)))
+        return tuple(coded)
+
+    def offset(self, chunk: Chunk, rows: NDArray[np.integer]) -> Array:
+        """The sum of the formula's offsets (n,)."""
+        total = np.zeros(len(rows))
+        for expression in self.formula.offsets:
+            total = total + numeric_column(expression, chunk, rows, self.states, "offset")
+        return total
+
+    def _values(self, name: str, factor: Factor, chunk: Chunk, rows: NDArray[np.integer]) -> Any:
+        value = factor.expression.evaluate(chunk, self.states)
+        if isinstance(factor, CategoricalFactor):
+            labels = value.labels if isinstance(value, Coded) else value
+            if not isinstance(labels, Labels):
+                raise DataError(f"column {name!r} was categorical when the model was fitted and is numeric now")
+            return _codes(name, factor.levels, labels, rows)
+        if isinstance(value, Labels | Coded):
+            raise DataError(f"column {name!r} was numeric when the model was fitted and is categorical now")
+        return _finite(name, _matrix(value, len(rows)), rows)
+
+
+def learn(formula: Formula, chunk: Chunk, rows: NDArray[np.integer]) -> Schema:
+    """Look once at the complete rows of a table and remember what encoding needs. `rows` (n,) are their numbers, for
+    errors.
+    """
+    states: dict[str, State] = {}
+    factors: dict[str, Factor] = {}
+    for expression in (factor for term in formula.terms for factor in term.factors):
+        if expression.text not in factors:
+            value = expression.evaluate(chunk, states, learn=True)
+            factors[expression.text] = _learned(expression, value, len(rows))
+    for expression in formula.offsets:
+        expression.evaluate(chunk, states, learn=True)
+    return assemble(formula, factors, states)
+
+
+def assemble(formula: Formula, factors: dict[str, Factor], states: dict[str, State]) -> Schema:
+    """The schema of a formula whose factors are known: which columns each term has, and in which order."""
+    scoped = scope(
+        [[(f.text, isinstance(factors[f.text], CategoricalFactor)) for f in term.factors] for term in formula.terms]
+    )
+    pieces: list[Piece] = []
+    spans = []
+    width = 0
+    for term, products in zip(formula.terms, scoped, strict=True):
+        begin = width
+        for product in products:
+            pieces.append(Piece(product, term.scale, width, _names(product, factors)))
+            width += len(pieces[-1].names)
+        spans.append((term.name, tuple(range(begin, width))))
+    return Schema(formula, factors, tuple(pieces), tuple(spans), states)
+
+
+def numeric_column(
+    expression: Expression, chunk: Chunk, rows: NDArray[np.integer], states: dict[str, State], role: str
+) -> Array:
+    """An expression that must give one finite number a row: a response, weight or offset."""
+    value = expression.evaluate(chunk, states)
+    if isinstance(value, Labels | Coded):
+        levels = value.levels if isinstance(value, Labels) else value.labels.levels
+        example = f"{{{expression.text} == {levels[-1]!r}}}" if levels else "a comparison in braces"
+        raise DataError(
+            f"the {role} {expression.text!r} is categorical, with levels {', '.join(map(repr, levels[:5]))}: it must "
+            f"be numeric; a comparison makes it so, such as {example} in place of {expression.text}"
+        )
+    matrix = _matrix(value, len(rows))
+    if matrix.shape[1] != 1:
+        raise DataError(f"the {role} {expression.text!r} has {matrix.shape[1]} columns; it must have one")
+    return _finite(f"{role} {expression.text}", matrix, rows)[:, 0]
+
+
+def _matrix(value: Any, n: int) -> Array:
+    if isinstance(value, Basis):
+        return value.values
+    if not isinstance(value, np.ndarray | float | int | np.generic):
+        raise FormulaError(f"an expression gave {type(value).__name__} where numbers were expected")
+    array = np.asarray(value, dtype=float)
+    return np.broadcast_to(array, (n,)).reshape(n, 1) if array.ndim == 0 else array.reshape(n, -1)
+
+
+def _finite(name: str, matrix: Array, rows: NDArray[np.integer]) -> Array:
+    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+    if len(bad):
+        shown = matrix[bad[0]][~np.isfinite(matrix[bad[0]])][0]
+        raise DataError(
+            f"{name!r} is not finite ({shown:g}) at {some_rows(rows[bad].tolist())}: "
+            "remove or correct these rows, or use a transform that is defined there"
+        )
+    return matrix
+
+
+def _learned(expression: Expression, value: Any, n: int) -> Factor:
+    name = expression.text
+    if isinstance(value, Labels):
+        value = Coded(value)
+    if isinstance(value, Coded):
+        present = np.bincount(value.labels.codes, minlength=len(value.labels.levels)) > 0
+        levels = tuple(level for level, seen in zip(value.labels.levels, present, strict=True) if seen)
+        return CategoricalFactor(
+            expression, levels, full_coding(name, levels), reduced_coding(name, levels, value.contrast)
+        )
+    if isinstance(value, Basis):
+        return NumericFactor(expression, tuple(f"{name}[{field}]" for field in value.fields))
+    width = _matrix(value, n).shape[1]
+    return NumericFactor(expression, (name,) if width == 1 else tuple(f"{name}[{k + 1}]" for k in range(width)))
+
+
+def _codes(name: str, levels: tuple[Level, ...], labels: Labels, rows: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The codes of these labels among the levels of the fit."""
+    place = {level: code for code, level in enumerate(levels)}
+    moved = np.array([place.get(level, -1) for level in labels.levels], dtype=np.int32)
+    codes = moved[labels.codes]
+    unseen = np.flatnonzero(codes < 0)
+    if len(unseen):
+        level = labels.levels[labels.codes[unseen[0]]]
+        known = ", ".join(repr(level) for level in levels[:20]) + (", …" if len(levels) > 20 else "")
+        raise LevelError(
+            f"column {name!r} has level {level!r} at row {int(rows[unseen[0]])}, which was not there when the model "
+            f"was fitted (levels: {known}): recode it or leave these rows out"
+        )
+    return codes
+
+
+def _names(product: Scoped, factors: dict[str, Factor]) -> tuple[str, ...]:
+    """Names of a product's columns; the first factor varies fastest, as in R."""
+    if not product:
+        return ("Intercept",)
+    lists = [_factor_names(factors[name], reduced) for name, reduced in product]
+    return tuple(":".join(reversed(combination)) for combination in itertools.product(*reversed(lists)))
+
+
+def _factor_names(factor: Factor, reduced: bool) -> tuple[str, ...]:
+    return factor.coding(reduced).names if isinstance(factor, CategoricalFactor) else factor.names
+
+
+def _product(piece: Piece, factors: dict[str, Factor], values: dict[str, Any], n: int) -> Array:
+    """The product of the numeric factors of a piece (n, k), the first varying fastest."""
+    result = np.full((n, 1), piece.scale)
+    for name, _ in piece.factors:
+        if isinstance(factors[name], NumericFactor):
+            result = (values[name][:, :, None] * result[:, None, :]).reshape(n, -1)
+    return result
+
+
+def _coded_parts(
+    piece: Piece, factors: dict[str, Factor], categories: list[tuple[Any, Coding]], numbers: Array
+) -> list[Part]:
+    """One coded part for each numeric column of the product; their columns interleave in the order of R."""
+    codes, coding = functools.reduce(_combined, categories)
+    widths = [len(_factor_names(factors[name], reduced)) for name, reduced in piece.factors]
+    kinds = [isinstance(factors[name], CategoricalFactor) for name, _ in piece.factors]
+    # place[i, j, …] is the column of level i of the first factor, level j of the second, …
+    place = piece.first + np.arange(len(piece.names)).reshape(widths[::-1]).T
+    numeric = [axis for axis, categorical in enumerate(kinds) if not categorical]
+    coded = [axis for axis, categorical in enumerate(kinds) if categorical]
+    place = np.transpose(place, [*numeric[::-1], *coded[::-1]]).reshape(numbers.shape[1], -1)
+    alone = numbers.shape[1] == 1 and not numeric and piece.scale == 1.0
+    return [
+        CodedPart(columns, codes, coding, None if alone else np.ascontiguousarray(multiplier))
+        for columns, multiplier in zip(place, numbers.T, strict=True)
+    ]
+
+
+def _combined(a: tuple[Any, Coding], b: tuple[Any, Coding]) -> tuple[Any, Coding]:
+    """Two factors as one, with the code of the first varying fastest."""
+    (codes_a, coding_a), (codes_b, coding_b) = a, b
+    levels = coding_a.levels * coding_b.levels
+    codes = codes_a + coding_a.levels * codes_b.astype(np.int64)
+    if coding_a.kept is not None and coding_b.kept is not None:
+        kept = (coding_a.kept + coding_a.levels * coding_b.kept[:, None]).ravel()
+        return codes, Coding(levels, kept)
+    return codes, Coding(levels, matrix=np.asarray(np.kron(coding_b.full(), coding_a.full()), dtype=float))
+
+
+def complete_rows(chunk: Chunk, names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which rows have a value in every one of these columns (n,)."""
+    n = len(next(iter(chunk.values())))
+    complete = np.ones(n, dtype=bool)
+    for name in names:
+        complete &= ~chunk[name].missing
+    return complete

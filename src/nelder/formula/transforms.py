@@ -1,0 +1,160 @@
+"""Transforms with a memory: what they learn from the rows of the fit is replayed on new rows. By formulaic, behind our
+allow-list.
+
+A transform is called with the values, its further arguments, and its state: empty while learning, and then a dictionary
+of plain numbers and lists that can be written as JSON. To add one: a function here and a line in TRANSFORMS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from nelder.errors import DataError, FormulaError, some_rows
+from nelder.linalg import Array
+from nelder.sources import Labels, Level
+
+State: TypeAlias = dict[str, Any]
+Transform: TypeAlias = Callable[[Any, list[Any], dict[str, Any], State], Any]
+CONTRASTS = ("treatment", "SAS", "sum", "helmert", "diff", "poly")
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Several columns from one transform, each with the name of its field."""
+
+    values: Array
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A contrast named in C(…), with its arguments."""
+
+    name: str
+    arguments: tuple[Any, ...] = ()
+    named: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A categorical factor and the contrast asked for; None is treatment with the first level as base."""
+
+    labels: Labels
+    contrast: Any = None
+
+
+def _numeric(values: Any, what: str) -> Array:
+    if not isinstance(values, np.ndarray) or values.ndim != 1:
+        raise FormulaError(f"{what} needs a numeric column as its first argument")
+    return values
+
+
+def _plain(value: Any) -> Any:
+    """NumPy numbers, arrays and integer keys as what JSON can hold."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value
+
+
+def _restored(value: Any) -> Any:
+    """The state as formulaic keeps it: digits as integer keys, lists as they are."""
+    if isinstance(value, dict):
+        return {int(key) if key.isdigit() else key: _restored(item) for key, item in value.items()}
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """Degrees of freedom and degrees are whole numbers, which expressions read as floats."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _by_formulaic(name: str) -> Transform:
+    def transform(values: Any, arguments: list[Any], named: dict[str, Any], state: State) -> Any:
+        from formulaic.transforms import TRANSFORMS as theirs
+
+        x = _numeric(values, name)
+        memory = _restored(state)
+        _check_range(name, x, named, memory)
+        whole = {key: _whole(value) for key, value in named.items()}
+        result = theirs[name](x, *(_whole(value) for value in arguments), **whole, _state=memory)
+        # called outside a formula's materialisation, so the memory is handed over and read back by us
+        state.update(_plain(memory))
+        return _columns(result)
+
+    return transform
+
+
+def _check_range(name: str, x: Array, named: dict[str, Any], memory: State) -> None:
+    """A spline refuses to extrapolate unless told how; say at which rows."""
+    if "lower_bound" not in memory or named.get("extrapolation", "raise") != "raise":
+        return
+    low, high = memory["lower_bound"], memory["upper_bound"]
+    outside = np.flatnonzero((x < low) | (x > high))
+    if len(outside):
+        raise DataError(
+            f"{name}() learned its spline on [{low:g}, {high:g}] and {some_rows(outside.tolist())} lie outside: "
+            f"fit with {name}(…, extrapolation='extend') or 'clip' to say what should happen there"
+        )
+
+
+def _columns(result: Any) -> Any:
+    """formulaic's answer as an array (n,) or a Basis."""
+    value = getattr(result, "__wrapped__", result)
+    if isinstance(value, dict):
+        fields = [key for key in value if not str(key).startswith("__")]
+        return Basis(
+            np.column_stack([np.asarray(value[key], dtype=float) for key in fields]), tuple(str(key) for key in fields)
+        )
+    array = np.asarray(value, dtype=float)
+    if array.ndim == 1:
+        return array
+    known = getattr(getattr(result, "__formulaic_metadata__", None), "column_names", None)
+    return Basis(array, tuple(str(field) for field in known or range(array.shape[1])))
+
+
+def categorical(values: Any, arguments: list[Any], named: dict[str, Any], state: State) -> Coded:
+    """C(column, contrast, levels=[…]): treat a column as categorical, with a contrast and an order of levels of one's
+    own.
+    """
+    unknown = set(named) - {"contrasts", "levels"}
+    if unknown or len(arguments) > 1:
+        raise FormulaError("C() takes a column, a contrast such as contr.sum, and levels=[…]")
+    labels = values if isinstance(values, Labels) else number_labels(_numeric(values, "C()"))
+    contrast = arguments[0] if arguments else named.get("contrasts")
+    if named.get("levels") is not None:
+        labels = _reordered(labels, named["levels"])
+    return Coded(labels, contrast)
+
+
+def number_labels(values: Array, kind: str = "f") -> Labels:
+    """Each distinct number as a level, of the type that the column had."""
+    distinct, codes = np.unique(values[~np.isnan(values)], return_inverse=True)
+    full = np.full(len(values), -1, dtype=np.int32)
+    full[~np.isnan(values)] = codes
+    type_of = {"b": bool, "i": int, "u": int}.get(kind, float)
+    levels: tuple[Level, ...] = tuple(type_of(v) for v in distinct)
+    return Labels(full, levels)
+
+
+def _reordered(labels: Labels, levels: list[Any]) -> Labels:
+    place = {level: code for code, level in enumerate(levels)}
+    if len(place) < len(levels):
+        raise FormulaError("levels=[…] of C() names a level twice")
+    moved = np.array([place.get(level, -2) for level in labels.levels] + [-1], dtype=np.int32)
+    lost = np.flatnonzero(moved[labels.codes] == -2)
+    if len(lost):
+        level = labels.levels[labels.codes[lost[0]]]
+        raise DataError(f"level {level!r} at row {int(lost[0])} is not among levels={levels!r} of C()")
+    return Labels(moved[labels.codes], tuple(_whole(level) for level in levels))
+
+
+TRANSFORMS: dict[str, Transform] = {
+    "C": categorical,
+    **{name: _by_formulaic(name) for name in ("bs", "cc", "center", "cr", "cs", "poly", "scale")},
+}

@@ -1,0 +1,154 @@
+"""Predictions: η = Xβ + offset at any rows, its standard error, and the mean it stands for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.design import Block, Dense, Part
+from nelder.errors import DataError, unknown_name
+from nelder.fit import Fit
+from nelder.formula import Schema, complete_rows, numeric_column
+from nelder.inference.wald import quantile
+from nelder.linalg import Array
+from nelder.observations import matrix_of, vector_of
+from nelder.sources import source_of
+from nelder.table import Table
+
+KINDS = ("response", "link")
+INTERVALS = ("confidence",)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to predict: kind "response" (means) or "link" (η), with an interval or None."""
+
+    kind: str = "response"
+    interval: str | None = None
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise unknown_name("kind of prediction", self.kind, KINDS)
+        if self.interval is not None and self.interval not in INTERVALS:
+            raise unknown_name("interval", self.interval, INTERVALS)
+
+
+def predict(fit: Fit, new: object, request: Request, offset: object = None) -> Array | Table:
+    """Predictions (m,) at `new` rows, or at the rows of the fit where `new` is None.
+
+    `new` is a table for a fit by formula and a matrix X (m, p) for a fit by arrays. An offset in the formula is
+    computed from the new rows; one that was given as an array is demanded. With interval="confidence", a Table with
+    columns fit, se (of η), lower and upper: the interval of η carried through the link. Rows with missing values give
+    nan.
+
+    Raises DataError for an offset that is missing or not expected, LevelError for an unseen level.
+    """
+    eta, se = _linear_predictor(fit, new, offset, request.interval is not None)
+    with np.errstate(all="ignore"):
+        shown = eta if request.kind == "link" else fit.link.mean(eta)
+        if se is None:
+            return shown
+        reach = quantile(fit, request.level) * se
+        ends = np.stack([eta - reach, eta + reach])
+        if request.kind == "response":
+            low, high = fit.link.eta_interval
+            ends = np.sort(fit.link.mean(np.clip(ends, low, high)), axis=0)
+        return Table({"fit": shown, "se": se, "lower": ends[0], "upper": ends[1]})
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """Rows to predict at, in blocks, each with the places (n,) of its rows among all m; the others get nan."""
+
+    blocks: Sequence[Block]
+    places: Sequence[NDArray[np.integer]]
+    m: int
+
+
+def _linear_predictor(fit: Fit, new: object, offset: object, with_se: bool) -> tuple[Array, Array | None]:
+    """η (m,) and its standard error (m,)."""
+    asked = _rows(fit, new, offset)
+    kept = np.flatnonzero(~fit.aliased)
+    beta, covariance = np.asarray(fit.coef)[kept], fit.covariance()[np.ix_(kept, kept)]
+    eta, se = np.full(asked.m, np.nan), np.full(asked.m, np.nan)
+    for block, places in zip(asked.blocks, asked.places, strict=True):
+        done = 0
+        for rows in block.slices():
+            at = places[done : done + rows.n]
+            eta[at] = rows.eta(beta)
+            if with_se:
+                X = rows.dense()
+                se[at] = np.sqrt(np.einsum("ij,ij->i", X @ covariance, X))
+            done += rows.n
+    return eta, se if with_se else None
+
+
+def _rows(fit: Fit, new: object, offset: object) -> NewRows:
+    """The rows asked for, with the columns that were estimated."""
+    if new is None:
+        return _own_rows(fit, offset)
+    kept = np.flatnonzero(~fit.aliased)
+    if fit.terms.schema is not None:
+        asked = _encoded(fit, fit.terms.schema, new, offset)
+    else:
+        X = matrix_of(new, "new")
+        if X.shape[1] != len(fit.names):
+            raise DataError(f"new has {X.shape[1]} columns; the fit has {len(fit.names)}: {', '.join(fit.names[:10])}")
+        block = _block((Dense(np.arange(X.shape[1]), X),), X.shape[1], _new_offset(fit, offset, len(X)))
+        asked = NewRows([block], [np.arange(len(X))], len(X))
+    return replace(asked, blocks=[block.select(kept) for block in asked.blocks])
+
+
+def _own_rows(fit: Fit, offset: object) -> NewRows:
+    if offset is not None:
+        raise DataError("offset= belongs to new rows: give new= as well, or neither for the rows of the fit")
+    if fit.objective is None:
+        raise DataError("this fit was loaded without its data: give new= rows to predict at")
+    blocks = fit.objective.design.handles
+    ends = np.cumsum([0, *(block.n for block in blocks)])
+    return NewRows(blocks, [np.arange(a, b) for a, b in itertools.pairwise(ends)], int(ends[-1]))
+
+
+def _encoded(fit: Fit, schema: Schema, new: object, offset: object) -> NewRows:
+    source = source_of(new)
+    asked_offset = fit.terms.offset
+    needed = list(dict.fromkeys([*schema.predictors, *(asked_offset.columns if asked_offset is not None else ())]))
+    blocks, places, m = [], [], 0
+    for table in source.chunks(needed or source.names[:1]):
+        complete = np.flatnonzero(complete_rows(table, needed))
+        chunk = {name: column.take(complete) for name, column in table.items()}
+        numbers = m + complete
+        added = schema.offset(chunk, numbers)
+        if asked_offset is not None:
+            added = added + numeric_column(asked_offset, chunk, numbers, {}, "offset")
+        blocks.append(_block(schema.parts(chunk, numbers), len(schema.names), added))
+        places.append(numbers)
+        m += len(next(iter(table.values())))
+    given = _new_offset(fit, offset, m)
+    blocks = [replace(block, offset=block.offset + given[at]) for block, at in zip(blocks, places, strict=True)]
+    return NewRows(blocks, places, m)
+
+
+def _new_offset(fit: Fit, offset: object, m: int) -> Array:
+    """The offset of new rows: demanded where the fit had one as an array, refused where it had none."""
+    if offset is None:
+        if fit.terms.offset_given:
+            raise DataError(
+                "the fit had an offset, given as an array: give offset= for the new rows too (zeros for none)"
+            )
+        return np.zeros(m)
+    if not fit.terms.offset_given:
+        raise DataError(
+            "the fit had no offset given as an array: leave out offset= (one in the formula is computed by itself)"
+        )
+    return vector_of(offset, "offset", m)
+
+
+def _block(parts: tuple[Part, ...], p: int, offset: Array) -> Block:
+    none = np.zeros(len(offset))
+    return Block(parts, p, none, none, offset)

@@ -1,0 +1,67 @@
+"""Wald tests and intervals: estimate ± quantile × standard error.
+
+The reference distribution is Student's t on the residual degrees of freedom where φ was estimated, else the normal (as
+in R).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nelder.errors import InputError
+from nelder.fit import Fit
+from nelder.linalg import Array
+from nelder.mean import special
+from nelder.table import Table
+
+
+def statistic_name(fit: Fit) -> str:
+    """ "z" or "t"."""
+    return "z" if fit.family.dispersion_known else "t"
+
+
+def quantile(fit: Fit, level: float) -> float:
+    """The two-sided quantile for a confidence level.
+
+    Raises InputError for a level that is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise InputError(f"level={level!r}: a confidence level lies strictly between 0 and 1, such as 0.95")
+    upper = 0.5 + level / 2
+    if fit.family.dispersion_known:
+        return float(special().ndtri(upper))
+    return float(special().stdtrit(fit.df_resid, upper)) if fit.df_resid > 0 else float("nan")
+
+
+def two_sided(fit: Fit, statistic: Array) -> Array:
+    """P(|reference| > |statistic|), from the tail itself so that tiny values keep their digits."""
+    below = -np.abs(statistic)
+    if fit.family.dispersion_known:
+        return np.asarray(2 * special().ndtr(below))
+    return np.asarray(2 * special().stdtr(fit.df_resid, below)) if fit.df_resid > 0 else np.full_like(below, np.nan)
+
+
+def confint(fit: Fit, level: float = 0.95) -> Table:
+    """Wald intervals: columns term, lower, upper, one row a coefficient."""
+    reach = quantile(fit, level) * np.asarray(fit.se)
+    middle = np.asarray(fit.coef)
+    return Table({"term": np.array(fit.names), "lower": middle - reach, "upper": middle + reach})
+
+
+def coefficient_table(fit: Fit, level: float = 0.95) -> Table:
+    """Columns term, estimate, se, z or t, p, lower, upper, one row a coefficient."""
+    estimate, se = np.asarray(fit.coef), np.asarray(fit.se)
+    with np.errstate(all="ignore"):
+        statistic = estimate / se
+    interval = confint(fit, level)
+    return Table(
+        {
+            "term": interval["term"],
+            "estimate": estimate,
+            "se": se,
+            statistic_name(fit): statistic,
+            "p": two_sided(fit, statistic),
+            "lower": interval["lower"],
+            "upper": interval["upper"],
+        }
+    )

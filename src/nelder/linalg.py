@@ -1,0 +1,151 @@
+"""Linear algebra of small symmetric and triangular matrices: the only page that calls LAPACK.
+
+Everything here works on p × p (or slice × p) float64 matrices. Columns are brought to comparable size by powers of two,
+which is exact, before anything is factored (van der Sluis 1969: near-optimal conditioning).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+RANK_TOLERANCE = 2e-14  # a unit column whose part outside the earlier ones is shorter than this is aliased
+
+
+def lapack() -> Any:
+    """SciPy's LAPACK, imported when first needed so that `import nelder` stays light."""
+    from scipy.linalg import lapack as routines
+
+    return routines
+
+
+def powers_of_two(sizes: Array) -> Array:
+    """Exact scales s (p,) with s * sizes in [1, 2); 1 where a size is zero or not finite."""
+    usable = np.isfinite(sizes) & (sizes > 0)
+    exponent = np.frexp(np.where(usable, sizes, 0.5))[1]
+    return np.where(usable, np.ldexp(1.0, 1 - exponent), 1.0)
+
+
+@dataclass(frozen=True)
+class Factored:
+    """A = S⁻¹ U'U S⁻¹ with S a diagonal of powers of two; `condition` estimates that of U'U in the 1-norm."""
+
+    upper: Array
+    scale: Array
+    condition: float
+
+    def solve(self, right: Array) -> Array:
+        """A⁻¹ right, for right (p,) or (p, k)."""
+        scale = self.scale if right.ndim == 1 else self.scale[:, None]
+        solution, _ = lapack().dpotrs(self.upper, scale * right)
+        return np.asarray(scale * solution)
+
+    def half_solve(self, right: Array) -> Array:
+        """U'⁻¹ S right: its squared length is right' A⁻¹ right."""
+        scale = self.scale if right.ndim == 1 else self.scale[:, None]
+        solution, _ = lapack().dtrtrs(self.upper, scale * right, trans=1)
+        return np.asarray(solution)
+
+    def inverse(self) -> Array:
+        """A⁻¹ (p, p), exactly symmetric."""
+        inverse = self.solve(np.eye(len(self.scale)))
+        return (inverse + inverse.T) / 2
+
+
+def cholesky(matrix: Array) -> Factored | None:
+    """The Cholesky factor of a symmetric matrix (p, p) after equilibration; None where it is not positive definite."""
+    diagonal = np.diagonal(matrix)
+    if not np.all(np.isfinite(matrix)) or not np.all(diagonal > 0):
+        return None
+    scale = powers_of_two(np.sqrt(diagonal))
+    scaled = scale[:, None] * matrix * scale
+    upper, info = lapack().dpotrf(scaled, clean=True)
+    if info != 0:
+        return None
+    reciprocal, _ = lapack().dpocon(upper, float(np.abs(scaled).sum(axis=0).max(initial=0.0)))
+    return Factored(upper, scale, 1 / reciprocal if reciprocal > 0 else np.inf)
+
+
+def from_triangle(upper: Array) -> Factored | None:
+    """The factorisation of R'R given R (p, p); None where R is singular to working accuracy."""
+    scale = powers_of_two(np.sqrt(np.einsum("ij,ij->j", upper, upper)))
+    scaled = np.ascontiguousarray(upper * scale)
+    if not np.all(np.isfinite(scaled)) or np.any(np.diagonal(scaled) == 0):
+        return None
+    # R'R does not see the sign of a row; Cholesky's factor has a positive diagonal
+    scaled = scaled * np.sign(np.diagonal(scaled))[:, None]
+    reciprocal, _ = lapack().dtrcon(scaled)
+    return Factored(scaled, scale, (1 / reciprocal) ** 2 if reciprocal > 0 else np.inf)
+
+
+def triangle(rows: Array) -> Array:
+    """R (k, k) of a QR of rows (m, k), largest rows first, which keeps row-wise relative accuracy (Cox & Higham 1998).
+
+    Fewer than k rows give an R with zero rows below, so that the shapes of what is merged are always the same.
+    """
+    size = np.abs(rows).max(axis=1, initial=0.0)
+    ordered = rows[np.argsort(-size, kind="stable")]
+    k = rows.shape[1]
+    if len(ordered) < k:
+        ordered = np.vstack([ordered, np.zeros((k - len(ordered), k))])
+    factored, _, _, _ = lapack().dgeqrf(ordered)
+    return np.triu(factored[:k])
+
+
+def least_squares_step(upper: Array) -> tuple[Array, Factored | None]:
+    """The δ (p,) that minimises |Aδ − z|, given the (p+1, p+1) triangle of the augmented rows [A | z].
+
+    The columns of R are pivoted by a second, small QR (Businger & Golub 1965): with rows of very different size the
+    first columns would otherwise be cancelled away.
+    """
+    from scipy.linalg import qr, solve_triangular
+
+    p = len(upper) - 1
+    factored = from_triangle(upper[:p, :p])
+    if factored is None:
+        return np.full(p, np.nan), None
+    scale = factored.scale
+    turned, pivoted, order = qr(upper[:p, :p] * scale, pivoting=True)
+    solution = np.empty(p)
+    solution[order] = solve_triangular(pivoted, turned.T @ upper[:p, p])
+    return scale * solution, factored
+
+
+def independent_columns(upper: Array, tolerance: float = RANK_TOLERANCE) -> tuple[NDArray[np.bool_], Array]:
+    """Which columns of R (p, p) are not combinations of the columns to their left, and which combinations the others
+    are.
+
+    Left to right, on unit columns, with one re-orthogonalisation ("twice is enough", Kahan & Parlett). Returns the mask
+    `kept` (p,) and `combination` (p, p): for an aliased column j, column j = Σ_i combination[i, j] · column i over kept
+    i.
+    """
+    p = upper.shape[1]
+    scale = powers_of_two(np.abs(upper).max(axis=0, initial=0.0))
+    unit = upper * scale
+    length = np.sqrt(np.einsum("ij,ij->j", unit, unit))
+    unit = unit / np.where(length > 0, length, 1.0)
+    kept = np.zeros(p, dtype=bool)
+    basis = np.zeros((upper.shape[0], 0))
+    for j in range(p):
+        rest = unit[:, j] - basis @ (basis.T @ unit[:, j])
+        rest = rest - basis @ (basis.T @ rest)
+        size = float(np.sqrt(rest @ rest))
+        if size > tolerance and length[j] > 0:
+            kept[j] = True
+            basis = np.column_stack([basis, rest / size])
+    combination = np.zeros((p, p))
+    if not kept.all() and kept.any():
+        solved = np.linalg.lstsq(unit[:, kept], unit[:, ~kept], rcond=None)[0]
+        size_of = np.where(length > 0, length, 1.0) / scale
+        combination[np.ix_(kept, ~kept)] = solved * size_of[~kept] / size_of[kept][:, None]
+    return kept, combination
+
+
+def largest_eigenvalue(matrix: Array) -> float:
+    """λmax of a symmetric matrix: a fixed-rate descent is stable only below 2/λmax."""
+    return float(np.linalg.eigvalsh(matrix)[-1]) if len(matrix) else 0.0

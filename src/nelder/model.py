@@ -1,0 +1,116 @@
+"""The two calls that fit: `glm`, by formula from a table, and `glm_fit`, from arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from nelder.design import Dense
+from nelder.diagnosis import announce
+from nelder.engines import ENGINES, Engine
+from nelder.errors import DataError
+from nelder.families import FAMILIES, Family
+from nelder.fit import Fit, Terms
+from nelder.fitting import Model, fit_rows
+from nelder.formula import learn, parse
+from nelder.links import LINKS
+from nelder.mean import Link
+from nelder.model_frame import model_frame
+from nelder.names import resolve
+from nelder.observations import matrix_of, numeric, observe, vector_of
+from nelder.penalties import PENALTIES, Penalty
+from nelder.solvers import SOLVERS, Solver
+from nelder.trace import Record, Recorder
+
+
+def glm(
+    formula: str,
+    data: object,
+    family: str | Family = "gaussian",
+    link: str | Link | None = None,
+    *,
+    weights: object = None,
+    offset: object = None,
+    solver: str | Solver = "auto",
+    penalty: str | Penalty = "unpenalised",
+    missing: str = "drop",
+    watch: Callable[[Record], None] | None = None,
+) -> Fit:
+    """Fit a generalized linear model by formula, as R's glm.
+
+    `data` is a pandas, Polars or Arrow table, a dictionary of columns, or the path of a .csv or .parquet file.
+    `family`, `link`, `solver` and `penalty` take a name or an object. `weights` are prior weights (an array, an
+    expression on the data, or `nd.frequency(counts)`); `offset` is an array or an expression, beside any offset() in
+    the formula. Rows with a missing value in a column that is used are dropped and counted, or with missing="error"
+    refused. `watch` sees each step.
+
+    Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
+    """
+    model = resolve_model(family, link, solver, penalty)
+    frame = model_frame(formula, data, (weights, offset), missing)
+    schema = learn(frame.formula, frame.chunk, frame.rows)
+    added = schema.offset(frame.chunk, frame.rows) + frame.offset(offset)
+    seen = observe(model.family, frame.response(), frame.weights(weights), added)
+    terms = Terms(
+        schema.names,
+        formula.partition("~")[0].strip(),
+        schema,
+        parse(offset) if isinstance(offset, str) else None,
+        offset is not None and not isinstance(offset, str),
+    )
+    fit = fit_rows(model, schema.parts(frame.chunk, frame.rows), seen, terms, Recorder((), watch))
+    announce(fit.warnings)
+    return replace(fit, notes=(*frame.notes, *fit.notes))
+
+
+def glm_fit(
+    X: object,
+    y: object,
+    family: str | Family = "gaussian",
+    link: str | Link | None = None,
+    *,
+    weights: object = None,
+    offset: object = None,
+    solver: str | Solver = "auto",
+    penalty: str | Penalty = "unpenalised",
+    names: Sequence[str] | None = None,
+    watch: Callable[[Record], None] | None = None,
+) -> Fit:
+    """Fit a generalized linear model from arrays, as R's glm.fit.
+
+    X (n, p) is used as it is: an intercept is a column of ones in it. y (n,), or (n, 2) successes and failures. The
+    other arguments are those of `glm`; weights and offset are arrays (n,). `names` are those of the columns, x1 to xp
+    by default.
+
+    Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
+    """
+    model = resolve_model(family, link, solver, penalty)
+    labels = names if names is not None else getattr(X, "columns", None)
+    matrix = matrix_of(X, "X")
+    n, p = matrix.shape
+    named = tuple(f"x{j + 1}" for j in range(p)) if labels is None else tuple(str(label) for label in labels)
+    if len(named) != p:
+        raise DataError(f"names has {len(named)} names for {p} columns of X")
+    given = numeric(y, "y")
+    pair = given.ndim == 2 and given.shape[1] == 2
+    response = [vector_of(column, "y", n) for column in given.T] if pair else [vector_of(given, "y", n)]
+    added = np.zeros(n) if offset is None else vector_of(offset, "offset", n)
+    seen = observe(model.family, response, weights, added)
+    terms = Terms(named, "y", offset_given=offset is not None)
+    fit = fit_rows(model, (Dense(np.arange(p), matrix),), seen, terms, Recorder((), watch))
+    announce(fit.warnings)
+    return fit
+
+
+def resolve_model(family: object, link: object, solver: object, penalty: object, engine: object = "threads") -> Model:
+    """Names or objects as a Model."""
+    chosen = resolve("family", FAMILIES, family, Family)
+    return Model(
+        chosen,
+        chosen.default_link if link is None else resolve("link", LINKS, link, Link),
+        resolve("penalty", PENALTIES, penalty, Penalty),
+        None if solver == "auto" else resolve("solver", SOLVERS, solver, Solver),
+        resolve("engine", ENGINES, engine, Engine),
+    )

@@ -1,0 +1,105 @@
+"""The model frame, as R calls it: the complete rows of a table that a formula uses, with the columns it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.errors import DataError, FormulaError, some_rows, unknown_name
+from nelder.formula import Expression, Formula, complete_rows, numeric_column, parse, parse_formula
+from nelder.linalg import Array
+from nelder.observations import Frequency, vector_of
+from nelder.sources import Chunk, Labels, Numbers, source_of
+
+MISSING = ("drop", "error")
+
+
+@dataclass(frozen=True)
+class ModelFrame:
+    """`chunk` has the rows that are complete; `rows` (n,) are their numbers in the table, which had `total`."""
+
+    formula: Formula
+    chunk: Chunk
+    rows: NDArray[np.integer]
+    total: int
+
+    def column(self, expression: Expression, role: str) -> Array:
+        """An expression on these rows (n,)."""
+        return numeric_column(expression, self.chunk, self.rows, {}, role)
+
+    def response(self) -> list[Array]:
+        """y, or successes and failures."""
+        return [self.column(expression, "response") for expression in self.formula.response]
+
+    def offset(self, given: object) -> Array:
+        """The offset given beside the formula (n,): an expression, an array with a value for every row of the table, or
+        None.
+        """
+        if isinstance(given, str):
+            return self.column(parse(given), "offset")
+        return np.zeros(len(self.rows)) if given is None else vector_of(given, "offset", self.total)[self.rows]
+
+    def weights(self, given: object) -> object:
+        """Weights of any kind for these rows; arrays have a value for every row of the table."""
+        if isinstance(given, Frequency):
+            return Frequency(self.weights(given.counts))
+        if isinstance(given, str):
+            return self.column(parse(given), "weights")
+        return None if given is None else vector_of(given, "weights", self.total)[self.rows]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many rows were left out."""
+        dropped = self.total - len(self.rows)
+        return (f"{dropped} of {self.total} rows left out for missing values",) if dropped else ()
+
+
+def model_frame(formula: str, data: object, beside: Sequence[object], missing: str) -> ModelFrame:
+    """Read what a formula, and the weights and offset `beside` it, use of a table.
+
+    Rows with a missing value in any of these columns are dropped, or with missing="error" refused. Raises FormulaError
+    without a response, UnknownNameError for a column that is not there, DataError where no row is left.
+    """
+    if missing not in MISSING:
+        raise unknown_name("missing=", missing, MISSING)
+    source = source_of(data)
+    parsed = parse_formula(formula, source.names)
+    if not parsed.response:
+        raise FormulaError(f"{formula!r} has no response: write it before ~, as in 'y ~ x'")
+    texts = [item.counts if isinstance(item, Frequency) else item for item in beside]
+    extra = [name for text in texts if isinstance(text, str) for name in parse(text).columns]
+    needed = list(dict.fromkeys([*parsed.columns, *extra]))
+    table = concatenated(list(source.chunks(needed)))
+    complete = complete_rows(table, needed)
+    rows = np.flatnonzero(complete)
+    if missing == "error" and len(rows) < len(complete):
+        first = next(name for name in needed if table[name].missing.any())
+        bad = some_rows(np.flatnonzero(table[first].missing).tolist())
+        raise DataError(f"column {first!r} has missing values at {bad}: fill or remove them, or use missing='drop'")
+    if not len(rows):
+        words = f"of {len(complete)} rows none has a value in every column of {', '.join(needed)}"
+        raise DataError(f"there are no rows to fit: {words if len(complete) else 'the table is empty'}")
+    chunk = table if len(rows) == len(complete) else {name: column.take(rows) for name, column in table.items()}
+    return ModelFrame(parsed, chunk, rows, len(complete))
+
+
+def concatenated(chunks: Sequence[Chunk]) -> Chunk:
+    """Chunks of one table as one; levels are joined in order of appearance."""
+    if len(chunks) == 1:
+        return chunks[0]
+    whole: Chunk = {}
+    for name, first in chunks[0].items():
+        columns = [chunk[name] for chunk in chunks]
+        if isinstance(first, Numbers):
+            values = [column.values for column in columns if isinstance(column, Numbers)]
+            whole[name] = Numbers(np.concatenate(values), first.kind)
+            continue
+        labels = [column for column in columns if isinstance(column, Labels)]
+        levels = tuple(dict.fromkeys(level for column in labels for level in column.levels))
+        place = {level: code for code, level in enumerate(levels)}
+        codes = [np.array([*(place[level] for level in column.levels), -1])[column.codes] for column in labels]
+        whole[name] = Labels(np.concatenate(codes), levels)
+    return whole

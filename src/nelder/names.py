@@ -1,0 +1,79 @@
+"""From a name such as "poisson", "power(-2)" or "tweedie(power=1.5)", or from an object, to the object."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from nelder.errors import InputError, InputTypeError, unknown_name
+
+Kind = TypeVar("Kind")
+CALL = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(?:\((.*)\))?\s*")
+
+# what other software calls our things, only to say our name in the error
+ELSEWHERE = {
+    "normal": "gaussian",
+    "bernoulli": "binomial",
+    "logistic": "binomial",
+    "nb": "negative_binomial",
+    "negativebinomial": "negative_binomial",
+    "nbinom": "negative_binomial",
+    "inverse.gaussian": "inverse_gaussian",
+    "inversegaussian": "inverse_gaussian",
+    "wald": "inverse_gaussian",
+    "1/mu^2": "inverse_squared",
+    "ols": "closed_form",
+    "gd": "gradient_descent",
+    "sgd": "stochastic_gradient_descent",
+}
+
+
+def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, base: type[Any]) -> Kind:
+    """The object that `given` means: itself if it is one, else what its name makes.
+
+    Raises UnknownNameError naming the nearest known name, InputError for arguments it does not take and InputTypeError
+    for anything that is neither a name nor a `base`.
+    """
+    if isinstance(given, type) and issubclass(given, base):
+        given = given()
+    if isinstance(given, base):
+        return given
+    if not isinstance(given, str):
+        raise InputTypeError(
+            f"{kind} must be a name or a nelder {base.__name__}, not {type(given).__name__}: {given!r}"
+        )
+    match = CALL.fullmatch(given)
+    name = match[1] if match else given
+    if name not in known:
+        raise unknown_name(kind, ELSEWHERE.get(name.lower(), given), known)
+    arguments = _arguments(kind, given, match[2] or "" if match else "")
+    try:
+        inspect.signature(known[name]).bind(*arguments[0], **arguments[1])
+    except TypeError as mismatch:
+        raise InputError(f"{kind} {given!r}: {mismatch}; it takes {inspect.signature(known[name])}") from None
+    return known[name](*arguments[0], **arguments[1])
+
+
+def _arguments(kind: str, given: str, text: str) -> tuple[list[float | str], dict[str, float | str]]:
+    positional: list[float | str] = []
+    named: dict[str, float | str] = {}
+    for piece in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = piece.partition("=")
+        if equals:
+            named[name.strip()] = _value(kind, given, value)
+        else:
+            positional.append(_value(kind, given, piece))
+    return positional, named
+
+
+def _value(kind: str, given: str, text: str) -> float | str:
+    text = text.strip().strip("'\"")
+    top, slash, bottom = text.partition("/")
+    try:
+        return float(top) / float(bottom) if slash else float(text)
+    except ValueError:
+        if re.fullmatch(r"[\w^()\-+* ]+", text):
+            return text
+    raise InputError(f"{kind} {given!r}: {text!r} is neither a number nor a word") from None

@@ -1,0 +1,235 @@
+"""The objective: half the deviance of a design under a family and a link, plus a penalty, as sums over blocks of rows.
+
+Half the deviance is minus the log-likelihood up to a constant and up to φ, zero at a perfect fit, and defined for quasi
+families too. Everything a solver sees of the data is one of the sums below; each is a kernel that runs where the rows
+are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nelder.design import Block, Design
+from nelder.engines import Engine, merge
+from nelder.families import Family
+from nelder.linalg import Array, triangle
+from nelder.mean import Interval, Link, Mean
+from nelder.penalties import Penalty
+from nelder.quadratic import Gram, Quadratic, Triangle
+
+ROUNDING = np.finfo(float).eps
+Form = type[Gram] | type[Triangle]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A family and a link, applied to rows."""
+
+    family: Family
+    link: Link
+
+    @cached_property
+    def bounds(self) -> Interval:
+        """The open interval of η with means that the family allows."""
+        return self.link.eta_bounds(self.family.mean_interval)
+
+    @cached_property
+    def mean_bounds(self) -> Interval:
+        """The open interval of means that both allow."""
+        low = max(self.family.mean_interval[0], self.link.mean_interval[0])
+        return low, min(self.family.mean_interval[1], self.link.mean_interval[1])
+
+    def allows(self, eta: Array) -> bool:
+        """Whether every η lies inside the bounds."""
+        return bool(eta.size == 0 or (self.bounds[0] < eta.min() and eta.max() < self.bounds[1]))
+
+    def value(self, block: Block, eta: Array) -> float:
+        """½ Σ w d(y, μ); infinite where η is not allowed or the sum overflows."""
+        if not self.allows(eta):
+            return np.inf
+        value = 0.5 * float(block.weight @ self.family.unit_deviance(block.y, Mean(self.link, eta)))
+        return value if np.isfinite(value) else np.inf
+
+
+@dataclass(frozen=True)
+class Slope:
+    """value and gradient (p,) of some rows."""
+
+    value: float
+    gradient: Array
+
+    def __add__(self, other: Slope) -> Slope:
+        return Slope(self.value + other.value, self.gradient + other.gradient)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums at a fit: rows, Σw, deviance, Pearson's X² and the log-likelihood (nan where there is none)."""
+
+    n: int
+    weight: float
+    deviance: float
+    pearson: float
+    loglik: float
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.n + other.n,
+            self.weight + other.weight,
+            self.deviance + other.deviance,
+            self.pearson + other.pearson,
+            self.loglik + other.loglik,
+        )
+
+
+def values_kernel(block: Block, betas: Array, loss: Loss) -> Array:
+    """Half the deviance at each of betas (k, p), in one pass over the rows."""
+    with np.errstate(all="ignore"):
+        total = np.zeros(len(betas))
+        for rows in block.slices():
+            total += [loss.value(rows, rows.eta(beta)) for beta in betas]
+        return total
+
+
+def slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
+    """Half the deviance and its gradient −X'w(score)."""
+    with np.errstate(all="ignore"):
+        value, gradient = 0.0, np.zeros(block.p)
+        for rows in block.slices():
+            eta = rows.eta(beta)
+            value += loss.value(rows, eta)
+            if not np.isfinite(value):
+                return Slope(np.inf, np.full(block.p, np.nan))
+            score = loss.family.score(rows.y, Mean(loss.link, eta))
+            gradient -= rows.transpose_times(rows.weight * score)
+        return Slope(value, gradient)
+
+
+def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed: bool) -> Gram | Triangle:
+    """The local model at β, with expected or observed weights."""
+    with np.errstate(all="ignore"):
+        parts = []
+        for rows in block.slices():
+            eta = rows.eta(beta)
+            value = loss.value(rows, eta)
+            mean = Mean(loss.link, eta)
+            score = rows.weight * loss.family.score(rows.y, mean)
+            bend = loss.family.observed_weight(rows.y, mean) if observed else loss.family.expected_weight(mean)
+            parts.append(_local_model(rows, (value, score, rows.weight * bend), rows.magnitude(beta), form))
+        return merge(parts)
+
+
+def start_kernel(block: Block, loss: Loss, form: Form, instead: float) -> Gram | Triangle:
+    """The model whose Newton step from β = 0 is the weighted least squares of R's first iteration (mustart)."""
+    with np.errstate(all="ignore"):
+        low, high = loss.mean_bounds
+        parts = []
+        for rows in block.slices():
+            mu = loss.family.start_mean(rows.y, rows.weight)
+            mean = Mean(loss.link, loss.link.link(np.where((mu > low) & (mu < high), mu, instead)))
+            weight = rows.weight * loss.family.expected_weight(mean)
+            score = weight * (mean.eta - rows.offset) + rows.weight * loss.family.score(rows.y, mean)
+            parts.append(_local_model(rows, (0.0, score, weight), np.abs(mean.eta), form))
+        return merge(parts)
+
+
+def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
+    """X'X, without weights: what rank and column sizes are judged on."""
+    zero = np.zeros(block.n)
+    pieces = (
+        _local_model(rows, (0.0, zero[: rows.n], zero[: rows.n] + 1.0), zero[: rows.n], form) for rows in block.slices()
+    )
+    return merge(list(pieces))
+
+
+def totals_kernel(block: Block, beta: Array, loss: Loss, phi: float) -> Totals:
+    """Deviance, Pearson's X² and log-likelihood at β and φ."""
+    with np.errstate(all="ignore"):
+        family, eta = loss.family, block.eta(beta)
+        mean = Mean(loss.link, eta)
+        deviance = float(block.weight @ family.unit_deviance(block.y, mean))
+        pearson = float(block.weight @ (family.residual(block.y, mean) ** 2 / family.variance(mean)))
+        loglik = np.nan
+        if family.has_likelihood:
+            precision = block.weight if block.precision is None else block.precision
+            loglik = float(block.weight / precision @ family.log_density(block.y, mean, phi, precision))
+        return Totals(block.n, float(block.weight.sum()), deviance, pearson, loglik)
+
+
+def mean_kernel(block: Block) -> Array:
+    """(Σ w y, Σ w): the mean response, with counts of successes weighted by their trials."""
+    return np.array([block.weight @ block.y, block.weight.sum()])
+
+
+def _local_model(rows: Block, pieces: tuple[float, Array, Array], size: Array, form: Form) -> Gram | Triangle:
+    """One slice's model from its value, weighted score (n,) and weight (n,), and the size (n,) of what makes η."""
+    value, score, weight = pieces
+    noise = float(np.abs(weight) @ (ROUNDING * size) ** 2)
+    gradient = -rows.transpose_times(score)
+    if form is Gram:
+        return Gram(value, gradient, rows.cross(weight), noise)
+    root = np.sqrt(np.maximum(weight, 0.0))
+    target = np.divide(score, root, out=np.zeros_like(score), where=root > 0)
+    return Triangle(value, gradient, triangle(np.column_stack([root[:, None] * rows.dense(), target])), noise)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """design × loss (family, link) × penalty, on an engine. Values are half deviances plus the penalty."""
+
+    design: Design
+    loss: Loss
+    penalty: Penalty
+    engine: Engine
+
+    @cached_property
+    def free(self) -> Array:
+        """1 for coefficients that a penalty may hold, 0 for intercepts (p,)."""
+        return np.asarray(self.design.constant == 0, dtype=float)
+
+    @property
+    def is_quadratic(self) -> bool:
+        """Whether the objective is a parabola, so that one Newton step from anywhere is the answer."""
+        return self.loss.family.constant_variance and self.loss.link.linear
+
+    def quadratic(self, beta: Array, form: Form = Gram, observed: bool = False) -> Quadratic:
+        """The local model at β (p,). A Triangle always has expected weights, which are never negative."""
+        observed = observed and form is Gram
+        parts = self.engine.map(quadratic_kernel, self.design.handles, beta, self.loss, form, observed)
+        return self.penalty.added_to(merge(parts), beta, self.free)
+
+    def slope(self, beta: Array) -> Slope:
+        """Value and gradient (p,) at β, for half the price of a Gram."""
+        total = merge(self.engine.map(slope_kernel, self.design.handles, beta, self.loss))
+        return total + Slope(self.penalty.value(beta, self.free), self.penalty.gradient(beta, self.free))
+
+    def values(self, betas: Array) -> Array:
+        """The objective at each of betas (k, p): a whole line search in one pass."""
+        total = merge(self.engine.map(values_kernel, self.design.handles, betas, self.loss))
+        return total + np.array([self.penalty.value(beta, self.free) for beta in betas])
+
+    def start(self, form: Form = Gram) -> Quadratic:
+        """The model of the first weighted least squares; see `start_kernel`."""
+        return merge(self.engine.map(start_kernel, self.design.handles, self.loss, form, self.mean_response))
+
+    def totals(self, beta: Array, phi: float) -> Totals:
+        """Deviance, Pearson's X² and log-likelihood at β and φ, without the penalty."""
+        return merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, phi))
+
+    @cached_property
+    def mean_response(self) -> float:
+        """Σ w y / Σ w."""
+        total, weight = merge(self.engine.map(mean_kernel, self.design.handles))
+        return float(total / weight)
+
+    def batches(self, random: np.random.Generator, size: int) -> Sequence[Block]:
+        """The rows of this process in random order, in batches of at most `size`."""
+        batches = []
+        for block in self.design.handles:
+            order = random.permutation(block.n)
+            batches += [block.rows(order[i : i + size]) for i in range(0, block.n, size)]
+        return [batches[i] for i in random.permutation(len(batches))]

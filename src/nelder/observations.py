@@ -1,0 +1,152 @@
+"""The door: what a caller gives becomes checked float64 arrays, or an error that names argument, row and remedy.
+
+Nothing is changed in the caller's arrays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nelder.errors import DataError, InputTypeError, some_rows
+from nelder.families import Family
+from nelder.linalg import Array
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """Weights that say how many identical observations a row stands for; see `frequency`."""
+
+    counts: object
+
+
+def frequency(counts: object) -> Frequency:
+    """weights=nd.frequency(counts): a row with count 2 is the same as the row twice, in every number of the fit."""
+    return Frequency(counts)
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Response y (n,), weight (n,), precision (n,) or None (see `design.Block`), offset (n,), and how many they count
+    for.
+    """
+
+    y: Array
+    weight: Array
+    precision: Array | None
+    offset: Array
+    counted: float
+
+
+def vector_of(values: object, argument: str, n: int | None = None) -> Array:
+    """A float64 vector (n,) from any numeric array, list or series.
+
+    Raises InputTypeError for anything that is not numeric, DataError for a wrong shape or for numbers that are not
+    finite.
+    """
+    array = numeric(values, argument)
+    if array.ndim == 2 and 1 in array.shape:
+        array = array.reshape(-1)
+    if array.ndim != 1:
+        raise DataError(f"{argument} has shape {array.shape}; it must be one number a row")
+    if n is not None and len(array) != n:
+        raise DataError(f"{argument} has {len(array)} values for {n} rows of data; it needs one a row")
+    return finite(array, argument)
+
+
+def matrix_of(values: object, argument: str) -> Array:
+    """A float64 matrix (n, p); as `vector_of` for errors."""
+    array = numeric(values, argument)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise DataError(
+            f"{argument} has {array.ndim} dimensions {array.shape}; a design matrix has two, rows and columns"
+        )
+    return finite(array, argument)
+
+
+def numeric(values: object, argument: str) -> Array:
+    """A float64 array of any shape, C-ordered; a copy unless it already is one."""
+    if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):
+        values = values.to_numpy()
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise DataError(f"{argument} is ragged: its rows have different lengths") from None
+    if array.dtype.kind == "O":
+        with contextlib.suppress(TypeError, ValueError):
+            array = array.astype(np.float64)
+    if array.dtype.kind not in "biuf":
+        raise InputTypeError(
+            f"{argument} holds {_kind(array)}, and must be numeric; categories and dates go through a formula, "
+            "nd.glm('y ~ x', data)"
+        )
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _kind(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
+    if array.dtype.kind in "US" or (array.dtype.kind == "O" and any(isinstance(v, str) for v in array.ravel()[:1000])):
+        return "strings"
+    return {"M": "dates", "m": "durations", "c": "complex numbers"}.get(
+        array.dtype.kind, f"values of type {array.dtype}"
+    )
+
+
+def finite(array: Array, argument: str) -> Array:
+    """The array itself; raises DataError naming the rows with nan or infinite values."""
+    good = np.isfinite(array)
+    if not good.all():
+        bad = np.flatnonzero(~good.reshape(len(array), -1).all(axis=1))
+        raise DataError(
+            f"{argument} has nan or infinite values at {some_rows(bad.tolist())}: remove or correct these rows "
+            "(formulas drop rows with missing values and count them)"
+        )
+    return array
+
+
+def observe(family: Family, response: Sequence[Array], weights: object, offset: Array) -> Observations:
+    """Check a response, y or (successes, failures), with weights of any kind or None, against the family.
+
+    Raises SupportError naming the rows the family cannot have produced, DataError for weights that mean nothing.
+    """
+    n = len(offset)
+    if n == 0:
+        raise DataError("there are no rows to fit: the table is empty, or every row has a missing value")
+    ones = np.ones(n)
+    counts = isinstance(weights, Frequency)
+    weight = (
+        ones if weights is None else _weights(weights.counts if isinstance(weights, Frequency) else weights, n, counts)
+    )
+    precision: Array | None = ones if counts else None
+    y = response[0]
+    if len(response) == 2:
+        trials = _trials(response[0], response[1])
+        y = np.divide(response[0], trials, out=np.zeros(n), where=trials > 0)
+        precision, weight = np.where(trials > 0, trials, 1.0), weight * trials
+    family.validate(y[weight > 0], weight[weight > 0])
+    counted = float(weight.sum()) if counts and len(response) == 1 else float(np.sum(weight > 0))
+    return Observations(y, weight, precision, offset, counted)
+
+
+def _weights(values: object, n: int, counts: bool) -> Array:
+    weight = vector_of(values, "weights", n)
+    bad = np.flatnonzero(weight < 0)
+    if len(bad):
+        raise DataError(f"weights are negative at {some_rows(bad.tolist())}; a weight is zero or positive")
+    if not weight.any():
+        raise DataError("all weights are zero: nothing is left to fit")
+    whole = np.flatnonzero(weight != np.round(weight))
+    if counts and len(whole):
+        raise DataError(f"nd.frequency counts must be whole numbers; {some_rows(whole.tolist())} are not")
+    return weight
+
+
+def _trials(successes: Array, failures: Array) -> Array:
+    bad = np.flatnonzero((successes < 0) | (failures < 0))
+    if len(bad):
+        raise DataError(f"cbind(successes, failures) has negative counts at {some_rows(bad.tolist())}")
+    return successes + failures

@@ -1,0 +1,1 @@
+"""Pictures, one function each; Matplotlib is imported here only."""

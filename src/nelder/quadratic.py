@@ -1,0 +1,120 @@
+"""Two local models of the objective around a β: f(β + δ) ≈ f + g'δ + ½ δ'Hδ, added up over blocks of rows.
+
+`Gram` sums X'WX: one matrix product a slice, and as accurate as its condition allows. Because a step solves for δ from
+the score, and never for β from a working response, an inexact H only costs steps. `Triangle` keeps R of the QR of W^½X
+beside the rotated residual: twice the arithmetic, and it sees twice as many digits of condition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from nelder.linalg import Array, Factored, cholesky, least_squares_step, triangle
+
+SAFE_CONDITION = 1e12  # of X'WX with unit columns: 1e6 in X
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A Newton step δ (p,), and the squared Newton decrement g'H⁻¹g: twice the drop in f that the model promises."""
+
+    delta: Array
+    decrement: float
+
+
+class Quadratic(Protocol):
+    """What a solver sees of either model. `noise` is the squared decrement that rounding in η alone can cause."""
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def gradient(self) -> Array: ...
+    @property
+    def noise(self) -> float: ...
+    @property
+    def information(self) -> Array: ...
+    @property
+    def factored(self) -> Factored | None: ...
+    def newton(self) -> Direction | None: ...
+
+
+@dataclass(frozen=True)
+class Gram:
+    """value, gradient (p,) and information X'WX (p, p) of some rows; `+` merges two sets of rows."""
+
+    value: float
+    gradient: Array
+    information: Array
+    noise: float
+
+    def __add__(self, other: Gram) -> Gram:
+        return Gram(
+            self.value + other.value,
+            self.gradient + other.gradient,
+            self.information + other.information,
+            self.noise + other.noise,
+        )
+
+    @cached_property
+    def factored(self) -> Factored | None:
+        """The Cholesky factor, or None where the information is not positive definite."""
+        return cholesky(self.information)
+
+    @property
+    def safe(self) -> bool:
+        """Whether a step or a standard error from this model keeps its digits."""
+        return self.factored is not None and self.factored.condition < SAFE_CONDITION
+
+    def newton(self) -> Direction | None:
+        """The step, or None where the model has no minimum."""
+        if self.factored is None:
+            return None
+        half = self.factored.half_solve(self.gradient)
+        return Direction(-self.factored.solve(self.gradient), float(half @ half))
+
+
+@dataclass(frozen=True)
+class Triangle:
+    """As `Gram`, with R (p+1, p+1) of the augmented rows [W^½X | −score/W^½] in place of the information."""
+
+    value: float
+    gradient: Array
+    upper: Array
+    noise: float
+
+    def __add__(self, other: Triangle) -> Triangle:
+        return Triangle(
+            self.value + other.value,
+            self.gradient + other.gradient,
+            triangle(np.vstack([self.upper, other.upper])),
+            self.noise + other.noise,
+        )
+
+    @cached_property
+    def _solved(self) -> tuple[Array, Factored | None]:
+        return least_squares_step(self.upper)
+
+    @property
+    def information(self) -> Array:
+        """R'R (p, p)."""
+        p = len(self.gradient)
+        upper = self.upper[:p, :p]
+        return upper.T @ upper
+
+    @property
+    def factored(self) -> Factored | None:
+        """R itself, equilibrated."""
+        return self._solved[1]
+
+    def newton(self) -> Direction | None:
+        """The least-squares step, or None where R is singular."""
+        delta, factored = self._solved
+        if factored is None:
+            return None
+        p = len(self.gradient)
+        length = self.upper[:p, p]
+        return Direction(delta, float(length @ length))

@@ -1,0 +1,93 @@
+"""The summary page, as text and as HTML."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+from nelder.fit import Fit
+from nelder.inference.wald import coefficient_table, statistic_name
+from nelder.table import Table, count, number
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What R's summary() of a glm shows, and what went wrong if anything did. `str()` is text; notebooks show HTML."""
+
+    fit: Fit
+    level: float = 0.95
+
+    def __str__(self) -> str:
+        fit = self.fit
+        lines = [self.title(), ""]
+        wide = max(len(label) for label, _ in self.facts())
+        lines += [f"{label:<{wide}}  {value}" for label, value in self.facts()]
+        lines += ["", str(self.coefficients()), ""]
+        wide = max(len(label) for label, _ in self.measures())
+        lines += [f"{label:<{wide}}  {value}" for label, value in self.measures()]
+        lines += [f"Note: {note}" for note in self.notes()]
+        lines += [f"Warning: {finding.sentence}" for finding in fit.warnings]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def title(self) -> str:
+        """What kind of model it is."""
+        return f"Generalized linear model: {self.fit.family.label()} with link {self.fit.link.label()}"
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Formula, observations and how the solver ended."""
+        fit, solved = self.fit, self.fit.solved
+        schema = fit.terms.schema
+        model = schema.formula.text if schema is not None else f"{fit.terms.response} on {len(fit.names)} columns"
+        ended = "converged" if solved.converged else f"NOT CONVERGED: {fit.reason}"
+        steps = f"{solved.steps} step{'' if solved.steps == 1 else 's'}"
+        facts = [
+            ("Model", model),
+            ("Observations", f"{count(fit.statistics.n)}, residual df {count(fit.df_resid)}"),
+            ("Solver", f"{solved.solver}, {steps}, {solved.form.lower()}: {ended}"),
+        ]
+        if fit.terms.offset is not None:
+            facts.insert(1, ("Offset", fit.terms.offset.text))
+        if solved.penalty != "unpenalised":
+            facts.append(("Penalty", f"{solved.penalty}: no standard errors, which would not mean what they seem to"))
+        return facts
+
+    def coefficients(self) -> Table:
+        """The coefficient table as it is printed."""
+        table = coefficient_table(self.fit, self.level)
+        name = statistic_name(self.fit)
+        low, high = f"{100 * (1 - self.level) / 2:g}%", f"{100 * (1 + self.level) / 2:g}%"
+        names = {"": "term", "estimate": "estimate", "se": "se", name: name, "p": "p", low: "lower", high: "upper"}
+        return Table({shown: table[column] for shown, column in names.items()})
+
+    def measures(self) -> list[tuple[str, str]]:
+        """Dispersion, deviances and criteria."""
+        fit = self.fit
+        how = "fixed" if fit.family.dispersion_known else "Pearson's X² / residual df"
+        measures = [
+            ("Dispersion", f"{count(fit.dispersion)} ({how})"),
+            ("Null deviance", f"{number(fit.null_deviance, 6)} on {count(fit.df_null)} df"),
+            ("Residual deviance", f"{number(fit.deviance, 6)} on {count(fit.df_resid)} df"),
+        ]
+        if fit.family.has_likelihood:
+            likelihood = f"{number(fit.loglik, 7)}, AIC {number(fit.aic, 7)}, BIC {number(fit.bic, 7)}"
+            return [*measures, ("Log-likelihood", likelihood)]
+        return [*measures, ("Log-likelihood", "none: a quasi family has no likelihood, so no AIC")]
+
+    def notes(self) -> tuple[str, ...]:
+        """Rows left out, and where standard errors come from."""
+        return self.fit.notes
+
+    def _repr_html_(self) -> str:
+        left = " style='text-align:left'"
+        rows = "".join(
+            f"<tr><th{left}>{html.escape(label)}</th><td{left}>{html.escape(value)}</td></tr>"
+            for label, value in [*self.facts(), *self.measures()]
+        )
+        words = [f"<p>Note: {html.escape(note)}</p>" for note in self.notes()]
+        words += [f"<p><strong>Warning:</strong> {html.escape(finding.sentence)}</p>" for finding in self.fit.warnings]
+        return (
+            f"<div class='nelder-summary'><h4>{html.escape(self.title())}</h4><table>{rows}</table>"
+            f"{self.coefficients()._repr_html_()}{''.join(words)}</div>"
+        )

@@ -1,0 +1,174 @@
+"""Fits as JSON: versioned, without pickle and without the data, safe to open from an untrusted hand.
+
+A file holds names, coefficients, information, statistics and the formula with what it learned. Loading checks every
+part of it: expressions pass the same allow-list as anywhere, families and links come from the registries, and shapes
+must agree.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from nelder.errors import NelderError, SavedFitError
+from nelder.families import FAMILIES, Family
+from nelder.fit import Fit, Solved, Statistics, Terms
+from nelder.formula import parse
+from nelder.formula.saved import schema_from_json, schema_to_json
+from nelder.linalg import Array
+from nelder.links import LINKS
+from nelder.mean import Link
+from nelder.table import Named
+
+FORMAT, VERSION = "nelder-fit", 1
+Kind = TypeVar("Kind")
+
+
+def save(fit: Fit, path: str | Path) -> None:
+    """Write a fit to a file; numbers survive to the last digit. The file replaces an old one only once it is whole."""
+    target = Path(path)
+    text = json.dumps(_plain(to_json(fit)), indent=1, allow_nan=False)
+    beside = target.with_name(target.name + ".partial")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load(path: str | Path, family: Family | None = None, link: Link | None = None) -> Fit:
+    """Read a fit that `save` wrote. A family or link of one's own is not in the file and must be given again.
+
+    Raises SavedFitError saying what is wrong with the file.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SavedFitError(f"{str(path)!r} cannot be read: {problem}") from None
+    try:
+        return from_json(_numbers(json.loads(text, parse_constant=_refuse_constant)), family, link)
+    except NelderError as problem:
+        raise SavedFitError(f"{str(path)!r} is not a fit that can be used: {problem}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, OverflowError) as problem:
+        said = f"{type(problem).__name__}: {problem}"
+        raise SavedFitError(f"{str(path)!r} is not a saved fit, or a damaged one ({said[:200]})") from None
+
+
+def to_json(fit: Fit) -> dict[str, Any]:
+    """The parts of a fit as dictionaries, lists, texts and numbers."""
+    terms = fit.terms
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "names": list(terms.names),
+        "coef": np.asarray(fit.coef).tolist(),
+        "covariance_unscaled": fit.covariance_unscaled.tolist(),
+        "family": {"name": fit.family.name, **fit.family.options()},
+        "link": {"name": fit.link.name, **fit.link.options()},
+        "statistics": asdict(fit.statistics),
+        "solved": asdict(fit.solved),
+        "response": terms.response,
+        "offset": terms.offset.text if terms.offset is not None else None,
+        "offset_given": terms.offset_given,
+        "schema": schema_to_json(terms.schema) if terms.schema is not None else None,
+        "warnings": [finding.sentence for finding in fit.warnings] + list(fit.notes),
+    }
+
+
+def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
+    """The fit again, after checks."""
+    if not isinstance(saved, dict) or saved.get("format") != FORMAT:
+        raise SavedFitError("it does not say that it is a nelder fit")
+    if saved["version"] != VERSION:
+        raise SavedFitError(f"it has version {saved['version']!r}; this nelder reads version {VERSION}")
+    names = tuple(_text(name) for name in saved["names"])
+    p = len(names)
+    covariance = _array(saved["covariance_unscaled"], (p, p))
+    diagonal = np.diagonal(covariance)
+    if np.any(diagonal < 0) or not np.allclose(covariance, covariance.T, equal_nan=True):
+        raise SavedFitError("its covariance is not a covariance")
+    schema = schema_from_json(saved["schema"]) if saved["schema"] is not None else None
+    if schema is not None and schema.names != names:
+        raise SavedFitError("its formula does not give its coefficients")
+    offset = parse(_text(saved["offset"])) if saved["offset"] is not None else None
+    return Fit(
+        Named(_array(saved["coef"], (p,)), names),
+        covariance,
+        family or _made("family", FAMILIES, saved["family"], Family),
+        link or _made("link", LINKS, saved["link"], Link),
+        Statistics(**{name: _number(saved["statistics"][name]) for name in Statistics.__dataclass_fields__}),
+        Terms(names, _text(saved["response"]), schema, offset, saved["offset_given"] is True),
+        _solved(saved["solved"]),
+        notes=tuple(_text(note) for note in saved["warnings"]),
+    )
+
+
+def _solved(saved: Mapping[str, Any]) -> Solved:
+    words = {name: _text(saved[name]) for name in ("solver", "reason", "form", "penalty")}
+    return Solved(steps=int(_number(saved["steps"])), converged=saved["converged"] is True, **words)
+
+
+def _made(kind: str, known: Mapping[str, Callable[..., Kind]], saved: Mapping[str, Any], base: type[Any]) -> Kind:
+    """A family or link from its name and options."""
+    options = {key: value for key, value in saved.items() if key != "name"}
+    name = _text(saved["name"])
+    if name not in known:
+        raise SavedFitError(
+            f"it needs the {kind} {name!r}, which is not nelder's own: load it with {kind}= the object of the fit"
+        )
+    if not all(isinstance(value, int | float | str) and not isinstance(value, bool) for value in options.values()):
+        raise SavedFitError(f"the options of its {kind} are not numbers or texts")
+    made = known[name](**options)
+    assert isinstance(made, base)
+    return made
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no nan and no infinities: they are written as texts."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"number": str(value)}
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    """The inverse of `_plain`."""
+    if isinstance(value, dict):
+        if set(value) == {"number"} and value["number"] in ("nan", "inf", "-inf"):
+            return float(value["number"])
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return value
+
+
+def _refuse_constant(name: str) -> float:
+    raise SavedFitError(f"it holds {name}, which is not JSON")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise SavedFitError(f"{value!r:.80} stands where a text should")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SavedFitError(f"{value!r:.80} stands where a number should")
+    return float(value)
+
+
+def _array(value: Any, shape: tuple[int, ...]) -> Array:
+    array = np.array(value, dtype=float)
+    if array.shape != shape or np.isinf(array).any():
+        raise SavedFitError(f"an array of shape {array.shape} stands where {shape} should")
+    return array

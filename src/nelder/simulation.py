@@ -1,0 +1,118 @@
+"""Responses drawn from a family and link at known coefficients, or from a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nelder.errors import DataError, InputError, some_rows
+from nelder.families import FAMILIES, Family
+from nelder.fit import Fit
+from nelder.linalg import Array
+from nelder.links import LINKS
+from nelder.mean import Link, Mean
+from nelder.names import resolve
+from nelder.objective import Loss
+from nelder.observations import matrix_of, vector_of
+
+LARGEST_COUNT = 2.0**53  # counts above are no longer whole numbers in float64, and NumPy cannot draw much beyond
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How to draw: dispersion φ, prior weights (n,) (the trials of a binomial), offset (n,), and a seed."""
+
+    phi: float = 1.0
+    weights: object = None
+    offset: object = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.phi) and self.phi > 0):
+            raise InputError(f"phi={self.phi}: the dispersion is a positive number")
+
+
+def simulate(
+    X: object,
+    beta: object,
+    family: str | Family = "gaussian",
+    link: str | Link | None = None,
+    options: Draw | None = None,
+) -> Array:
+    """Draw one response y (n,) a row of X (n, p) at the coefficients beta (p,).
+
+    `options=nd.Draw(phi=…, weights=…, offset=…, seed=…)` sets the dispersion (1), prior weights (ones; trials of a
+    binomial), offset (zeros) and seed.
+
+    Raises DataError naming the row and the mean where a mean is outside the family's domain or too large to draw from,
+    CapabilityError for quasi families.
+    """
+    chosen = resolve("family", FAMILIES, family, Family)
+    through = chosen.default_link if link is None else resolve("link", LINKS, link, Link)
+    drawn = options or Draw()
+    matrix, coefficients = matrix_of(X, "X"), vector_of(beta, "beta")
+    n, p = matrix.shape
+    if len(coefficients) != p:
+        raise DataError(f"beta has {len(coefficients)} coefficients for {p} columns of X")
+    offset = np.zeros(n) if drawn.offset is None else vector_of(drawn.offset, "offset", n)
+    weight = np.ones(n) if drawn.weights is None else vector_of(drawn.weights, "weights", n)
+    if not (weight > 0).all():
+        raise DataError(
+            f"weights must be positive to draw with: {some_rows(np.flatnonzero(weight <= 0).tolist())} are not"
+        )
+    mean = checked_mean(Loss(chosen, through), matrix @ coefficients + offset)
+    return draw(chosen, mean, (drawn.phi, weight), np.random.default_rng(drawn.seed))
+
+
+def checked_mean(loss: Loss, eta: Array) -> Mean:
+    """The mean of each row; raises DataError naming the first row whose mean cannot be drawn from."""
+    low, high = loss.bounds
+    with np.errstate(all="ignore"):
+        mean = Mean(loss.link, eta)
+        bad = np.flatnonzero(~((eta > low) & (eta < high) & np.isfinite(mean.mu)))
+        if len(bad):
+            row = int(bad[0])
+            raise DataError(
+                f"row {row} has linear predictor {eta[row]:g} and mean {mean.mu[row]:g}, from which "
+                f"{loss.family.label()} cannot be drawn (η must lie between {low:g} and {high:g}): use smaller "
+                "coefficients or scale the columns"
+            )
+        return mean
+
+
+def draw(family: Family, mean: Mean, spread: tuple[float, Array], random: np.random.Generator) -> Array:
+    """One response a row at (φ, weight); raises DataError naming a mean that is too large to draw from."""
+    phi, weight = spread
+    large = np.flatnonzero((mean.mu > LARGEST_COUNT) & family.counts)
+    try:
+        if len(large):
+            raise ValueError
+        with np.errstate(all="raise", under="ignore"):
+            y = family.sample(random, mean, phi, weight)
+    except (ValueError, FloatingPointError):
+        row = int(large[0]) if len(large) else int(np.argmax(mean.mu))
+        raise DataError(
+            f"row {row} has mean {mean.mu[row]:g}, too large for {family.label()} to draw from (at most "
+            f"{LARGEST_COUNT:g}): use smaller coefficients or scale the columns"
+        ) from None
+    return np.asarray(y, dtype=float)
+
+
+def simulate_fit(fit: Fit, draws: int, seed: int | None) -> Array:
+    """New responses (draws, n) at the fitted means and φ, in the order of the rows that were fitted.
+
+    Raises DataError for a fit that was loaded without its data.
+    """
+    if draws < 1:
+        raise InputError(f"draws={draws}: ask for 1 or more")
+    if fit.objective is None:
+        raise DataError(
+            "this fit was loaded without its data: simulate from its coefficients with nd.simulate(X, beta, …)"
+        )
+    loss, beta = fit.objective.loss, np.asarray(fit.coef)[~fit.aliased]
+    blocks = fit.objective.design.handles
+    eta = np.concatenate([block.eta(beta) for block in blocks])
+    weight = np.concatenate([block.weight if block.precision is None else block.precision for block in blocks])
+    mean, random = checked_mean(loss, eta), np.random.default_rng(seed)
+    return np.stack([draw(loss.family, mean, (fit.dispersion, weight), random) for _ in range(draws)])

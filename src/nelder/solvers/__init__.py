@@ -1,0 +1,46 @@
+"""The solvers, by name. To add one: a file here and a line in SOLVERS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nelder.objective import Objective
+from nelder.solvers.base import Solver, Step
+from nelder.solvers.closed_form import ClosedForm
+from nelder.solvers.gradient_descent import GradientDescent
+from nelder.solvers.lbfgs import LBFGS
+from nelder.solvers.loop import Solution, solve
+from nelder.solvers.newton import IRLS, Newton
+from nelder.solvers.stochastic_gradient_descent import StochasticGradientDescent
+from nelder.solvers.stopping import Reason, Tolerance
+
+__all__ = [
+    "IRLS",
+    "LBFGS",
+    "SOLVERS",
+    "ClosedForm",
+    "GradientDescent",
+    "Newton",
+    "Reason",
+    "Solution",
+    "Solver",
+    "Step",
+    "StochasticGradientDescent",
+    "Tolerance",
+    "automatic",
+    "solve",
+]
+
+SOLVERS: dict[str, Callable[..., Solver]] = {
+    "closed_form": ClosedForm,
+    "gradient_descent": GradientDescent,
+    "irls": IRLS,
+    "lbfgs": LBFGS,
+    "newton": Newton,
+    "stochastic_gradient_descent": StochasticGradientDescent,
+}
+
+
+def automatic(objective: Objective) -> Solver:
+    """What solver='auto' means: the closed form where there is one, else Newton's method."""
+    return ClosedForm() if objective.is_quadratic else Newton()

@@ -1,0 +1,62 @@
+"""What a solver is: a generator of steps, and nothing else. `solve` consumes them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from nelder.linalg import Array
+from nelder.objective import Objective
+from nelder.quadratic import Quadratic
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a solver stands: β (p,), the objective and its gradient (p,) there, and how it came.
+
+    `model` is the local model at β where the solver has one; `size` and `halvings` are of the move that led here;
+    `stuck` says that no smaller objective could be found along the last direction.
+    """
+
+    beta: Array
+    value: float
+    gradient: Array
+    model: Quadratic | None = None
+    size: float = 1.0
+    halvings: int = 0
+    stuck: bool = False
+
+    @property
+    def finite(self) -> bool:
+        """Whether the solver is still among the numbers."""
+        return bool(np.isfinite(self.value) and np.isfinite(self.gradient).all() and np.isfinite(self.beta).all())
+
+
+@dataclass(frozen=True)
+class Solver(ABC):
+    """`steps` yields where the solver stands, starting with the start, for as long as it is asked.
+
+    A solver never prints, counts, warns or decides that it is done. `max_steps` is the number of steps after the start
+    that `solve` asks for; `fixed_rate` is set by solvers that may diverge.
+    """
+
+    name: ClassVar[str]
+    max_steps: int = field(default=100, kw_only=True)
+    start: Sequence[float] | None = field(default=None, kw_only=True)
+
+    @abstractmethod
+    def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
+        """Steps from a feasible start β (p,)."""
+
+    def refusal(self, objective: Objective) -> str | None:
+        """Why this solver cannot work on this objective and what to use instead, or None."""
+        return None
+
+    @property
+    def fixed_rate(self) -> float | None:
+        """The learning rate where it is fixed, so that divergence can be explained."""
+        return None

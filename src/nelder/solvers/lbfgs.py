@@ -1,0 +1,73 @@
+"""L-BFGS: a quasi-Newton method that learns the curvature from gradients alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nelder.linalg import Array
+from nelder.objective import Objective
+from nelder.quadratic import Gram
+from nelder.solvers.base import Solver, Step
+from nelder.solvers.search import Found, enough, halving
+
+Pair = tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class LBFGS(Solver):
+    """Limited-memory BFGS (Nocedal 1980), preconditioned by the expected information at the start."""
+
+    name = "lbfgs"
+    memory: int = 10
+    max_steps: int = field(default=1000, kw_only=True)
+
+    def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
+        here = objective.slope(beta)
+        yield Step(beta, here.value, here.gradient)
+        metric = start_metric(objective, beta)
+        pairs: deque[Pair] = deque(maxlen=self.memory)
+        while True:
+            delta = -two_loop(here.gradient, pairs, metric)
+            promised = -float(here.gradient @ delta)
+            if not promised > 0:  # rounding has spoilt the memory: start it afresh
+                pairs.clear()
+                delta = -metric(here.gradient)
+                promised = -float(here.gradient @ delta)
+            found, ahead = Found(1.0, 0), objective.slope(beta + delta)
+            if not enough(here.value, ahead.value, promised, 0.0):
+                found = halving(objective, (beta, here.value), delta, promised, 0.0)
+                ahead = objective.slope(beta + found.size * delta)
+            moved, turned = found.size * delta, ahead.gradient - here.gradient
+            if float(moved @ turned) > 1e-14 * float(np.sqrt((moved @ moved) * (turned @ turned))):
+                pairs.append((moved, turned))
+            beta, here = beta + moved, ahead
+            yield Step(beta, here.value, here.gradient, None, found.size, found.halvings, found.stuck)
+            if found.stuck:
+                pairs.clear()
+
+
+def start_metric(objective: Objective, beta: Array) -> Callable[[Array], Array]:
+    """g ↦ H₀⁻¹ g with H₀ the expected information at β, or a plain scaling where it is singular."""
+    model = objective.quadratic(beta, Gram)
+    factored = model.factored
+    if factored is not None:
+        return factored.solve
+    size = max(float(np.sqrt(model.gradient @ model.gradient)), 1.0)
+    return lambda gradient: gradient / size
+
+
+def two_loop(gradient: Array, pairs: deque[Pair], metric: Callable[[Array], Array]) -> Array:
+    """The inverse Hessian's product with the gradient (Nocedal & Wright 2006, algorithm 7.4)."""
+    rest, steps = gradient.copy(), []
+    for moved, turned in reversed(pairs):
+        along = float(moved @ rest) / float(moved @ turned)
+        rest = rest - along * turned
+        steps.append(along)
+    result = metric(rest)
+    for (moved, turned), along in zip(pairs, reversed(steps), strict=True):
+        result = result + moved * (along - float(turned @ result) / float(moved @ turned))
+    return result

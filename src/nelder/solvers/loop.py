@@ -1,0 +1,79 @@
+"""The only loop: it asks a solver for steps, judges each, records each, and says why it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nelder.errors import CapabilityError, DataError
+from nelder.linalg import Array
+from nelder.objective import Objective
+from nelder.solvers.base import Solver, Step
+from nelder.solvers.starts import start
+from nelder.solvers.stopping import Judge, Reason, Tolerance
+
+Watcher = Callable[[int, Step, float], None]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The last step that can be used, why it is the last, λ² at the last judged step, and its number."""
+
+    step: Step
+    reason: Reason
+    decrement: float
+    steps: int
+
+    @property
+    def converged(self) -> bool:
+        """Whether the last step is the optimum, to rounding."""
+        return self.reason is Reason.CONVERGED
+
+
+def beginning(objective: Objective, solver: Solver) -> Array:
+    """The start the solver was given (p,), or one found in the data.
+
+    Raises DataError for a start of the wrong length, or one at which some mean is not allowed.
+    """
+    if solver.start is None:
+        return start(objective)
+    given = np.array(solver.start, dtype=float)
+    if given.shape != (objective.design.p,) or not np.isfinite(given).all():
+        raise DataError(
+            f"start= of {solver.name} has shape {given.shape}: it needs {objective.design.p} finite numbers"
+        )
+    if not np.isfinite(objective.values(given[None, :])[0]):
+        raise DataError(
+            f"start= of {solver.name} gives a mean that the family and link do not allow, or that overflows"
+        )
+    return given
+
+
+def solve(objective: Objective, solver: Solver, watch: Watcher, tolerance: Tolerance | None = None) -> Solution:
+    """Run `solver` on `objective` from its start; `watch(number, step, decrement)` sees every step.
+
+    Ctrl-C ends the loop and not the program: the best step so far is returned with reason INTERRUPTED.
+    Raises CapabilityError where the solver refuses this objective.
+    """
+    refusal = solver.refusal(objective)
+    if refusal is not None:
+        raise CapabilityError(refusal)
+    judge = Judge(objective, tolerance or Tolerance())
+    best: Step | None = None
+    number, reason = 0, Reason.LIMIT
+    try:
+        for number, step in enumerate(solver.steps(objective, beginning(objective, solver))):
+            verdict = judge.verdict(step)
+            watch(number, step, judge.decrement)
+            if step.finite and (best is None or step.value <= best.value or verdict is Reason.CONVERGED):
+                best = step
+            if verdict is not None or number >= solver.max_steps:
+                reason = verdict or Reason.LIMIT
+                break
+    except KeyboardInterrupt:
+        if best is None:
+            raise
+        reason = Reason.INTERRUPTED
+    return Solution(best or step, reason, judge.decrement, number)

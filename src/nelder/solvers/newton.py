@@ -1,0 +1,75 @@
+"""Newton's method and Fisher scoring: a quadratic model, its minimum, and a halving where it promised too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nelder.linalg import Array
+from nelder.objective import Form, Objective
+from nelder.quadratic import Gram, Quadratic, Triangle
+from nelder.solvers.base import Solver, Step
+from nelder.solvers.search import Found, enough, halving
+
+
+def best_model(objective: Objective, beta: Array, observed: bool, form: Form) -> Quadratic:
+    """The cheapest model at β that keeps its digits.
+
+    Observed weights where they are asked for and positive definite, else expected ones; a Gram while its condition is
+    safe, else a Triangle.
+    """
+    if form is Gram:
+        if observed:
+            model = objective.quadratic(beta, Gram, observed=True)
+            if isinstance(model, Gram) and model.safe:
+                return model
+        model = objective.quadratic(beta, Gram)
+        if isinstance(model, Gram) and model.safe:
+            return model
+    return objective.quadratic(beta, Triangle)
+
+
+@dataclass(frozen=True)
+class Newton(Solver):
+    """Newton-Raphson with the observed information once it is positive definite: quadratic on every link."""
+
+    name = "newton"
+
+    def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
+        yield from scoring_steps(objective, beta, observed=True)
+
+
+@dataclass(frozen=True)
+class IRLS(Solver):
+    """Iteratively reweighted least squares: Newton's method with the expected information (Nelder & Wedderburn 1972).
+
+    A step of weighted least squares on the working response is β + δ with X'WX δ = X'(score): the same step, solved for
+    δ so that the score alone decides where it stops.
+    """
+
+    name = "irls"
+
+    def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
+        yield from scoring_steps(objective, beta, observed=False)
+
+
+def scoring_steps(objective: Objective, beta: Array, observed: bool) -> Iterator[Step]:
+    """Steps of either method, from β (p,)."""
+    model = best_model(objective, beta, observed, Gram)
+    yield Step(beta, model.value, model.gradient, model)
+    while True:
+        # once a Triangle is needed it is needed to the end
+        form: Form = Gram if isinstance(model, Gram) else Triangle
+        direction = model.newton()
+        if direction is None:
+            yield Step(beta, model.value, model.gradient, model, size=0.0, stuck=True)
+            continue
+        ahead = best_model(objective, beta + direction.delta, observed, form)
+        found = Found(1.0, 0)
+        if not enough(model.value, ahead.value, direction.decrement, model.noise):
+            origin = (beta, model.value)
+            found = halving(objective, origin, direction.delta, direction.decrement, model.noise)
+            ahead = best_model(objective, beta + found.size * direction.delta, observed, form)
+        beta = beta + found.size * direction.delta
+        model = ahead
+        yield Step(beta, model.value, model.gradient, model, found.size, found.halvings, found.stuck)

@@ -1,0 +1,116 @@
+"""When a solver is done, judged from outside it and on the scale of the answer.
+
+The measure is the squared Newton decrement λ² = g'H⁻¹g: in units of φ, the squared distance to the optimum in standard
+errors. It is compared with φ, and with what rounding alone can cause, never with a change of the deviance. Methods that
+see only gradients are measured by an information that is taken afresh after 1, 2, 4, 8, … steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from nelder.linalg import Array
+from nelder.objective import Objective
+from nelder.quadratic import Gram, Quadratic
+from nelder.solvers.base import Step
+from nelder.solvers.newton import best_model
+
+
+class Reason(Enum):
+    """Why a fit stopped; the text says what that means."""
+
+    CONVERGED = "converged"
+    STUCK = "no step along the search direction decreases the objective any more"
+    LIMIT = "the step limit was reached before the optimum"
+    DIVERGED = "the steps grew instead of settling: the rate is too large"
+    NOT_FINITE = "the steps left the range of numbers"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """`errors`: how many standard errors from the optimum is near enough; `noise`: how many times rounding counts as
+    rounding.
+    """
+
+    errors: float = 1e-10
+    noise: float = 16.0
+
+
+@dataclass
+class Judge:
+    """Watches one fit. `verdict` gives the reason to stop, or None to go on."""
+
+    objective: Objective
+    tolerance: Tolerance
+    decrement: float = np.inf  # λ² at the last step
+    floor: float = 0.0  # λ² that rounding in η alone can cause there
+    steps: int = 0
+    start_value: float | None = None
+    rises: int = 0
+    last_value: float = np.inf
+    metric: Quadratic | None = None
+    measured: int = field(default=-1)
+
+    def verdict(self, step: Step) -> Reason | None:
+        """Judge one step; the start is a step too."""
+        if not step.finite:
+            return Reason.DIVERGED if self.steps else Reason.NOT_FINITE
+        self._measure(step)
+        verdict = None
+        if self._near(step):
+            verdict = Reason.CONVERGED
+        elif step.stuck:
+            verdict = Reason.STUCK
+        elif self._rising(step):
+            verdict = Reason.DIVERGED
+        self.steps += 1
+        self.last_value = step.value
+        return verdict
+
+    def dispersion(self, value: float) -> float:
+        """φ for judging distances: 1 where it is known, else the mean deviance."""
+        return 1.0 if self.objective.loss.family.dispersion_known else 2.0 * value / self.objective.design.n
+
+    def _near(self, step: Step) -> bool:
+        if self._within(step):
+            if step.model is not None or self.measured == self.steps:
+                return True
+            self._refresh(step)  # an old information said so: ask a new one
+            return self._within(step)
+        return False
+
+    def _within(self, step: Step) -> bool:
+        near = self.tolerance.errors**2 * self.dispersion(step.value)
+        return self.decrement <= max(near, self.tolerance.noise**2 * self.floor)
+
+    def _measure(self, step: Step) -> None:
+        if step.model is not None:
+            self._use(step.model, step.gradient)
+        elif self.metric is None or self.steps & (self.steps - 1) == 0:
+            self._refresh(step)
+        else:
+            self._use(self.metric, step.gradient)
+
+    def _refresh(self, step: Step) -> None:
+        self.metric = best_model(self.objective, step.beta, observed=False, form=Gram)
+        self.measured = self.steps
+        self._use(self.metric, step.gradient)
+
+    def _use(self, model: Quadratic, gradient: Array) -> None:
+        factored = model.factored
+        if factored is None:
+            self.decrement, self.floor = np.inf, model.noise
+            return
+        half = factored.half_solve(gradient)
+        self.decrement, self.floor = float(half @ half), model.noise
+
+    def _rising(self, step: Step) -> bool:
+        """A fixed rate that is too large: above where it began, and rising three times in a row."""
+        if self.start_value is None:
+            self.start_value = step.value
+        self.rises = self.rises + 1 if step.value > self.last_value else 0
+        return self.rises >= 3 and step.value > self.start_value

@@ -1,0 +1,27 @@
+"""Columns in a dictionary of arrays or lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from nelder.errors import DataError
+from nelder.sources.base import Chunk, Source, column_of
+
+
+class ArraysSource(Source):
+    """{name: values (n,)}."""
+
+    def __init__(self, columns: Mapping[str, object]) -> None:
+        self._columns = dict(columns)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(str(name) for name in self._columns)
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        chunk = {name: column_of(name, self._columns[name]) for name in names}
+        lengths = {name: len(column) for name, column in chunk.items()}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+            raise DataError(f"columns must have the same length: {listed}")
+        yield chunk

@@ -1,0 +1,61 @@
+"""Data frames in memory: pandas, Polars and Arrow alike, through narwhals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nelder.errors import InputTypeError
+from nelder.sources.base import Chunk, Column, Labels, Numbers, Source
+
+
+def is_frame(data: object) -> bool:
+    """Whether narwhals knows this object as a data frame."""
+    import narwhals as nw
+
+    return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
+
+
+class FrameSource(Source):
+    """A pandas or Polars data frame, a Polars lazy frame or an Arrow table."""
+
+    def __init__(self, frame: object) -> None:
+        import narwhals as nw
+
+        known: Any = nw.from_native(frame)
+        self._frame = known.collect() if isinstance(known, nw.LazyFrame) else known
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._frame.columns)
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        yield {name: _column(name, self._frame[name]) for name in names}
+
+
+def _column(name: str, series: Any) -> Column:
+    import narwhals as nw
+
+    if series.dtype.is_numeric() or series.dtype == nw.Boolean:
+        # a nullable column of a frame has nulls beside nans: both are missing here
+        kind = "b" if series.dtype == nw.Boolean else "i" if series.dtype.is_integer() else "f"
+        return Numbers(series.cast(nw.Float64).fill_null(float("nan")).to_numpy().astype(np.float64), kind)
+    if series.dtype in (nw.Categorical, nw.Enum):
+        return _coded(series, series.cat.get_categories().to_list())
+    present = series.drop_nulls()
+    if series.dtype == nw.String or all(isinstance(value, str) for value in present.to_list()):
+        return _coded(series, sorted(present.unique().to_list()))
+    if series.dtype == nw.Object and all(isinstance(value, bool | int | float) for value in present.to_list()):
+        return Numbers(np.array([np.nan if v is None else v for v in series.to_list()], dtype=np.float64))
+    raise InputTypeError(f"column {name!r} holds {series.dtype}; a column holds numbers, booleans or strings")
+
+
+def _coded(series: Any, levels: list[Any]) -> Labels:
+    import narwhals as nw
+
+    if not levels:
+        return Labels(np.full(len(series), -1, dtype=np.int32), ())
+    codes = series.replace_strict(levels, list(range(len(levels))), default=-1, return_dtype=nw.Int32)
+    return Labels(codes.fill_null(-1).to_numpy().astype(np.int32), tuple(levels))

@@ -1,0 +1,179 @@
+"""Small tables and named vectors: what results are handed out in. They show well in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.errors import MissingExtraError, unknown_name
+
+
+def number(value: float, digits: int = 5) -> str:
+    """A number to so many significant digits, as R prints one: plain where that is short, else with an exponent."""
+    if not np.isfinite(value):
+        return {True: "nan", False: "inf" if value > 0 else "-inf"}[bool(np.isnan(value))]
+    if value == 0:
+        return "0"
+    size = int(np.floor(np.log10(abs(value))))
+    if -5 < size < max(digits, 7):
+        return f"{value:.{max(digits - 1 - size, 0)}f}"
+    return f"{value:.{digits - 1}e}"
+
+
+def count(value: float) -> str:
+    """A number of rows or degrees of freedom: whole where it is whole."""
+    return str(int(value)) if float(value).is_integer() else number(value)
+
+
+def numbers(values: NDArray[Any], digits: int = 5) -> list[str]:
+    """A column of numbers with the same decimals, so that sizes can be seen; each to its own digits where sizes are far
+    apart.
+    """
+    sizes = np.abs(values[np.isfinite(values)])
+    sizes = sizes[sizes > 1e-12 * sizes.max(initial=0.0)]  # what is smaller is rounding, and shows as zero
+    if not len(sizes) or sizes.max() / sizes.min() > 1e4 or not 1e-4 < sizes.max() < 1e7:
+        return [number(float(value), digits) for value in values]
+    decimals = max(0, digits - 1 - int(np.floor(np.log10(sizes.max()))))
+    # the smallest entry keeps three digits of its own
+    decimals = min(max(decimals, 2 - int(np.floor(np.log10(sizes.min())))), 7)
+    return [f"{value:.{decimals}f}" if np.isfinite(value) else number(float(value)) for value in values]
+
+
+class Named(np.ndarray[Any, Any]):
+    """A vector whose entries have names: index it by name or use it as any NumPy array."""
+
+    names: tuple[str, ...]
+
+    def __new__(cls, values: object, names: Sequence[str]) -> Self:
+        made = np.array(values, dtype=float).view(cls)
+        made.names = tuple(names)
+        return made
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.names = getattr(source, "names", ())
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            if key not in self.names:
+                raise unknown_name("name", key, self.names)
+            return float(np.asarray(self)[self.names.index(key)])
+        return np.asarray(self)[key]
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        return array[()] if return_scalar else np.asarray(array)
+
+    def to_dict(self) -> dict[str, float]:
+        """{name: value}."""
+        return dict(zip(self.names, np.asarray(self).tolist(), strict=True))
+
+    def __repr__(self) -> str:
+        values = np.asarray(self)
+        if values.shape != (len(self.names),):
+            return repr(values)
+        wide = max((len(name) for name in self.names), default=0)
+        shown = [number(float(value), 6) for value in values]
+        right = max((len(text) for text in shown), default=0)
+        return "\n".join(f"{name:<{wide}}  {text:>{right}}" for name, text in zip(self.names, shown, strict=True))
+
+    __str__ = __repr__
+
+
+class Table(Mapping[str, NDArray[Any]]):
+    """Columns of one length, by name. `str(table)` is plain text; `to_pandas()`, `to_polars()` and `to_arrow()`
+    convert.
+    """
+
+    def __init__(self, columns: Mapping[str, object], title: str = "") -> None:
+        self._columns = {name: np.asarray(values) for name, values in columns.items()}
+        self.title = title
+        assert len({len(values) for values in self._columns.values()}) <= 1
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._columns:
+            raise unknown_name("column of the table", name, self._columns)
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(next(iter(self._columns.values()), ()))
+
+    def _texts(self, most: int) -> list[list[str]]:
+        n = self.rows
+        shown = list(range(n)) if n <= most else [*range(most // 2), *range(n - most // 2, n)]
+        texts = [[name, *_cells(name, values[shown])] for name, values in self._columns.items()]
+        if n > most:
+            for column in texts:
+                column.insert(1 + most // 2, "…")
+        return texts
+
+    def __str__(self) -> str:
+        columns = []
+        for texts, values in zip(self._texts(60), self._columns.values(), strict=True):
+            wide = max(map(len, texts))
+            left = values.dtype.kind in "OU"
+            columns.append([text.ljust(wide) if left else text.rjust(wide) for text in texts])
+        lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+        return "\n".join([self.title, *lines] if self.title else lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = list(zip(*self._texts(60), strict=True))
+        head = "".join(f"<th>{html.escape(text)}</th>" for text in rows[0])
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>" for row in rows[1:])
+        caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """{name: list of values}."""
+        return {name: values.tolist() for name, values in self._columns.items()}
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingExtraError("pandas", "all", "to_pandas()") from None
+        return pd.DataFrame(self._columns)
+
+    def to_polars(self) -> Any:
+        """A Polars DataFrame."""
+        try:
+            import polars as pl
+        except ImportError:
+            raise MissingExtraError("polars", "all", "to_polars()") from None
+        return pl.DataFrame(self.to_dict())
+
+    def to_arrow(self) -> Any:
+        """A pyarrow Table."""
+        try:
+            import pyarrow as pa
+        except ImportError:
+            raise MissingExtraError("pyarrow", "files", "to_arrow()") from None
+        return pa.table(self.to_dict())
+
+
+def _cells(name: str, values: NDArray[Any]) -> list[str]:
+    if values.dtype.kind == "f":
+        if name in ("z", "t"):
+            return [f"{value:.3f}" if abs(value) < 1e6 else number(float(value)) for value in values]
+        return [p_value(float(value)) for value in values] if name == "p" else numbers(values)
+    return [str(value) for value in values.tolist()]
+
+
+def p_value(p: float) -> str:
+    """A p-value: never a bare 0."""
+    if np.isnan(p):
+        return "nan"
+    return "< 1e-300" if p < 1e-300 else number(p, 3)
