@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -31,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NelderError as problem:
         print(f"nelder: {' '.join(str(problem).split())}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # whoever read our output has had enough; say nothing at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as problem:
         print(f"nelder: {problem.filename or 'output'}: {problem.strerror or problem}", file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -126,9 +127,7 @@ class IllConditioned(Diagnosis):
 
 
 def _digits(condition: float) -> int:
-    import math
-
-    return max(0, int(15.9 - math.log10(condition)))
+    return max(0, int(15.9 - math.log10(condition))) if math.isfinite(condition) else 0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from nelder.errors import DataError
 from nelder.families import Family
 from nelder.fit import Fit, Solved, Statistics, Terms
 from nelder.linalg import Array, independent_columns, largest_eigenvalue
-from nelder.mean import Link
+from nelder.mean import Link, Mean
 from nelder.objective import Loss, Objective, gram_kernel
 from nelder.observations import Observations
 from nelder.penalties import Penalty, Unpenalised
@@ -27,6 +27,8 @@ from nelder.solvers.newton import best_model
 from nelder.table import Named
 from nelder.trace import Recorder
 
+LARGEST = 1e100
+ENDLESS = 1e-3  # a relative change of slopes and variances that no last step makes at a finite optimum
 ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
 
 
@@ -123,6 +125,7 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
     if gram.safe:
         return np.ones(len(names), dtype=bool), None
     rows = merge(objective.engine.map(gram_kernel, handles, Triangle))
+    refuse_extreme_columns(rows.upper[:-1, :-1], names)
     kept, combination = independent_columns(rows.upper[:-1, :-1])
     if kept.all():
         return kept, None
@@ -131,6 +134,16 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
     lost = np.flatnonzero(~kept)
     written = tuple(_combination(names, combination[:, j], names[j]) for j in lost)
     return kept, Aliased(tuple(names[j] for j in lost), written)
+
+
+def refuse_extreme_columns(upper: Array, names: Sequence[str]) -> None:
+    """Raise DataError for a column, seen through R of the QR, whose squares leave the range of numbers."""
+    size = np.abs(upper).max(axis=0)
+    for j in np.flatnonzero(~(size < LARGEST) | ((size > 0) & (size < 1 / LARGEST))).tolist():
+        raise DataError(
+            f"column {names[j]!r} has values too {'small' if size[j] < 1 else 'large'} to square (beyond 1e±100): "
+            "give it in other units"
+        )
 
 
 def _combination(names: Sequence[str], weights: Array, name: str) -> str:
@@ -235,7 +248,8 @@ def _findings(
     direction = last.newton()
     if direction is None:
         return (NotConverged(solver.name, solution.steps, np.inf, "the information is singular there"),), False
-    endless = endless_columns(objective, direction.delta, solution.step.beta) if direction.decrement < 1e-8 else ()
+    worthless = solution.converged or direction.decrement < 1e-8 * _phi(objective, solution.step.value)
+    endless = endless_columns(objective, direction.delta, solution.step.beta) if worthless else ()
     if endless:
         return (NoFiniteOptimum(endless, float(np.abs(direction.delta).max())),), False
     if not solution.converged:
@@ -250,16 +264,21 @@ def _phi(objective: Objective, value: float) -> float:
 
 
 def endless_columns(objective: Objective, delta: Array, beta: Array) -> tuple[str, ...]:
-    """Columns along which η still moves although the objective no longer does: means at their limits, no finite
-    optimum.
+    """Columns along which a last step δ, worth nothing to the objective, still changes the means by a fixed factor.
+
+    At a finite optimum the last step changes slopes and variances only by rounding; where means run to their limits,
+    every step changes them by the same factor again.
     """
-    moved, size = 0.0, np.zeros(objective.design.p)
+    change, size = 0.0, np.zeros(objective.design.p)
     for block in objective.design.handles:
         for rows in block.slices():
-            X = rows.dense()
-            moved = max(moved, float(np.abs(X @ delta).max(initial=0.0)))
+            X, mean = rows.dense(), Mean(objective.loss.link, rows.eta(beta))
+            with np.errstate(all="ignore"):
+                bend = np.abs(mean.curvature) + np.abs(objective.loss.family.log_variance_slope(mean))
+                factor = np.abs(X @ delta) * bend
+            change = max(change, float(factor[np.isfinite(factor)].max(initial=0.0)))
             size = np.maximum(size, np.abs(X).max(axis=0, initial=0.0))
-    if moved < 1e-3:
+    if change < ENDLESS:
         return ()
     reach = np.abs(delta) * size
     return tuple(objective.design.names[j] for j in np.flatnonzero(reach > 0.05 * reach.max()))

@@ -80,7 +80,7 @@ def from_triangle(upper: Array) -> Factored | None:
     # R'R does not see the sign of a row; Cholesky's factor has a positive diagonal
     scaled = scaled * np.sign(np.diagonal(scaled))[:, None]
     reciprocal, _ = lapack().dtrcon(scaled)
-    return Factored(scaled, scale, (1 / reciprocal) ** 2 if reciprocal > 0 else np.inf)
+    return Factored(scaled, scale, 1 / reciprocal**2 if reciprocal > 1e-150 else np.inf)
 
 
 def triangle(rows: Array) -> Array:

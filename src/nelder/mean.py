@@ -126,18 +126,14 @@ class Link(ABC):
 
     def eta_bounds(self, means: Interval) -> Interval:
         """The open interval of η whose means lie inside both `means` and the range of this link."""
-        low = max(means[0], self.mean_interval[0])
-        high = min(means[1], self.mean_interval[1])
-        with np.errstate(all="ignore"):
-            ends = [self._eta_at(low), self._eta_at(high)]
-        return max(min(ends), self.eta_interval[0]), min(max(ends), self.eta_interval[1])
+        ends = [self._eta_at(means[0]), self._eta_at(means[1])]
+        return min(ends), max(ends)
 
     def _eta_at(self, mu: float) -> float:
-        """g(μ) at an end of an interval, where g itself may not be defined: the matching end of η."""
-        eta = float(self.link(np.asarray(mu, dtype=float)))
-        if not np.isnan(eta):
-            return eta
-        at_low = (mu == self.mean_interval[0]) == self.increasing
+        """g(μ) inside the range of the link; beyond it, the matching end of η, where g itself need not be defined."""
+        if self.mean_interval[0] < mu < self.mean_interval[1]:
+            return float(self.link(np.asarray(mu, dtype=float)))
+        at_low = (mu <= self.mean_interval[0]) == self.increasing
         return self.eta_interval[0] if at_low else self.eta_interval[1]
 
     def label(self) -> str:

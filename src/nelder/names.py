@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from nelder.errors import InputError, InputTypeError, unknown_name
+from nelder.errors import InputError, InputTypeError, UnknownNameError, unknown_name
 
 Kind = TypeVar("Kind")
 CALL = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(?:\((.*)\))?\s*")
@@ -47,7 +47,10 @@ def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, 
     match = CALL.fullmatch(given)
     name = match[1] if match else given
     if name not in known:
-        raise unknown_name(kind, ELSEWHERE.get(name.lower(), given), known)
+        ours = ELSEWHERE.get(name.lower())
+        if ours in known:
+            raise UnknownNameError(f"unknown {kind} {given!r}: nelder calls it {ours!r}")
+        raise unknown_name(kind, given, known)
     arguments = _arguments(kind, given, match[2] or "" if match else "")
     try:
         inspect.signature(known[name]).bind(*arguments[0], **arguments[1])
@@ -72,8 +75,8 @@ def _value(kind: str, given: str, text: str) -> float | str:
     text = text.strip().strip("'\"")
     top, slash, bottom = text.partition("/")
     try:
-        return float(top) / float(bottom) if slash else float(text)
-    except ValueError:
+        return int(text) if text.lstrip("-").isdigit() else float(top) / float(bottom) if slash else float(text)
+    except (ValueError, ZeroDivisionError):
         if re.fullmatch(r"[\w^()\-+* ]+", text):
             return text
     raise InputError(f"{kind} {given!r}: {text!r} is neither a number nor a word") from None

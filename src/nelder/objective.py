@@ -57,13 +57,14 @@ class Loss:
 
 @dataclass(frozen=True)
 class Slope:
-    """value and gradient (p,) of some rows."""
+    """value and gradient (p,) of some rows, and how much rounding in η can change the value (see `quadratic`)."""
 
     value: float
     gradient: Array
+    blur: float = 0.0
 
     def __add__(self, other: Slope) -> Slope:
-        return Slope(self.value + other.value, self.gradient + other.gradient)
+        return Slope(self.value + other.value, self.gradient + other.gradient, self.blur + other.blur)
 
 
 @dataclass(frozen=True)
@@ -98,15 +99,16 @@ def values_kernel(block: Block, betas: Array, loss: Loss) -> Array:
 def slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
     """Half the deviance and its gradient −X'w(score)."""
     with np.errstate(all="ignore"):
-        value, gradient = 0.0, np.zeros(block.p)
+        value, gradient, blur = 0.0, np.zeros(block.p), 0.0
         for rows in block.slices():
             eta = rows.eta(beta)
             value += loss.value(rows, eta)
             if not np.isfinite(value):
                 return Slope(np.inf, np.full(block.p, np.nan))
-            score = loss.family.score(rows.y, Mean(loss.link, eta))
-            gradient -= rows.transpose_times(rows.weight * score)
-        return Slope(value, gradient)
+            score = rows.weight * loss.family.score(rows.y, Mean(loss.link, eta))
+            gradient -= rows.transpose_times(score)
+            blur += ROUNDING * float(np.abs(score) @ (np.abs(eta) + np.abs(rows.offset)))
+        return Slope(value, gradient, blur)
 
 
 def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed: bool) -> Gram | Triangle:
@@ -152,7 +154,8 @@ def totals_kernel(block: Block, beta: Array, loss: Loss, phi: float) -> Totals:
         family, eta = loss.family, block.eta(beta)
         mean = Mean(loss.link, eta)
         deviance = float(block.weight @ family.unit_deviance(block.y, mean))
-        pearson = float(block.weight @ (family.residual(block.y, mean) ** 2 / family.variance(mean)))
+        # in halves of the exponent, so that μ³ at μ = 1e120 does not overflow
+        pearson = float(block.weight @ (family.residual(block.y, mean) / np.exp(0.5 * family.log_variance(mean))) ** 2)
         loglik = np.nan
         if family.has_likelihood:
             precision = block.weight if block.precision is None else block.precision
@@ -169,12 +172,13 @@ def _local_model(rows: Block, pieces: tuple[float, Array, Array], size: Array, f
     """One slice's model from its value, weighted score (n,) and weight (n,), and the size (n,) of what makes η."""
     value, score, weight = pieces
     noise = float(np.abs(weight) @ (ROUNDING * size) ** 2)
+    blur = ROUNDING * float(np.abs(score) @ size)
     gradient = -rows.transpose_times(score)
     if form is Gram:
-        return Gram(value, gradient, rows.cross(weight), noise)
+        return Gram(value, gradient, rows.cross(weight), noise, blur)
     root = np.sqrt(np.maximum(weight, 0.0))
     target = np.divide(score, root, out=np.zeros_like(score), where=root > 0)
-    return Triangle(value, gradient, triangle(np.column_stack([root[:, None] * rows.dense(), target])), noise)
+    return Triangle(value, gradient, triangle(np.column_stack([root[:, None] * rows.dense(), target])), noise, blur)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from nelder.errors import DataError, InputTypeError, some_rows
 from nelder.families import Family
 from nelder.linalg import Array
 
+LARGEST = 1e150
+
 
 @dataclass(frozen=True)
 class Frequency:
@@ -128,6 +130,9 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
         y = np.divide(response[0], trials, out=np.zeros(n), where=trials > 0)
         precision, weight = np.where(trials > 0, trials, 1.0), weight * trials
     family.validate(y[weight > 0], weight[weight > 0])
+    size = float(np.abs(y[weight > 0]).max())
+    if size > LARGEST or 0 < size < 1 / LARGEST:
+        raise DataError(f"y has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other units")
     counted = float(weight.sum()) if counts and len(response) == 1 else float(np.sum(weight > 0))
     return Observations(y, weight, precision, offset, counted)
 

@@ -42,7 +42,8 @@ class Penalty(ABC):
             rows = np.column_stack([np.diag(root), -root * beta])
             upper = triangle(np.vstack([rows, np.zeros((1, len(beta) + 1))]))
             return model + Triangle(value, gradient, upper, 0.0)
-        return Gram(value + model.value, gradient + model.gradient, np.diag(strength) + model.information, model.noise)
+        assert isinstance(model, Gram)
+        return model + Gram(value, gradient, np.diag(strength), 0.0)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,10 @@ class Direction:
 
 
 class Quadratic(Protocol):
-    """What a solver sees of either model. `noise` is the squared decrement that rounding in η alone can cause."""
+    """What a solver sees of either model.
+
+    Rounding in η alone can cause a squared decrement of `noise`, and change the value by `blur`.
+    """
 
     @property
     def value(self) -> float: ...
@@ -35,6 +38,8 @@ class Quadratic(Protocol):
     def gradient(self) -> Array: ...
     @property
     def noise(self) -> float: ...
+    @property
+    def blur(self) -> float: ...
     @property
     def information(self) -> Array: ...
     @property
@@ -50,6 +55,7 @@ class Gram:
     gradient: Array
     information: Array
     noise: float
+    blur: float = 0.0
 
     def __add__(self, other: Gram) -> Gram:
         return Gram(
@@ -57,6 +63,7 @@ class Gram:
             self.gradient + other.gradient,
             self.information + other.information,
             self.noise + other.noise,
+            self.blur + other.blur,
         )
 
     @cached_property
@@ -85,6 +92,7 @@ class Triangle:
     gradient: Array
     upper: Array
     noise: float
+    blur: float = 0.0
 
     def __add__(self, other: Triangle) -> Triangle:
         return Triangle(
@@ -92,6 +100,7 @@ class Triangle:
             self.gradient + other.gradient,
             triangle(np.vstack([self.upper, other.upper])),
             self.noise + other.noise,
+            self.blur + other.blur,
         )
 
     @cached_property

@@ -64,8 +64,8 @@ def _backtracking(objective: Objective, beta: Array) -> Iterator[Step]:
         delta = -rate * here.gradient
         promised = rate * float(here.gradient @ here.gradient)
         found, ahead = Found(1.0, 0), objective.slope(beta + delta)
-        if not enough(here.value, ahead.value, promised, 0.0):
-            found = halving(objective, (beta, here.value), delta, promised, 0.0)
+        if not enough(here.value, ahead.value, promised, here.blur):
+            found = halving(objective, (beta, here.value), delta, promised, here.blur)
             ahead = objective.slope(beta + found.size * delta)
         moved, turned = found.size * delta, ahead.gradient - here.gradient
         beta, here = beta + moved, ahead

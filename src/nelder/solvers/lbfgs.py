@@ -38,8 +38,8 @@ class LBFGS(Solver):
                 delta = -metric(here.gradient)
                 promised = -float(here.gradient @ delta)
             found, ahead = Found(1.0, 0), objective.slope(beta + delta)
-            if not enough(here.value, ahead.value, promised, 0.0):
-                found = halving(objective, (beta, here.value), delta, promised, 0.0)
+            if not enough(here.value, ahead.value, promised, here.blur):
+                found = halving(objective, (beta, here.value), delta, promised, here.blur)
                 ahead = objective.slope(beta + found.size * delta)
             moved, turned = found.size * delta, ahead.gradient - here.gradient
             if float(moved @ turned) > 1e-14 * float(np.sqrt((moved @ moved) * (turned @ turned))):

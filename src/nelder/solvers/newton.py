@@ -66,9 +66,9 @@ def scoring_steps(objective: Objective, beta: Array, observed: bool) -> Iterator
             continue
         ahead = best_model(objective, beta + direction.delta, observed, form)
         found = Found(1.0, 0)
-        if not enough(model.value, ahead.value, direction.decrement, model.noise):
+        if not enough(model.value, ahead.value, direction.decrement, model.blur):
             origin = (beta, model.value)
-            found = halving(objective, origin, direction.delta, direction.decrement, model.noise)
+            found = halving(objective, origin, direction.delta, direction.decrement, model.blur)
             ahead = best_model(objective, beta + found.size * direction.delta, observed, form)
         beta = beta + found.size * direction.delta
         model = ahead

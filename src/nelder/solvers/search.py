@@ -22,19 +22,19 @@ class Found:
     stuck: bool = False
 
 
-def enough(value: float, trial: float, promised: float, noise: float) -> bool:
-    """Armijo's condition, with room for rounding in the objective: near the optimum the decrease itself is below it."""
-    slack = 16 * ROUNDING * abs(value) + noise
+def enough(value: float, trial: float, promised: float, blur: float) -> bool:
+    """Armijo's condition, with room for rounding in the objective, below which the decrease itself falls in the end."""
+    slack = 16 * ROUNDING * abs(value) + blur
     return bool(trial <= value - SUFFICIENT * promised + slack)
 
 
-def halving(objective: Objective, origin: tuple[Array, float], delta: Array, promised: float, noise: float) -> Found:
+def halving(objective: Objective, origin: tuple[Array, float], delta: Array, promised: float, blur: float) -> Found:
     """The largest of ½, ¼, … that is enough, from origin = (β, value), after the full step was not; eight to a pass."""
     beta, value = origin
     for first in range(1, 64, ROUND):
         sizes = 0.5 ** np.arange(first, first + ROUND)
         trials = objective.values(beta + sizes[:, None] * delta)
         for k, (size, trial) in enumerate(zip(sizes, trials, strict=True)):
-            if enough(value, trial, size * promised, noise):
+            if enough(value, trial, size * promised, blur):
                 return Found(float(size), first + k)
     return Found(0.0, 64, stuck=True)
