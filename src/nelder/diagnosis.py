@@ -47,10 +47,17 @@ class NotConverged(Diagnosis):
     category = NotConvergedWarning
 
     @property
+    def remedy(self) -> str:
+        """More steps, or another way."""
+        if self.solver != "newton":
+            return "take more steps, or use solver='newton'"
+        return "leave out start=, choose another link, or look at fit.trace for where it halts"
+
+    @property
     def sentence(self) -> str:
         return (
             f"{self.solver} did not converge in {self.steps} steps: {self.reason}; the coefficients are about "
-            f"{self.errors:.2g} standard errors from the optimum: take more steps, or use solver='newton'"
+            f"{self.errors:.2g} standard errors from the optimum: {self.remedy}"
         )
 
 
@@ -62,13 +69,15 @@ class Diverged(Diagnosis):
     rate: float
     step: int
     largest: float
+    exploded: bool = True
 
     category = DivergedWarning
 
     @property
     def sentence(self) -> str:
+        what = "diverged at" if self.exploded else "never settled and was stopped after"
         return (
-            f"{self.solver} diverged at step {self.step} with rate {self.rate:g}: no rate above {self.largest:.3g} "
+            f"{self.solver} {what} step {self.step} with rate {self.rate:g}: no rate above {self.largest:.3g} "
             f"(2/λmax of the information at the optimum) can converge; use a smaller rate, rate=None for backtracking, "
             "or solver='newton'"
         )

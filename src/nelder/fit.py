@@ -156,6 +156,11 @@ class Fit:
         return self.solved.reason
 
     @property
+    def steps(self) -> int:
+        """How many steps the solver took after its start."""
+        return self.solved.steps
+
+    @property
     def aliased(self) -> NDArray[np.bool_]:
         """Which coefficients could not be estimated (p,)."""
         return np.isnan(np.asarray(self.coef))
@@ -193,6 +198,12 @@ class Fit:
     def fitted(self) -> Array:
         """The means at the rows of the fit (n,)."""
         return np.asarray(self.predict())
+
+    def deviance_at(self, betas: object) -> Array:
+        """The deviance at other coefficients, one (p,) or many (k, p), to sweep or to draw."""
+        from nelder.inference.likelihood import deviance_at
+
+        return deviance_at(self, betas)
 
     def residuals(self, kind: str = "deviance") -> Array:
         """Residuals (n,); see `diagnostics.residuals.residuals`."""

@@ -23,7 +23,7 @@ from nelder.observations import Observations
 from nelder.penalties import Penalty, Unpenalised
 from nelder.quadratic import Gram, Quadratic, Triangle
 from nelder.solvers import Newton, Reason, Solution, Solver, automatic, solve
-from nelder.solvers.newton import best_model
+from nelder.solvers.newton import best_model, precise_model
 from nelder.table import Named
 from nelder.trace import Recorder
 
@@ -88,7 +88,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         solver = replace(solver, start=np.asarray(solver.start, dtype=float)[kept].tolist())
     solution = solve(objective, solver, _spread(recorder, kept), None)
     beta = solution.step.beta
-    last = best_model(objective, beta, observed=False, form=Gram)
+    last = precise_model(objective, beta)
     findings, finite = _findings(objective, solver, solution, last)
     statistics = _statistics(objective, beta, last)
     solved = Solved(
@@ -96,7 +96,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         solution.steps,
         solution.reason.value,
         solution.converged and finite,
-        type(last).__name__,
+        type(solution.step.model or last).__name__,
         objective.penalty.name,
     )
     return Fit(
@@ -243,8 +243,11 @@ def _findings(
     objective: Objective, solver: Solver, solution: Solution, last: Quadratic
 ) -> tuple[tuple[Diagnosis, ...], bool]:
     """What is wrong with the last step, and whether the optimum is finite."""
-    if solution.reason is Reason.DIVERGED and solver.fixed_rate is not None:
-        return (Diverged(solver.name, solver.fixed_rate, solution.steps, largest_rate(objective)),), False
+    if solver.fixed_rate is not None and not solution.converged:
+        largest = largest_rate(objective)
+        if solution.reason is Reason.DIVERGED or solver.fixed_rate > largest:
+            exploded = solution.reason is Reason.DIVERGED
+            return (Diverged(solver.name, solver.fixed_rate, solution.steps, largest, exploded),), False
     direction = last.newton()
     if direction is None:
         return (NotConverged(solver.name, solution.steps, np.inf, "the information is singular there"),), False
@@ -253,7 +256,9 @@ def _findings(
     if endless:
         return (NoFiniteOptimum(endless, float(np.abs(direction.delta).max())),), False
     if not solution.converged:
-        errors = float(np.sqrt(direction.decrement / max(_phi(objective, solution.step.value), np.finfo(float).tiny)))
+        # φ as it would be at the optimum, which the decrement says is so much lower
+        phi = _phi(objective, max(solution.step.value - direction.decrement / 2, np.finfo(float).tiny))
+        errors = float(np.sqrt(direction.decrement / phi))
         return (NotConverged(solver.name, solution.steps, errors, solution.reason.value),), False
     condition = float(np.sqrt(last.factored.condition)) if last.factored is not None else np.inf
     return ((IllConditioned(condition),) if condition > ILL_CONDITIONED else ()), True

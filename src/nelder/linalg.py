@@ -146,6 +146,20 @@ def independent_columns(upper: Array, tolerance: float = RANK_TOLERANCE) -> tupl
     return kept, combination
 
 
+def back_solve(upper: Array, right: Array, transposed: bool = False) -> Array:
+    """R⁻¹ right, or R'⁻¹ right."""
+    from scipy.linalg import solve_triangular
+
+    return np.asarray(solve_triangular(upper, right, trans=1 if transposed else 0), dtype=float)
+
+
+def null_space(matrix: Array, tolerance: float = 1e-10) -> Array:
+    """An orthonormal basis (p, k) of the vectors that rows (m, p) of an orthonormal design take to zero."""
+    _, sizes, right = np.linalg.svd(matrix)
+    rank = int(np.sum(sizes > tolerance))
+    return np.asarray(right[rank:].T)
+
+
 def largest_eigenvalue(matrix: Array) -> float:
     """λmax of a symmetric matrix: a fixed-rate descent is stable only below 2/λmax."""
     return float(np.linalg.eigvalsh(matrix)[-1]) if len(matrix) else 0.0

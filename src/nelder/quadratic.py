@@ -15,7 +15,9 @@ import numpy as np
 
 from nelder.linalg import Array, Factored, cholesky, least_squares_step, triangle
 
-SAFE_CONDITION = 1e12  # of X'WX with unit columns: 1e6 in X
+# conditions of X'WX with unit columns, the squares of those of W^½X
+SAFE_FOR_STEPS = 1e12  # a step solves from the score, so that a rough H only costs steps
+SAFE_FOR_ERRORS = 1e6  # a standard error is read off H itself: ten digits
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,13 @@ class Gram:
 
     @property
     def safe(self) -> bool:
-        """Whether a step or a standard error from this model keeps its digits."""
-        return self.factored is not None and self.factored.condition < SAFE_CONDITION
+        """Whether a step from this model is worth taking."""
+        return self.factored is not None and self.factored.condition < SAFE_FOR_STEPS
+
+    @property
+    def precise(self) -> bool:
+        """Whether standard errors from this model keep their digits."""
+        return self.factored is not None and self.factored.condition < SAFE_FOR_ERRORS
 
     def newton(self) -> Direction | None:
         """The step, or None where the model has no minimum."""

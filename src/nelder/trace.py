@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from nelder.linalg import Array
 from nelder.solvers import Step
 from nelder.table import Table
 
+LAST = 4  # steps at the end that are always kept
 MOST = 2_000  # records kept; beyond, every second one is dropped and the stride doubles
 
 
@@ -98,25 +100,24 @@ class Recorder:
     also: Callable[[Record], None] | None = None
     records: list[Record] = field(default_factory=list)
     stride: int = 1
-    last: Record | None = None
+    tail: deque[Record] = field(default_factory=lambda: deque(maxlen=LAST))
     began: float = field(default_factory=time.perf_counter)
 
     def __call__(self, number: int, step: Step, decrement: float) -> None:
         with np.errstate(all="ignore"):
             norm = float(np.sqrt(step.gradient @ step.gradient))
         seconds = time.perf_counter() - self.began
-        self.last = Record(number, step.beta, 2 * step.value, norm, decrement, step.size, step.halvings, seconds)
+        record = Record(number, step.beta, 2 * step.value, norm, decrement, step.size, step.halvings, seconds)
         if number % self.stride == 0:
-            self.records.append(self.last)
+            self.records.append(record)
             if len(self.records) > MOST:
                 self.records = self.records[::2]
                 self.stride *= 2
+        self.tail.append(record)
         if self.also is not None:
-            self.also(self.last)
+            self.also(record)
 
     def trace(self, solver: str) -> Trace:
-        """The records, the last always among them."""
-        records = self.records
-        if self.last is not None and (not records or records[-1] is not self.last):
-            records = [*records, self.last]
-        return Trace(tuple(records), tuple(self.names), solver)
+        """The records, the last few always among them: they show whether the steps settle or bounce."""
+        early = [record for record in self.records if record.step < self.tail[0].step] if self.tail else []
+        return Trace((*early, *self.tail), tuple(self.names), solver)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nelder.errors import CapabilityError, SupportError, some_rows
 from nelder.linalg import Array
-from nelder.mean import REALS, Interval, Link, Mean
+from nelder.mean import REALS, Interval, Link, Mean, special
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,16 @@ def poisson_gap(y: Array, mu: Array, log_mu: Array) -> Array:
     """y log(y/μ) − (y − μ), half of Poisson's unit deviance, with its limit μ at y = 0."""
     positive = y > 0
     return np.where(positive, y * gap(log_mu - np.log(np.where(positive, y, 1.0))), mu)
+
+
+def stirling_remainder(x: Array) -> Array:
+    """log Γ(x + 1) − (x log x − x), without cancellation: a density is a deviance and a few of these (Loader 2000)."""
+    large = np.maximum(x, 16.0)
+    inverse = 1.0 / (large * large)
+    series = (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse * (1 / 1680 - inverse / 1188)))) / large
+    small = np.clip(x, np.finfo(float).tiny, 16.0)
+    direct = special().gammaln(small + 1.0) - small * np.log(small) + small
+    return np.where(x >= 16.0, 0.5 * np.log(2 * np.pi * large) + series, np.where(x > 0, direct, 0.0))
 
 
 def log_mean_slope(mean: Mean) -> Array:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.families.base import Family, log_mean_slope, poisson_gap
+from nelder.families.base import Family, log_mean_slope, poisson_gap, stirling_remainder
 from nelder.linalg import Array
 from nelder.links import Logit
-from nelder.mean import UNIT, Mean, special
+from nelder.mean import UNIT, Mean
 
 
 class Binomial(Family):
@@ -48,12 +48,9 @@ class Binomial(Family):
         return (weight * y + 0.5) / (weight + 1.0)
 
     def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
-        sf = special()
-        successes, failures = weight * y, weight * (1.0 - y)
-        # w log-beta form of the binomial coefficient: few large numbers are subtracted
-        ways = -np.log1p(weight) - sf.betaln(successes + 1.0, failures + 1.0)
-        likelihood = np.where(successes > 0, successes * mean.log, 0.0)
-        return np.asarray(ways + likelihood + np.where(failures > 0, failures * mean.log_complement, 0.0))
+        # the binomial coefficient and the entropy of y, without their cancellation
+        rest = stirling_remainder(weight) - stirling_remainder(weight * y) - stirling_remainder(weight * (1.0 - y))
+        return rest - 0.5 * weight * self.unit_deviance(y, mean)
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         return random.binomial(np.round(weight).astype(np.int64), mean.mu) / weight

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.families.base import Family, log_mean_slope, power_deviance
+from nelder.families.base import Family, log_mean_slope, power_deviance, stirling_remainder
 from nelder.linalg import Array
 from nelder.links import Inverse
-from nelder.mean import POSITIVE, Mean, special
+from nelder.mean import POSITIVE, Mean
 
 
 class Gamma(Family):
@@ -34,10 +34,8 @@ class Gamma(Family):
 
     def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
         # R's Gamma()$aic: the weight multiplies the log density at shape 1/φ
-        shape = 1.0 / phi
-        ratio = np.log(y) - mean.log
-        density = shape * (np.log(shape) + ratio - np.exp(ratio)) - np.log(y) - special().gammaln(shape)
-        return np.asarray(weight * density)
+        constant = stirling_remainder(np.asarray(1.0 / phi)) + np.log(phi)
+        return -weight * (0.5 * self.unit_deviance(y, mean) / phi + constant + np.log(y))
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         shape = weight / phi

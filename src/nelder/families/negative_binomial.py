@@ -61,10 +61,10 @@ class NegativeBinomial(Family):
         return y + 0.1
 
     def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
-        sf, theta = special(), self.theta
-        log_total = np.logaddexp(mean.log, np.log(theta))
-        ways = -np.log(theta + y) - sf.betaln(y + 1.0, theta)
-        density = ways + theta * (np.log(theta) - log_total) + np.where(y > 0, y * (mean.log - log_total), 0.0)
+        theta = self.theta
+        ways = -np.log(theta + y) - special().betaln(y + 1.0, theta)
+        share = mean.log - np.log(theta)  # log(μ/θ); log(μ/(μ+θ)) and log(θ/(μ+θ)) without subtraction
+        density = ways - theta * np.logaddexp(0.0, share) - np.where(y > 0, y * np.logaddexp(0.0, -share), 0.0)
         return np.asarray(weight * density)
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.families.base import Family, log_mean_slope, poisson_gap
+from nelder.families.base import Family, log_mean_slope, poisson_gap, stirling_remainder
 from nelder.linalg import Array
 from nelder.links import Log
-from nelder.mean import POSITIVE, Mean, special
+from nelder.mean import POSITIVE, Mean
 
 
 class Poisson(Family):
@@ -37,7 +37,7 @@ class Poisson(Family):
         return y + 0.1
 
     def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
-        return np.asarray(weight * (np.where(y > 0, y * mean.log, 0.0) - mean.mu - special().gammaln(y + 1.0)))
+        return -weight * (0.5 * self.unit_deviance(y, mean) + stirling_remainder(y))
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         return random.poisson(mean.mu).astype(float)

@@ -29,6 +29,13 @@ def best_model(objective: Objective, beta: Array, observed: bool, form: Form) ->
     return objective.quadratic(beta, Triangle)
 
 
+def precise_model(objective: Objective, beta: Array) -> Gram | Triangle:
+    """The expected model at β that standard errors are read off."""
+    gram = objective.quadratic(beta, Gram)
+    assert isinstance(gram, Gram)
+    return gram if gram.precise else objective.quadratic(beta, Triangle)  # type: ignore[return-value]
+
+
 @dataclass(frozen=True)
 class Newton(Solver):
     """Newton-Raphson with the observed information once it is positive definite: quadratic on every link."""

@@ -11,6 +11,8 @@ from nelder.objective import ROUNDING, Objective
 
 SUFFICIENT = 1e-4  # Armijo's fraction of the decrease that the slope promises (Nocedal & Wright 2006, section 3.1)
 ROUND = 8  # trial points evaluated in one pass over the rows
+# powers of a half: every one at first, then sparser, down to the smallest number there is
+HALVINGS = (*range(1, 9), *range(10, 18, 2), *range(20, 36, 4), *range(40, 72, 8), *range(80, 1080, 32))
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,11 @@ def enough(value: float, trial: float, promised: float, blur: float) -> bool:
 def halving(objective: Objective, origin: tuple[Array, float], delta: Array, promised: float, blur: float) -> Found:
     """The largest of ½, ¼, … that is enough, from origin = (β, value), after the full step was not; eight to a pass."""
     beta, value = origin
-    for first in range(1, 64, ROUND):
-        sizes = 0.5 ** np.arange(first, first + ROUND)
+    for first in range(0, len(HALVINGS), ROUND):
+        powers = HALVINGS[first : first + ROUND]
+        sizes = 0.5 ** np.array(powers, dtype=float)
         trials = objective.values(beta + sizes[:, None] * delta)
-        for k, (size, trial) in enumerate(zip(sizes, trials, strict=True)):
+        for power, size, trial in zip(powers, sizes, trials, strict=True):
             if enough(value, trial, size * promised, blur):
-                return Found(float(size), first + k)
-    return Found(0.0, 64, stuck=True)
+                return Found(float(size), power)
+    return Found(0.0, HALVINGS[-1], stuck=True)
