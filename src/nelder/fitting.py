@@ -193,7 +193,8 @@ def _statistics(objective: Objective, beta: Array, last: Quadratic) -> Statistic
     family, n = objective.loss.family, objective.design.n
     totals = objective.totals(beta, 1.0)
     phi = family.likelihood_dispersion(totals.deviance, totals.weight, n)
-    loglik = objective.totals(beta, phi).loglik
+    # a perfect fit leaves no dispersion, and a density without limit
+    loglik = objective.totals(beta, phi).loglik if phi > 0 else np.inf if family.has_likelihood else np.nan
     rank = effective_rank(objective, last)
     null_deviance, null_rank = null_model(objective)
     return Statistics(

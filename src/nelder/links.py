@@ -13,6 +13,12 @@ from nelder.linalg import Array
 from nelder.mean import POSITIVE, UNIT, Link, Mean, special
 
 
+def _log_of_one_minus_exp(x: Array) -> Array:
+    """log(1 − e^−x) for x > 0, in whichever of two forms keeps its digits (Mächler 2012)."""
+    small = x < np.log(2.0)
+    return np.where(small, np.log(-np.expm1(-x)), np.log1p(-np.exp(-x)))
+
+
 class Identity(Link):
     """η = μ."""
 
@@ -49,6 +55,9 @@ class Log(Link):
 
     def complement(self, mean: Mean) -> Array:
         return -np.expm1(mean.eta)
+
+    def log_complement(self, mean: Mean) -> Array:
+        return _log_of_one_minus_exp(-mean.eta)
 
     def log_mean(self, mean: Mean) -> Array:
         return mean.eta
@@ -120,12 +129,6 @@ class Probit(Link):
 
     def curvature(self, mean: Mean) -> Array:
         return -mean.eta
-
-
-def _log_of_one_minus_exp(x: Array) -> Array:
-    """log(1 − e^−x) for x > 0, in whichever of two forms keeps its digits (Mächler 2012)."""
-    small = x < np.log(2.0)
-    return np.where(small, np.log(-np.expm1(-x)), np.log1p(-np.exp(-x)))
 
 
 class Cloglog(Link):
@@ -205,6 +208,9 @@ class Cauchit(Link):
 
     def complement(self, mean: Mean) -> Array:
         return np.arctan2(1.0, mean.eta) / np.pi
+
+    def log_complement(self, mean: Mean) -> Array:
+        return np.where(mean.eta < 0, np.log1p(-mean.mu), np.log(mean.complement))
 
     def slope(self, mean: Mean) -> Array:
         return 1.0 / (np.pi * (1.0 + mean.eta**2))
@@ -315,7 +321,10 @@ class Power(Link):
         return np.power(eta, 1.0 / self.exponent)
 
     def slope(self, mean: Mean) -> Array:
-        return mean.mu / (self.exponent * mean.eta)
+        return np.power(mean.eta, 1.0 / self.exponent - 1.0) / self.exponent
+
+    def log_slope(self, mean: Mean) -> Array:
+        return (1.0 / self.exponent - 1.0) * np.log(mean.eta) - np.log(abs(self.exponent))
 
     def log_mean(self, mean: Mean) -> Array:
         return np.log(mean.eta) / self.exponent

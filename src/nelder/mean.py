@@ -113,7 +113,7 @@ class Link(ABC):
 
     def log_complement(self, mean: Mean) -> Array:
         """log(1 − μ)."""
-        return np.log(mean.complement)
+        return np.log1p(-mean.mu)
 
     def log_slope(self, mean: Mean) -> Array:
         """log |dμ/dη|."""

@@ -123,6 +123,7 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
     weight = (
         ones if weights is None else _weights(weights.counts if isinstance(weights, Frequency) else weights, n, counts)
     )
+    frequencies = weight if counts else ones
     precision: Array | None = ones if counts else None
     y = response[0]
     if len(response) == 2:
@@ -133,8 +134,7 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
     size = float(np.abs(y[weight > 0]).max())
     if size > LARGEST or 0 < size < 1 / LARGEST:
         raise DataError(f"y has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other units")
-    counted = float(weight.sum()) if counts and len(response) == 1 else float(np.sum(weight > 0))
-    return Observations(y, weight, precision, offset, counted)
+    return Observations(y, weight, precision, offset, float(frequencies[weight > 0].sum()))
 
 
 def _weights(values: object, n: int, counts: bool) -> Array:

@@ -20,6 +20,11 @@ def blas() -> Any:
     return ThreadpoolController()
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Threads(Engine):
     """`workers` threads; by default as many as this process may use cores."""
 
@@ -29,15 +34,13 @@ class Threads(Engine):
     def __init__(self, workers: int | None = None) -> None:
         if workers is not None and workers < 1:
             raise InputError(f"threads(workers={workers}): give 1 or more workers, or None for one a core")
-        self.workers = (
-            workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        )
+        self.workers = workers or cores()
 
     def load(self, parts: Iterable[Any], loader: Callable[[Any], Any]) -> Sequence[Any]:
         return [loader(part) for part in parts]
 
     def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
-        if len(handles) == 1 or self.workers == 1:
+        if len(handles) == 1:
             return [kernel(block, *small) for block in handles]
         with blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(self.workers) as pool:
             return list(pool.map(lambda block: kernel(block, *small), handles))

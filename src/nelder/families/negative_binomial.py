@@ -46,16 +46,10 @@ class NegativeBinomial(Family):
         return log_mean_slope(mean) * (1.0 + share)
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
-        theta = self.theta
+        at_zero = self.theta * np.logaddexp(0.0, mean.log - np.log(self.theta))
         positive = np.where(y > 0, y, 1.0)
-        ratio = mean.log - np.log(positive)
-        shifted = np.logaddexp(mean.log, np.log(theta)) - np.log(positive + theta)
-        # two forms of y log(y/μ) + (y+θ) log((μ+θ)/(y+θ)): the first cancels for small θ, the second for large
-        large = y * gap(ratio) - (y + theta) * gap(shifted)
-        log1p_ratio = np.log1p(np.exp(np.log(theta) - mean.log)) - np.log1p(theta / positive)
-        small = theta * ratio + (y + theta) * log1p_ratio
-        at_zero = theta * np.logaddexp(0.0, mean.log - np.log(theta))
-        return 2.0 * np.where(y > 0, np.maximum(np.where(theta < y, small, large), 0.0), at_zero)
+        inside = half_deviance(positive, mean.log - np.log(positive), self.theta)
+        return 2.0 * np.where(y > 0, np.maximum(inside, 0.0), at_zero)
 
     def start_mean(self, y: Array, weight: Array) -> Array:
         return y + 0.1
@@ -78,3 +72,20 @@ class NegativeBinomial(Family):
 
     def options(self) -> dict[str, float | str]:
         return {"theta": self.theta}
+
+
+def half_deviance(y: Array, ratio: Array, theta: float) -> Array:
+    """y log(y/μ) + (y + θ) log((μ + θ)/(y + θ)) for y > 0, from ratio = log(μ/y), with all its digits.
+
+    With `ahead` = log((μ+θ)/(y+θ)) and `back` = log((1+θ/μ)/(1+θ/y)) it is −y ratio + (y+θ) ahead, right where θ ≥ y,
+    and θ ratio + (y+θ) back, right where θ < y; near μ = y both become differences of gaps.
+    """
+    share_y, share_theta = -np.log1p(theta / y), -np.log1p(y / theta)  # log y/(y+θ), log θ/(y+θ)
+    rise = np.log1p(np.exp(share_y) * np.expm1(np.minimum(ratio, 1.0)))
+    ahead = np.where(ratio < 1, rise, np.logaddexp(share_theta, share_y + ratio))
+    fall = np.log1p(np.exp(share_theta) * np.expm1(-np.maximum(ratio, -1.0)))
+    back = np.where(ratio > -1, fall, np.logaddexp(share_y, share_theta - ratio))
+    near = np.abs(ratio) < 1
+    large = np.where(near, y * gap(ratio) - (y + theta) * gap(ahead), (y + theta) * ahead - y * ratio)
+    small = np.where(near, theta * gap(-ratio) - (y + theta) * gap(back), theta * ratio + (y + theta) * back)
+    return np.where(theta < y, small, large)
