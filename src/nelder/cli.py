@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except NelderError as problem:
-        print(f"nelder: {' '.join(str(problem).split())}", file=sys.stderr)
+        print(f"nelder: {one_line(str(problem))}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # whoever read our output has had enough; say nothing at exit either
@@ -42,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("nelder: interrupted", file=sys.stderr)
         return 130
+
+
+def one_line(text: str) -> str:
+    """A message on one line, without the control characters that a strange file may have put into it."""
+    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
 def _parser() -> argparse.ArgumentParser:

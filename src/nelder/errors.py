@@ -24,6 +24,7 @@ NelderWarning (UserWarning)
 from __future__ import annotations
 
 import difflib
+import numbers
 from collections.abc import Iterable, Sequence
 
 __all__ = [
@@ -45,6 +46,8 @@ __all__ = [
     "SavedFitError",
     "SupportError",
     "UnknownNameError",
+    "a_count",
+    "a_number",
     "some_rows",
     "unknown_name",
 ]
@@ -123,6 +126,24 @@ class BoundaryWarning(NelderWarning):
 
 class ResponseWarning(NelderWarning):
     """A response that looks unlike the family."""
+
+
+def a_number(value: object, argument: str) -> float:
+    """An option that must be a number, as a float; raises InputTypeError or InputError naming it."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InputTypeError(f"{argument} must be a number, not {type(value).__name__}: {value!r:.60}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError(f"{argument} is too large a number: {str(value)[:20]}…") from None
+
+
+def a_count(value: object, argument: str) -> int:
+    """An option that must be a whole number, 1 or more; raises InputTypeError or InputError naming it."""
+    given = a_number(value, argument)
+    if not (given.is_integer() and given >= 1):
+        raise InputError(f"{argument}={value!r}: give a whole number, 1 or more")
+    return int(given)
 
 
 def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameError:

@@ -74,8 +74,9 @@ class Solved:
 
 @dataclass(frozen=True)
 class Fit:
-    """The result of `glm` or `glm_fit`, or of `load`. `covariance_unscaled` (p, p) is the inverse expected information
-    at φ = 1.
+    """The result of `glm` or `glm_fit`, or of `load`; it keeps, and does not copy, the arrays it was fitted to.
+
+    `covariance_unscaled` (p, p) is the inverse expected information at φ = 1.
     """
 
     coef: Named

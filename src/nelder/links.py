@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nelder.errors import InputError
+from nelder.errors import InputError, a_number
 from nelder.linalg import Array
 from nelder.mean import POSITIVE, UNIT, Link, Mean, special
 
@@ -307,6 +307,7 @@ class Power(Link):
     eta_interval = POSITIVE
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "exponent", a_number(self.exponent, "exponent of power"))
         if not np.isfinite(self.exponent) or self.exponent == 0:
             raise InputError(
                 f"power({self.exponent}) is not a link: the exponent must be finite and not 0; for 0 use link='log'"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from nelder.design import Dense
 from nelder.diagnosis import announce
 from nelder.engines import ENGINES, Engine
-from nelder.errors import DataError
+from nelder.errors import DataError, InputTypeError
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Terms
 from nelder.fitting import Model, fit_rows
@@ -52,7 +52,7 @@ def glm(
     frame = model_frame(formula, data, (weights, offset), missing)
     schema = learn(frame.formula, frame.chunk, frame.rows)
     added = schema.offset(frame.chunk, frame.rows) + frame.offset(offset)
-    seen = observe(model.family, frame.response(), frame.weights(weights), added)
+    seen = observe(model.family, frame.response(), frame.weights(weights), added, frame.rows)
     terms = Terms(
         schema.names,
         formula.partition("~")[0].strip(),
@@ -90,18 +90,30 @@ def glm_fit(
     labels = names if names is not None else getattr(X, "columns", None)
     matrix = matrix_of(X, "X")
     n, p = matrix.shape
-    named = tuple(f"x{j + 1}" for j in range(p)) if labels is None else tuple(str(label) for label in labels)
-    if len(named) != p:
-        raise DataError(f"names has {len(named)} names for {p} columns of X")
+    named = column_names(labels, p)
     given = numeric(y, "y")
     pair = given.ndim == 2 and given.shape[1] == 2
     response = [vector_of(column, "y", n) for column in given.T] if pair else [vector_of(given, "y", n)]
     added = np.zeros(n) if offset is None else vector_of(offset, "offset", n)
-    seen = observe(model.family, response, weights, added)
+    seen = observe(model.family, response, weights, added, np.arange(n))
     terms = Terms(named, "y", offset_given=offset is not None)
     fit = fit_rows(model, (Dense(np.arange(p), matrix),), seen, terms, Recorder((), watch))
     announce(fit.warnings)
     return fit
+
+
+def column_names(labels: object, p: int) -> tuple[str, ...]:
+    """The names of p columns: those given, or x1 to xp. Raises DataError where they are too few, too many or not
+    distinct.
+    """
+    if labels is None:
+        return tuple(f"x{j + 1}" for j in range(p))
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise InputTypeError(f"names must be a list of texts, not {type(labels).__name__}")
+    named = tuple(str(label) for label in labels)
+    if len(named) != p or len(set(named)) < p:
+        raise DataError(f"names has {len(set(named))} distinct names for {p} columns of X; it needs one a column")
+    return named
 
 
 def resolve_model(family: object, link: object, solver: object, penalty: object, engine: object = "threads") -> Model:

@@ -49,14 +49,17 @@ def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, 
     if name not in known:
         ours = ELSEWHERE.get(name.lower())
         if ours in known:
-            raise UnknownNameError(f"unknown {kind} {given!r}: nelder calls it {ours!r}")
+            raise UnknownNameError(f"unknown {kind} {given!r}: did you mean {ours!r}? That is its name here")
         raise unknown_name(kind, given, known)
     arguments = _arguments(kind, given, match[2] or "" if match else "")
     try:
         inspect.signature(known[name]).bind(*arguments[0], **arguments[1])
     except TypeError as mismatch:
         raise InputError(f"{kind} {given!r}: {mismatch}; it takes {inspect.signature(known[name])}") from None
-    return known[name](*arguments[0], **arguments[1])
+    try:
+        return known[name](*arguments[0], **arguments[1])
+    except InputTypeError as problem:
+        raise InputError(f"{kind} {given!r}: {problem}") from None
 
 
 def _arguments(kind: str, given: str, text: str) -> tuple[list[float | str], dict[str, float | str]]:

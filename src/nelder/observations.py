@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.errors import DataError, InputTypeError, some_rows
 from nelder.families import Family
 from nelder.linalg import Array
 
 LARGEST = 1e150
+Rows = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,14 @@ def numeric(values: object, argument: str) -> Array:
     """A float64 array of any shape, C-ordered; a copy unless it already is one."""
     if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):
         values = values.to_numpy()
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(values.astype(np.float64) if values.dtype.kind in "biuf" else values, np.nan)
     try:
         array = np.asarray(values)
     except ValueError:
         raise DataError(f"{argument} is ragged: its rows have different lengths") from None
     if array.dtype.kind == "O":
-        with contextlib.suppress(TypeError, ValueError):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
             array = array.astype(np.float64)
     if array.dtype.kind not in "biuf":
         raise InputTypeError(
@@ -110,48 +114,49 @@ def finite(array: Array, argument: str) -> Array:
     return array
 
 
-def observe(family: Family, response: Sequence[Array], weights: object, offset: Array) -> Observations:
+def observe(family: Family, response: Sequence[Array], weights: object, offset: Array, rows: Rows) -> Observations:
     """Check a response, y or (successes, failures), with weights of any kind or None, against the family.
 
-    Raises SupportError naming the rows the family cannot have produced, DataError for weights that mean nothing.
+    `rows` (n,) are the numbers of these rows in the caller's table, for errors. Raises SupportError naming rows the
+    family cannot have produced, DataError for weights that mean nothing.
     """
     n = len(offset)
     if n == 0:
         raise DataError("there are no rows to fit: the table is empty, or every row has a missing value")
     ones = np.ones(n)
     counts = isinstance(weights, Frequency)
-    weight = (
-        ones if weights is None else _weights(weights.counts if isinstance(weights, Frequency) else weights, n, counts)
-    )
+    weight = ones if weights is None else _weights(weights, rows)
     frequencies = weight if counts else ones
     precision: Array | None = ones if counts else None
     y = response[0]
     if len(response) == 2:
-        trials = _trials(response[0], response[1])
+        trials = _trials(response[0], response[1], rows)
         y = np.divide(response[0], trials, out=np.zeros(n), where=trials > 0)
         precision, weight = np.where(trials > 0, trials, 1.0), weight * trials
-    family.validate(y[weight > 0], weight[weight > 0])
-    size = float(np.abs(y[weight > 0]).max())
+    used = np.flatnonzero(weight > 0)
+    if not len(used):
+        raise DataError("all weights are zero: nothing is left to fit")
+    family.validate(y[used], rows[used])
+    size = float(np.abs(y[used]).max())
     if size > LARGEST or 0 < size < 1 / LARGEST:
         raise DataError(f"y has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other units")
-    return Observations(y, weight, precision, offset, float(frequencies[weight > 0].sum()))
+    return Observations(y, weight, precision, offset, float(frequencies[used].sum()))
 
 
-def _weights(values: object, n: int, counts: bool) -> Array:
-    weight = vector_of(values, "weights", n)
+def _weights(given: object, rows: Rows) -> Array:
+    counts = isinstance(given, Frequency)
+    weight = vector_of(given.counts if isinstance(given, Frequency) else given, "weights", len(rows))
     bad = np.flatnonzero(weight < 0)
     if len(bad):
-        raise DataError(f"weights are negative at {some_rows(bad.tolist())}; a weight is zero or positive")
-    if not weight.any():
-        raise DataError("all weights are zero: nothing is left to fit")
-    whole = np.flatnonzero(weight != np.round(weight))
-    if counts and len(whole):
-        raise DataError(f"nd.frequency counts must be whole numbers; {some_rows(whole.tolist())} are not")
+        raise DataError(f"weights are negative at {some_rows(rows[bad].tolist())}; a weight is zero or positive")
+    parts = np.flatnonzero(weight != np.round(weight))
+    if counts and len(parts):
+        raise DataError(f"nd.frequency counts must be whole numbers; {some_rows(rows[parts].tolist())} are not")
     return weight
 
 
-def _trials(successes: Array, failures: Array) -> Array:
+def _trials(successes: Array, failures: Array, rows: Rows) -> Array:
     bad = np.flatnonzero((successes < 0) | (failures < 0))
     if len(bad):
-        raise DataError(f"cbind(successes, failures) has negative counts at {some_rows(bad.tolist())}")
+        raise DataError(f"cbind(successes, failures) has negative counts at {some_rows(rows[bad].tolist())}")
     return successes + failures

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nelder.errors import InputError
+from nelder.errors import InputError, a_number
 from nelder.linalg import Array, triangle
 from nelder.quadratic import Gram, Quadratic, Triangle
 
@@ -65,6 +65,7 @@ class Ridge(Penalty):
     name = "ridge"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", a_number(self.alpha, "alpha of ridge"))
         if not (np.isfinite(self.alpha) and self.alpha >= 0):
             raise InputError(f"ridge({self.alpha}): alpha must be a finite number, zero or positive")
 

@@ -52,7 +52,7 @@ def load(path: str | Path, family: Family | None = None, link: Link | None = Non
     except (OSError, UnicodeDecodeError) as problem:
         raise SavedFitError(f"{str(path)!r} cannot be read: {problem}") from None
     try:
-        return from_json(_numbers(json.loads(text, parse_constant=_refuse_constant)), family, link)
+        return from_json(_numbers(json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)), family, link)
     except NelderError as problem:
         raise SavedFitError(f"{str(path)!r} is not a fit that can be used: {problem}") from None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, OverflowError) as problem:
@@ -87,11 +87,10 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
         raise SavedFitError("it does not say that it is a nelder fit")
     if saved["version"] != VERSION:
         raise SavedFitError(f"it has version {saved['version']!r}; this nelder reads version {VERSION}")
-    names = tuple(_text(name) for name in saved["names"])
+    names = tuple(_text(name) for name in _list(saved["names"]))
     p = len(names)
     covariance = _array(saved["covariance_unscaled"], (p, p))
-    diagonal = np.diagonal(covariance)
-    if np.any(diagonal < 0) or not np.allclose(covariance, covariance.T, equal_nan=True):
+    if not is_covariance(covariance):
         raise SavedFitError("its covariance is not a covariance")
     schema = schema_from_json(saved["schema"]) if saved["schema"] is not None else None
     if schema is not None and schema.names != names:
@@ -102,16 +101,36 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
         covariance,
         family or _made("family", FAMILIES, saved["family"], Family),
         link or _made("link", LINKS, saved["link"], Link),
-        Statistics(**{name: _number(saved["statistics"][name]) for name in Statistics.__dataclass_fields__}),
-        Terms(names, _text(saved["response"]), schema, offset, saved["offset_given"] is True),
+        _statistics(saved["statistics"]),
+        Terms(names, _text(saved["response"]), schema, offset, _flag(saved["offset_given"])),
         _solved(saved["solved"]),
-        notes=tuple(_text(note) for note in saved["warnings"]),
+        notes=tuple(_text(note) for note in _list(saved["warnings"])),
     )
+
+
+def is_covariance(matrix: Array) -> bool:
+    """Whether a matrix, apart from the nan of aliased rows, is symmetric and positive semidefinite to rounding."""
+    kept = np.flatnonzero(~np.isnan(np.diagonal(matrix)))
+    inner = matrix[np.ix_(kept, kept)]
+    if np.isnan(inner).any() or (np.diagonal(inner) < 0).any() or not np.allclose(inner, inner.T, rtol=1e-10, atol=0):
+        return False
+    size = np.sqrt(np.where(np.diagonal(inner) > 0, np.diagonal(inner), 1.0))
+    return bool(len(kept) == 0 or np.linalg.eigvalsh(inner / size / size[:, None])[0] > -1e-8)
+
+
+def _statistics(saved: Mapping[str, Any]) -> Statistics:
+    values = {name: _number(saved[name]) for name in Statistics.__dataclass_fields__}
+    for name, value in values.items():
+        if value < 0 and name not in ("loglik", "df_null"):
+            raise SavedFitError(f"its {name} is negative")
+    if not 0 < values["n"] < math.inf:
+        raise SavedFitError("it has no observations")
+    return Statistics(**values)
 
 
 def _solved(saved: Mapping[str, Any]) -> Solved:
     words = {name: _text(saved[name]) for name in ("solver", "reason", "form", "penalty")}
-    return Solved(steps=int(_number(saved["steps"])), converged=saved["converged"] is True, **words)
+    return Solved(steps=int(_number(saved["steps"])), converged=_flag(saved["converged"]), **words)
 
 
 def _made(kind: str, known: Mapping[str, Callable[..., Kind]], saved: Mapping[str, Any], base: type[Any]) -> Kind:
@@ -155,6 +174,25 @@ def _refuse_constant(name: str) -> float:
     raise SavedFitError(f"it holds {name}, which is not JSON")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise SavedFitError(f"it holds {text}, which no float can")
+    return number
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SavedFitError(f"{value!r:.80} stands where true or false should")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise SavedFitError(f"{value!r:.80} stands where a list should")
+    return value
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise SavedFitError(f"{value!r:.80} stands where a text should")
@@ -167,8 +205,13 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _numeric(value: Any) -> Any:
+    """Lists of lists of numbers, every one of them a number."""
+    return [_numeric(item) for item in value] if isinstance(value, list) else _number(value)
+
+
 def _array(value: Any, shape: tuple[int, ...]) -> Array:
-    array = np.array(value, dtype=float)
+    array = np.array(_numeric(value), dtype=float)
     if array.shape != shape or np.isinf(array).any():
         raise SavedFitError(f"an array of shape {array.shape} stands where {shape} should")
     return array

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nelder.errors import DataError, InputError, some_rows
+from nelder.errors import DataError, InputError, NelderError, a_count, a_number, some_rows
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -19,6 +19,12 @@ from nelder.observations import matrix_of, vector_of
 LARGEST_COUNT = 2.0**53  # counts above are no longer whole numbers in float64, and NumPy cannot draw much beyond
 
 
+def check_seed(seed: object) -> None:
+    """Raise InputError for a seed that is not None or a whole number, 0 or more."""
+    if seed is not None and not (a_number(seed, "seed").is_integer() and a_number(seed, "seed") >= 0):
+        raise InputError(f"seed={seed!r}: a seed is a whole number, 0 or more")
+
+
 @dataclass(frozen=True)
 class Draw:
     """How to draw: dispersion φ, prior weights (n,) (the trials of a binomial), offset (n,), and a seed."""
@@ -29,6 +35,8 @@ class Draw:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "phi", a_number(self.phi, "phi"))
+        check_seed(self.seed)
         if not (np.isfinite(self.phi) and self.phi > 0):
             raise InputError(f"phi={self.phi}: the dispersion is a positive number")
 
@@ -90,6 +98,8 @@ def draw(family: Family, mean: Mean, spread: tuple[float, Array], random: np.ran
             raise ValueError
         with np.errstate(all="raise", under="ignore"):
             y = family.sample(random, mean, phi, weight)
+    except NelderError:
+        raise
     except (ValueError, FloatingPointError):
         row = int(large[0]) if len(large) else int(np.argmax(mean.mu))
         raise DataError(
@@ -104,8 +114,8 @@ def simulate_fit(fit: Fit, draws: int, seed: int | None) -> Array:
 
     Raises DataError for a fit that was loaded without its data.
     """
-    if draws < 1:
-        raise InputError(f"draws={draws}: ask for 1 or more")
+    times = a_count(draws, "draws")
+    check_seed(seed)
     if fit.objective is None:
         raise DataError(
             "this fit was loaded without its data: simulate from its coefficients with nd.simulate(X, beta, …)"
@@ -115,4 +125,4 @@ def simulate_fit(fit: Fit, draws: int, seed: int | None) -> Array:
     eta = np.concatenate([block.eta(beta) for block in blocks])
     weight = np.concatenate([block.weight if block.precision is None else block.precision for block in blocks])
     mean, random = checked_mean(loss, eta), np.random.default_rng(seed)
-    return np.stack([draw(loss.family, mean, (fit.dispersion, weight), random) for _ in range(draws)])
+    return np.stack([draw(loss.family, mean, (fit.dispersion, weight), random) for _ in range(times)])

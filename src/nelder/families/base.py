@@ -115,12 +115,13 @@ class Family(ABC):
         """A word on responses that can be fitted but do not look like this family, or None."""
         return None
 
-    def validate(self, y: Array, weight: Array) -> None:
-        """Raise SupportError naming the rows that this family cannot have produced."""
+    def validate(self, y: Array, rows: NDArray[np.integer] | None = None) -> None:
+        """Raise SupportError naming the rows that this family cannot have produced, by their numbers in `rows` (n,)."""
         bad = np.flatnonzero(~self.in_support(y))
         if bad.size:
+            numbers = bad if rows is None else rows[bad]
             raise SupportError(
-                f"{self.label()} needs a response that is {self.support}: {some_rows(bad.tolist())} "
+                f"{self.label()} needs a response that is {self.support}: {some_rows(numbers.tolist())} "
                 f"of y {'has' if bad.size == 1 else 'have'} {', '.join(f'{v:g}' for v in y[bad[:5]])}{self.remedy()}"
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.errors import InputError
 from nelder.families.base import Family, log_mean_slope, poisson_gap, stirling_remainder
 from nelder.linalg import Array
 from nelder.links import Logit
@@ -53,6 +54,8 @@ class Binomial(Family):
         return rest - 0.5 * weight * self.unit_deviance(y, mean)
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
+        if (weight != np.round(weight)).any():
+            raise InputError("the trials of a binomial, given as weights, must be whole numbers to draw from")
         return random.binomial(np.round(weight).astype(np.int64), mean.mu) / weight
 
     def oddities(self, y: Array, weight: Array) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import InputError
+from nelder.errors import InputError, a_number
 from nelder.families.base import Family, gap, log_mean_slope
 from nelder.families.poisson import not_whole
 from nelder.linalg import Array
@@ -29,6 +29,7 @@ class NegativeBinomial(Family):
     counts = True
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "theta", a_number(self.theta, "theta of negative_binomial"))
         if not (np.isfinite(self.theta) and self.theta > 0):
             raise InputError(
                 f"negative_binomial(theta={self.theta:g}): theta must be a positive number, such as "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import unknown_name
+from nelder.errors import InputTypeError, unknown_name
 from nelder.families.base import Family
 from nelder.families.binomial import Binomial
 from nelder.families.gamma import Gamma
@@ -41,6 +41,8 @@ class Quasi(Family):
     default_link = Identity()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.variance_function, str):
+            raise InputTypeError(f"the variance of quasi is a text such as 'mu^2', not {self.variance_function!r:.60}")
         spelling = self.variance_function.replace(" ", "").replace("**", "^")
         if spelling not in VARIANCES:
             raise unknown_name("variance of a quasi family", self.variance_function, VARIANCES)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import InputError
+from nelder.errors import InputError, a_number
 from nelder.families.base import Family, log_mean_slope, power_deviance
 from nelder.linalg import Array
 from nelder.links import Log
@@ -32,6 +32,7 @@ class Tweedie(Family):
     support = "zero or positive"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "power", a_number(self.power, "power of tweedie"))
         if not (self.power > 1 and np.isfinite(self.power)):
             raise InputError(
                 f"tweedie(power={self.power:g}): the power must be above 1, such as family='tweedie(1.5)'; "

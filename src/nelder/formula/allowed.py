@@ -17,13 +17,36 @@ import numpy as np
 from nelder.errors import FormulaError, unknown_name
 from nelder.formula.transforms import CONTRASTS, TRANSFORMS
 
-ELEMENTARY = (
-    *("abs", "absolute", "arccos", "arcsin", "arctan", "arctan2", "cbrt", "ceil", "clip", "cos", "cosh", "degrees"),
-    *("exp", "exp2", "expm1", "floor", "fmax", "fmin", "hypot", "isfinite", "log", "log10", "log1p", "log2"),
-    *("logaddexp", "maximum", "minimum", "power", "radians", "rint", "round", "sign", "sin", "sinh", "sqrt"),
-    *("square", "tan", "tanh", "trunc", "where"),
+# NumPy's elementary functions by their number of arguments; a further one would be where NumPy writes its result
+ONE_ARGUMENT = (
+    *(
+        "abs",
+        "absolute",
+        "arccos",
+        "arcsin",
+        "arctan",
+        "cbrt",
+        "ceil",
+        "cos",
+        "cosh",
+        "degrees",
+        "exp",
+        "exp2",
+        "expm1",
+    ),
+    *("floor", "isfinite", "log", "log10", "log1p", "log2", "radians", "rint", "sign", "sin", "sinh", "sqrt", "square"),
+    *("tan", "tanh", "trunc"),
 )
-FUNCTIONS: dict[str, Callable[..., Any]] = {"I": lambda x: x, **{name: getattr(np, name) for name in ELEMENTARY}}
+TWO_ARGUMENTS = ("arctan2", "fmax", "fmin", "hypot", "logaddexp", "maximum", "minimum", "power")
+THREE_ARGUMENTS = ("clip", "where")
+ARITY = {
+    "I": 1,
+    **dict.fromkeys(ONE_ARGUMENT, 1),
+    **dict.fromkeys(TWO_ARGUMENTS, 2),
+    **dict.fromkeys(THREE_ARGUMENTS, 3),
+}
+FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(np, name) for name in ARITY if name != "I"}
+FUNCTIONS["I"] = lambda x: x
 
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -102,6 +125,10 @@ class Gate(ast.NodeVisitor):
             raise FormulaError(f"{self.text!r}: {unknown_name('function', given, {**FUNCTIONS, **TRANSFORMS})}")
         if any(keyword.arg is None for keyword in node.keywords):
             self.refuse("**")
+        plain = name.removeprefix("np.")
+        if plain in ARITY and (len(node.args) != ARITY[plain] or node.keywords):
+            count = ("one argument", "two arguments", "three arguments")[ARITY[plain] - 1]
+            raise FormulaError(f"{plain}() in {self.text!r} takes {count}, without names")
         for child in [*node.args, *(keyword.value for keyword in node.keywords)]:
             self.visit(child)
 

@@ -73,9 +73,15 @@ def _by_formulaic(name: str, levels: Sequence[Level], contrast: Contrast) -> Fac
 
 
 def _matrix_of_ones_own(name: str, levels: Sequence[Level], rows: Any) -> FactorCoding:
-    matrix = np.asarray(rows, dtype=float)
+    try:
+        matrix = np.asarray(rows, dtype=float)
+    except (TypeError, ValueError):
+        matrix = np.zeros(0)
     if matrix.ndim != 2 or len(matrix) != len(levels) or not np.isfinite(matrix).all():
-        raise FormulaError(f"the contrast matrix of {name} must have one row for each of its {len(levels)} levels")
+        raise FormulaError(
+            f"the contrast of {name} is contr.sum or one of its kind, or a matrix [[…], …] of finite numbers with one "
+            f"row for each of its {len(levels)} levels"
+        )
     fields = tuple(f"{name}[{column + 1}]" for column in range(matrix.shape[1]))
     return FactorCoding(Coding(len(levels), matrix=matrix), fields)
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nelder.errors import DataError, FormulaError, unknown_name
+from nelder.errors import DataError, FormulaError, some_rows, unknown_name
 from nelder.formula.allowed import FUNCTIONS, IN_WORDS, OPERATORS, Gate, called, is_contrast
-from nelder.formula.transforms import TRANSFORMS, Contrast, State, number_labels
+from nelder.formula.transforms import TRANSFORMS, Contrast, OutsideError, State, number_labels
 from nelder.linalg import Array
 from nelder.sources import Chunk, Labels, Numbers
 
+Rows = NDArray[np.integer]
 LONGEST = 2_000  # characters of an expression; nothing a person writes comes near
 
 
@@ -28,13 +30,14 @@ class Expression:
     tree: ast.expr = field(repr=False, compare=False)
     quoted: dict[str, str] = field(repr=False, compare=False)
 
-    def evaluate(self, chunk: Chunk, states: dict[str, State], learn: bool = False) -> Any:
+    def evaluate(self, chunk: Chunk, states: dict[str, State], rows: Rows, learn: bool = False) -> Any:
         """The value on these rows: an array (n,) or a Basis (n, k), Labels or Coded, or a number.
 
-        With `learn`, transforms learn their state and put it into `states`; without, they replay it.
+        `rows` (n,) are their numbers in the table, for errors. With `learn`, transforms learn their state and put it
+        into `states`; without, they replay it.
         """
         with np.errstate(all="ignore"):
-            return Reader(self, chunk, states, learn).visit(self.tree)
+            return Reader(self, chunk, states, None if learn else states, rows).visit(self.tree)
 
 
 def parse(text: str) -> Expression:
@@ -67,11 +70,19 @@ def lookup(name: str) -> Expression:
 class Reader(ast.NodeVisitor):
     """One evaluation of an expression that has passed the gate."""
 
-    def __init__(self, expression: Expression, chunk: Chunk, states: dict[str, State], learn: bool) -> None:
+    def __init__(
+        self,
+        expression: Expression,
+        chunk: Chunk,
+        learned: dict[str, State],
+        known: dict[str, State] | None,
+        rows: Rows,
+    ) -> None:
         self.expression = expression
         self.chunk = chunk
-        self.states = states
-        self.learn = learn
+        self.learned = learned
+        self.known = known
+        self.rows = rows
 
     def numeric(self, node: ast.expr) -> Any:
         """The value of a part that must be numbers."""
@@ -130,8 +141,6 @@ class Reader(ast.NodeVisitor):
             return Contrast(name.removeprefix("contr."), tuple(self.visit(a) for a in node.args), named)
         if name in TRANSFORMS:
             return self._transform(name, node)
-        if node.keywords:
-            raise FormulaError(f"{name} in {self.expression.text!r} takes no named arguments")
         plain = name.removeprefix("np.")
         arguments = [self.visit(a) if plain == "I" else self.numeric(a) for a in node.args]
         try:
@@ -160,17 +169,18 @@ class Reader(ast.NodeVisitor):
         values = self._first(name, node.args[0])
         arguments = [self.visit(argument) for argument in node.args[1:]]
         named = {keyword.arg or "": self.visit(keyword.value) for keyword in node.keywords}
-        if not self.learn and text not in self.states:
+        if self.known is not None and text not in self.known:
             raise FormulaError(f"{text} was not learned when the model was fitted")
-        state: State = {} if self.learn else self.states[text]
+        state: State = {} if self.known is None else self.known[text]
         try:
             result = TRANSFORMS[name](values, arguments, named, state)
+        except OutsideError as outside:
+            raise DataError(f"{text} {outside.finding} at {some_rows(self.rows[outside.places].tolist())}") from None
         except (FormulaError, DataError):
             raise
         except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError) as problem:
             raise FormulaError(f"{text} cannot be computed: {problem}") from None
-        if self.learn:
-            self.states[text] = state
+        self.learned[text] = state
         return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from typing import Any
 
 from nelder.errors import FormulaError, InputTypeError
 from nelder.formula.expressions import Expression, lookup, parse
+
+LONGEST = 50_000
+HIGHEST_POWER = 5  # of (a + b + c)**5: interactions of more factors cannot be read, and soon not be counted
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ def parse_formula(text: str, available: Sequence[str]) -> Formula:
     """
     if not isinstance(text, str):
         raise InputTypeError(f"a formula is a text such as 'y ~ x', not {type(text).__name__}")
+    if len(text) > LONGEST:
+        raise FormulaError(f"a formula of {len(text)} characters is too long: at most {LONGEST} are read")
     structure = _by_formulaic(text, available)
     left, right = (structure.lhs, structure.rhs) if hasattr(structure, "lhs") else ((), structure)
     if (isinstance(left, tuple) and left) or isinstance(right, tuple):
@@ -69,7 +75,6 @@ def parse_formula(text: str, available: Sequence[str]) -> Formula:
 
 
 def _by_formulaic(text: str, available: Sequence[str]) -> Any:
-    from formulaic.errors import FormulaicError
     from formulaic.parser import DefaultFormulaParser
 
     left = text.partition("~")[0]
@@ -78,12 +83,34 @@ def _by_formulaic(text: str, available: Sequence[str]) -> Any:
         "__formulaic_variables_available__": list(available),
         "__formulaic_variables_used_lhs__": response,
     }
+    parser = DefaultFormulaParser()
     try:
-        return DefaultFormulaParser().get_terms(text, context=context)
-    except (FormulaicError, SyntaxError, ValueError, RecursionError) as problem:
+        _check_tokens(text, list(parser.get_tokens(text)))
+        return parser.get_terms(text, context=context)
+    except FormulaError:
+        raise
+    except Exception as problem:  # the parser has errors of its own, and stumbles over some texts with others
         said = re.sub(r"⧛?\x1b?\[[0-9;]*m⧚?|[⧛⧚]", "", str(problem)).strip().splitlines()
         reason = re.sub(r"\[\d+(;\d+)?m", "", said[0]) if said else "it is not understood"
-        raise FormulaError(f"cannot read the formula {text!r}: {reason}") from None
+        raise FormulaError(f"cannot read the formula {text!r:.200}: {reason}") from None
+
+
+def _check_tokens(text: str, tokens: Sequence[Any]) -> None:
+    """Refuse what the parser would read in a way that nobody means, or not within anybody's patience."""
+    if re.search(r"\{\s*\}|``", text):
+        raise FormulaError(f"{text!r}: there is nothing between a pair of quotes or braces")
+    kinds = [(token.kind.value, str(token)) for token in tokens]
+    side = [name for kind, name in kinds if kind == "operator"]
+    if "~" in side and side.index("~") > 0:
+        raise FormulaError(
+            f"{text!r}: the response is one column or expression; put arithmetic into braces, as in {{a + b}} ~ x"
+        )
+    for (_, operator), (_, power) in itertools.pairwise(kinds):
+        if operator in ("**", "^") and power.isdigit() and int(power) > HIGHEST_POWER:
+            raise FormulaError(
+                f"{text!r}: interactions of {power} factors, allowed are {HIGHEST_POWER}; "
+                f"for a power of a column write I(x**{power})"
+            )
 
 
 def _expression(factor: Any) -> Expression:
@@ -127,6 +154,8 @@ def _response(text: str, left: list[Any]) -> tuple[Expression, ...]:
             f"{text!r}: the response is one column or expression; put arithmetic into braces, as in {{a + b}} ~ x"
         )
     factor = left[0].factors[0]
+    if factor.eval_method.value == "literal":
+        raise FormulaError(f"{text!r}: the response is a column or an expression, not a number")
     pair = _inside(factor.expr, "cbind")
     if pair is None:
         return (_expression(factor),)

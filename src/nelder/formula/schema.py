@@ -115,7 +115,7 @@ class Schema:
         return total
 
     def _values(self, name: str, factor: Factor, chunk: Chunk, rows: NDArray[np.integer]) -> Any:
-        value = factor.expression.evaluate(chunk, self.states)
+        value = factor.expression.evaluate(chunk, self.states, rows)
         if isinstance(factor, CategoricalFactor):
             labels = value.labels if isinstance(value, Coded) else value
             if not isinstance(labels, Labels):
@@ -134,11 +134,19 @@ def learn(formula: Formula, chunk: Chunk, rows: NDArray[np.integer]) -> Schema:
     factors: dict[str, Factor] = {}
     for expression in (factor for term in formula.terms for factor in term.factors):
         if expression.text not in factors:
-            value = expression.evaluate(chunk, states, learn=True)
+            value = expression.evaluate(chunk, states, rows, learn=True)
             factors[expression.text] = _learned(expression, value, len(rows))
     for expression in formula.offsets:
-        expression.evaluate(chunk, states, learn=True)
-    return assemble(formula, factors, states)
+        expression.evaluate(chunk, states, rows, learn=True)
+    schema = assemble(formula, factors, states)
+    for name, reduced in (factor for piece in schema.pieces for factor in piece.factors):
+        single = factors[name]
+        if reduced and isinstance(single, CategoricalFactor) and len(single.levels) < 2:
+            raise DataError(
+                f"column {name!r} has only the level {single.levels[0]!r} in the rows of the fit, so that it cannot be "
+                "told from the intercept: leave it out"
+            )
+    return schema
 
 
 def assemble(formula: Formula, factors: dict[str, Factor], states: dict[str, State]) -> Schema:
@@ -162,7 +170,7 @@ def numeric_column(
     expression: Expression, chunk: Chunk, rows: NDArray[np.integer], states: dict[str, State], role: str
 ) -> Array:
     """An expression that must give one finite number a row: a response, weight or offset."""
-    value = expression.evaluate(chunk, states)
+    value = expression.evaluate(chunk, states, rows)
     if isinstance(value, Labels | Coded):
         levels = value.levels if isinstance(value, Labels) else value.labels.levels
         example = f"{{{expression.text} == {levels[-1]!r}}}" if levels else "a comparison in braces"
@@ -182,7 +190,7 @@ def _matrix(value: Any, n: int) -> Array:
     if not isinstance(value, np.ndarray | float | int | np.generic):
         raise FormulaError(f"an expression gave {type(value).__name__} where numbers were expected")
     array = np.asarray(value, dtype=float)
-    return np.broadcast_to(array, (n,)).reshape(n, 1) if array.ndim == 0 else array.reshape(n, -1)
+    return np.broadcast_to(array, (n,))[:, None] if array.ndim == 0 else array[:, None] if array.ndim == 1 else array
 
 
 def _finite(name: str, matrix: Array, rows: NDArray[np.integer]) -> Array:
@@ -245,7 +253,8 @@ def _product(piece: Piece, factors: dict[str, Factor], values: dict[str, Any], n
     result = np.full((n, 1), piece.scale)
     for name, _ in piece.factors:
         if isinstance(factors[name], NumericFactor):
-            result = (values[name][:, :, None] * result[:, None, :]).reshape(n, -1)
+            product = values[name][:, :, None] * result[:, None, :]
+            result = product.reshape(n, product.shape[1] * product.shape[2])
     return result
 
 

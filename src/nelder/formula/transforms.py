@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nelder.errors import DataError, FormulaError, some_rows
+from nelder.errors import FormulaError
 from nelder.linalg import Array
 from nelder.sources import Labels, Level
 
 State: TypeAlias = dict[str, Any]
 Transform: TypeAlias = Callable[[Any, list[Any], dict[str, Any], State], Any]
+LARGEST_BASIS = 200
 CONTRASTS = ("treatment", "SAS", "sum", "helmert", "diff", "poly")
 
 
@@ -45,6 +47,15 @@ class Coded:
 
     labels: Labels
     contrast: Any = None
+
+
+class OutsideError(Exception):
+    """Values that a transform cannot take, at some places (k,); whoever knows the table names its rows."""
+
+    def __init__(self, finding: str, places: NDArray[np.integer]) -> None:
+        super().__init__(finding)
+        self.finding = finding
+        self.places = places
 
 
 def _numeric(values: Any, what: str) -> Array:
@@ -74,6 +85,17 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _counts(name: str, arguments: list[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments with whole numbers whole. Raises FormulaError for a basis that no table could carry."""
+    whole = {
+        key: value if key in ("knots", "lower_bound", "upper_bound") else _whole(value) for key, value in named.items()
+    }
+    for value in [*arguments, *(whole[key] for key in ("df", "degree") if key in whole)]:
+        if isinstance(value, float | int) and not 0 <= value <= LARGEST_BASIS:
+            raise FormulaError(f"{name}(…, {value:g}): a basis has at most {LARGEST_BASIS} columns")
+    return [_whole(value) for value in arguments], whole
+
+
 def _by_formulaic(name: str) -> Transform:
     def transform(values: Any, arguments: list[Any], named: dict[str, Any], state: State) -> Any:
         from formulaic.transforms import TRANSFORMS as theirs
@@ -81,8 +103,8 @@ def _by_formulaic(name: str) -> Transform:
         x = _numeric(values, name)
         memory = _restored(state)
         _check_range(name, x, named, memory)
-        whole = {key: _whole(value) for key, value in named.items()}
-        result = theirs[name](x, *(_whole(value) for value in arguments), **whole, _state=memory)
+        positional, by_name = _counts(name, arguments, named)
+        result = theirs[name](x, *positional, **by_name, _state=memory)
         # called outside a formula's materialisation, so the memory is handed over and read back by us
         state.update(_plain(memory))
         return _columns(result)
@@ -91,16 +113,16 @@ def _by_formulaic(name: str) -> Transform:
 
 
 def _check_range(name: str, x: Array, named: dict[str, Any], memory: State) -> None:
-    """A spline refuses to extrapolate unless told how; say at which rows."""
+    """A spline refuses to extrapolate unless told how."""
     if "lower_bound" not in memory or named.get("extrapolation", "raise") != "raise":
         return
     low, high = memory["lower_bound"], memory["upper_bound"]
     outside = np.flatnonzero((x < low) | (x > high))
     if len(outside):
-        raise DataError(
-            f"{name}() learned its spline on [{low:g}, {high:g}] and {some_rows(outside.tolist())} lie outside: "
-            f"fit with {name}(…, extrapolation='extend') or 'clip' to say what should happen there"
+        finding = (
+            f"was learned on [{low:g}, {high:g}], and values lie outside (say {name}(…, extrapolation='extend') or "
         )
+        raise OutsideError(f"{finding}'clip' in the formula, or leave these rows out)", outside)
 
 
 def _columns(result: Any) -> Any:
@@ -150,7 +172,7 @@ def _reordered(labels: Labels, levels: list[Any]) -> Labels:
     lost = np.flatnonzero(moved[labels.codes] == -2)
     if len(lost):
         level = labels.levels[labels.codes[lost[0]]]
-        raise DataError(f"level {level!r} at row {int(lost[0])} is not among levels={levels!r} of C()")
+        raise OutsideError(f"has a level that is not among its levels=[…], {level!r},", lost)
     return Labels(moved[labels.codes], tuple(_whole(level) for level in levels))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nelder.errors import InputError
+from nelder.errors import InputError, a_number
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.mean import special
@@ -25,7 +25,7 @@ def quantile(fit: Fit, level: float) -> float:
 
     Raises InputError for a level that is not between 0 and 1.
     """
-    if not 0 < level < 1:
+    if not 0 < a_number(level, "level") < 1:
         raise InputError(f"level={level!r}: a confidence level lies strictly between 0 and 1, such as 0.95")
     upper = 0.5 + level / 2
     if fit.family.dispersion_known:

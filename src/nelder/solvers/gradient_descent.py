@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nelder.errors import InputError
+from nelder.errors import InputError, a_count, a_number
 from nelder.linalg import Array, largest_eigenvalue
 from nelder.objective import Objective
 from nelder.quadratic import Gram
@@ -29,8 +29,8 @@ class GradientDescent(Solver):
     max_steps: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        check_rate(self.name, self.rate, self.epochs)
-        object.__setattr__(self, "max_steps", self.epochs)
+        check_rate(self.name, self.rate)
+        object.__setattr__(self, "max_steps", a_count(self.epochs, f"epochs of {self.name}"))
 
     @property
     def fixed_rate(self) -> float | None:
@@ -48,12 +48,10 @@ class GradientDescent(Solver):
             yield Step(beta, here.value, here.gradient, size=self.rate)
 
 
-def check_rate(name: str, rate: float | None, epochs: int) -> None:
-    """Raise InputError for a rate or a number of epochs that means nothing."""
-    if rate is not None and not (np.isfinite(rate) and rate > 0):
+def check_rate(name: str, rate: float | None) -> None:
+    """Raise InputError for a rate that means nothing."""
+    if rate is not None and not 0 < a_number(rate, f"rate of {name}") < np.inf:
         raise InputError(f"{name}(rate={rate}): the rate must be a positive number, or None for backtracking")
-    if epochs < 1:
-        raise InputError(f"{name}(epochs={epochs}): give 1 or more epochs")
 
 
 def _backtracking(objective: Objective, beta: Array) -> Iterator[Step]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nelder.errors import a_count
 from nelder.linalg import Array
 from nelder.objective import Objective
 from nelder.quadratic import Gram
@@ -24,6 +25,9 @@ class LBFGS(Solver):
     name = "lbfgs"
     memory: int = 10
     max_steps: int = field(default=1000, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "memory", a_count(self.memory, f"memory of {self.name}"))
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
         here = objective.slope(beta)

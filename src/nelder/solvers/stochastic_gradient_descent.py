@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nelder.errors import InputError
+from nelder.errors import a_count
 from nelder.linalg import Array, largest_eigenvalue
 from nelder.objective import Objective, Slope, slope_kernel
 from nelder.quadratic import Gram
@@ -34,10 +34,9 @@ class StochasticGradientDescent(Solver):
     max_steps: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        check_rate(self.name, self.rate, self.epochs)
-        if self.batch < 1:
-            raise InputError(f"{self.name}(batch={self.batch}): give 1 or more rows a batch")
-        object.__setattr__(self, "max_steps", self.epochs)
+        check_rate(self.name, self.rate)
+        object.__setattr__(self, "batch", a_count(self.batch, f"batch of {self.name}"))
+        object.__setattr__(self, "max_steps", a_count(self.epochs, f"epochs of {self.name}"))
 
     @property
     def fixed_rate(self) -> float | None:

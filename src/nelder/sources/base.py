@@ -87,7 +87,16 @@ def column_of(name: str, values: object) -> Column:
     Raises InputTypeError naming the column for dates, complex numbers and mixtures, DataError for anything but one
     dimension.
     """
-    array = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(
+            values.astype(np.float64) if values.dtype.kind in "biuf" else values.astype(object), np.nan
+        )
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise DataError(f"column {name!r} is ragged: it holds lists of different lengths") from None
+    if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
+        array = np.array(values, dtype=object)  # NumPy would write numbers among texts as texts
     if array.ndim != 1:
         raise DataError(f"column {name!r} has {array.ndim} dimensions {array.shape}; a column has one")
     if array.dtype.kind in "biuf":
@@ -103,7 +112,10 @@ def _objects(name: str, array: NDArray[np.generic]) -> Column:
     ]
     kinds = {type(value) for value in items if value is not None}
     if kinds <= {int, float, bool}:
-        return Numbers(np.array([np.nan if value is None else float(value) for value in items]))
+        try:
+            return Numbers(np.array([np.nan if value is None else float(value) for value in items]))
+        except OverflowError:
+            raise DataError(f"column {name!r} holds a whole number too large for a float") from None
     if kinds != {str}:
         listed = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise InputTypeError(f"column {name!r} mixes values of type {listed}; make it all numbers or all strings")

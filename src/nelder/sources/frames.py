@@ -43,13 +43,28 @@ def _column(name: str, series: Any) -> Column:
         kind = "b" if series.dtype == nw.Boolean else "i" if series.dtype.is_integer() else "f"
         return Numbers(series.cast(nw.Float64).fill_null(float("nan")).to_numpy().astype(np.float64), kind)
     if series.dtype in (nw.Categorical, nw.Enum):
-        return _coded(series, series.cat.get_categories().to_list())
+        return _coded(series, _levels(series))
     present = series.drop_nulls()
     if series.dtype == nw.String or all(isinstance(value, str) for value in present.to_list()):
         return _coded(series, sorted(present.unique().to_list()))
     if series.dtype == nw.Object and all(isinstance(value, bool | int | float) for value in present.to_list()):
         return Numbers(np.array([np.nan if v is None else v for v in series.to_list()], dtype=np.float64))
     raise InputTypeError(f"column {name!r} holds {series.dtype}; a column holds numbers, booleans or strings")
+
+
+def _levels(series: Any) -> list[Any]:
+    """Declared levels in their order, where the library declares one; else those that occur, sorted."""
+    native = series.to_native()
+    if hasattr(native, "cat") and hasattr(native.cat, "categories"):
+        return [_plain(level) for level in native.cat.categories]
+    if hasattr(series.dtype, "categories"):
+        return list(series.dtype.categories)
+    return sorted(series.drop_nulls().unique().to_list())
+
+
+def _plain(level: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    return level.item() if isinstance(level, np.generic) else level
 
 
 def _coded(series: Any, levels: list[Any]) -> Labels:

@@ -1,0 +1,334 @@
+"""The command line, as a person uses it: in a process of its own, with files."""
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+import nelder as nd
+
+PROGRAM = [sys.executable, "-m", "nelder.cli"]
+FORMULA = "incidents ~ type + C(built) + C(period) + offset(log(service))"
+
+
+def nelder(*arguments, code=0, folder=None):
+    """Run a command; nothing it prints into a pipe may hold control characters."""
+    words = [str(each) for each in arguments]
+    done = subprocess.run([*PROGRAM, *words], capture_output=True, text=True, timeout=60, cwd=folder, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", done.stdout + done.stderr)
+    return done
+
+
+def refused(*arguments, folder=None):
+    """The one line that a refused command says."""
+    done = nelder(*arguments, code=2, folder=folder)
+    assert done.stdout == ""
+    assert done.stderr.startswith("nelder: ")
+    assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def ships(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ships")
+    table = nd.datasets.ships().to_dict()
+    pyarrow.parquet.write_table(pa.table(table), folder / "ships.parquet")
+    with (folder / "ships.csv").open("w", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(table)
+        writer.writerows(zip(*table.values(), strict=True))
+    return folder
+
+
+@pytest.fixture
+def saved(ships, tmp_path):
+    path = tmp_path / "fit.json"
+    nelder("fit", ships / "ships.csv", FORMULA, "--family", "poisson", "--save", path)
+    return path
+
+
+def reference(**options):
+    return nd.glm(FORMULA, nd.datasets.ships(), "poisson", **options)
+
+
+def same_but_for_steps(text):
+    return [" ".join(line.split()) for line in text.strip().splitlines()]
+
+
+# Fitting
+
+
+@pytest.mark.parametrize("name", ["ships.csv", "ships.parquet"])
+def test_fit_prints_the_summary(ships, name):
+    done = nelder("fit", ships / name, FORMULA, "--family", "poisson")
+    assert same_but_for_steps(done.stdout) == same_but_for_steps(str(reference().summary()))
+    assert done.stderr == ""
+
+
+def test_fit_is_gaussian_unless_told(ships):
+    printed = nelder("fit", ships / "ships.csv", "incidents ~ service").stdout
+    assert printed.strip() == str(nd.glm("incidents ~ service", nd.datasets.ships()).summary()).strip()
+
+
+def test_fit_takes_every_option(ships, tmp_path):
+    path = tmp_path / "fit.json"
+    done = nelder(
+        "fit", ships / "ships.csv", "incidents ~ type",
+        "--family", "quasipoisson", "--link", "sqrt", "--offset", "sqrt(service) / 100", "--weights", "period",
+        "--solver", "irls", "--missing", "error", "--level", "0.9", "--trace", "--save", path,
+    )  # fmt: skip
+    fit = nd.glm(
+        "incidents ~ type",
+        nd.datasets.ships(),
+        family="quasipoisson",
+        link="sqrt",
+        weights="period",
+        offset="sqrt(service) / 100",
+        solver="irls",
+    )
+    assert str(fit.summary(0.9)) in done.stdout
+    assert "irls, step by step" in done.stdout
+    assert f"Saved to {path}" in done.stdout
+    assert np.array_equal(nd.load(path).coef, fit.coef)
+
+
+@pytest.mark.parametrize("solver", ["newton", "irls", "lbfgs", "gradient_descent", "gradient_descent(epochs=5000)"])
+def test_solvers_give_the_same_table(ships, solver):
+    printed = nelder(
+        "fit", ships / "ships.csv", "incidents ~ C(period)", "--family", "poisson", "--solver", solver
+    ).stdout
+    expected = nd.glm("incidents ~ C(period)", nd.datasets.ships(), "poisson").coef["Intercept"]
+    assert float(re.search(r"^Intercept +(\S+)", printed, re.M)[1]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_fit_that_does_not_converge_has_exit_code_1(ships):
+    done = nelder(
+        "fit", ships / "ships.csv", FORMULA, "--family", "poisson", "--solver", "gradient_descent(epochs=2)", code=1
+    )
+    assert "NOT CONVERGED" in done.stdout
+    assert "Warning: gradient_descent did not converge in 2 steps" in done.stdout
+
+
+def test_dropped_rows_are_told(tmp_path):
+    (tmp_path / "gaps.csv").write_text("y,x\n1,1\n2,\n4,3\n3,NA\n7,5\n")
+    printed = nelder("fit", "gaps.csv", "y ~ x", folder=tmp_path).stdout
+    assert "Note: 2 of 5 rows left out for missing values" in printed
+    message = refused("fit", "gaps.csv", "y ~ x", "--missing", "error", folder=tmp_path)
+    assert "column 'x' has missing values at rows 1, 3" in message
+
+
+# Predicting
+
+
+@pytest.mark.parametrize("name", ["ships.csv", "ships.parquet"])
+def test_predict_prints_a_table(ships, saved, name):
+    done = nelder("predict", saved, ships / name)
+    rows = list(csv.reader(done.stdout.splitlines()))
+    assert rows[0] == ["fit"]
+    assert np.array_equal([float(row[0]) for row in rows[1:]], reference().predict(nd.datasets.ships()))
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("kind", ["response", "link"])
+def test_predict_writes_a_file_with_intervals(ships, saved, tmp_path, kind):
+    output = tmp_path / "out.csv"
+    done = nelder(
+        "predict", saved, ships / "ships.csv", "--kind", kind, "--interval", "--level", "0.9", "--output", output
+    )
+    assert done.stdout == f"34 predictions written to {output}\n"
+    expected = reference().predict(nd.datasets.ships(), kind, "confidence", 0.9)
+    with output.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert list(rows[0]) == ["fit", "se", "lower", "upper"]
+    for name in rows[0]:
+        assert np.array_equal([float(row[name]) for row in rows], expected[name])
+
+
+def test_rows_with_missing_values_have_empty_predictions(ships, saved, tmp_path):
+    text = (ships / "ships.csv").read_text().splitlines()
+    (tmp_path / "gaps.csv").write_text("\n".join([text[0], text[1], ",60,60,1,1", text[2]]))
+    lines = nelder("predict", saved, tmp_path / "gaps.csv").stdout.splitlines()
+    assert len(lines) == 4
+    assert lines[2] in ("", '""')
+    assert float(lines[1]) > 0 and float(lines[3]) > 0
+
+
+def test_output_can_be_piped_and_cut_short(ships, saved):
+    words = " ".join(f"'{each}'" for each in [*PROGRAM, "predict", str(saved), str(ships / "ships.csv")])
+    done = subprocess.run(f"{words} | head -n 1", shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "fit\n"
+    assert "Traceback" not in done.stderr
+
+
+# Errors
+
+
+BAD_FITS = {
+    "missing file": (["none.csv", "y ~ x"], "'none.csv': there is no such file"),
+    "unknown ending": (["table.txt", "y ~ x"], ".csv and .parquet"),
+    "bad formula": (["good.csv", "y ~ x +* z"], "cannot read the formula"),
+    "no response": (["good.csv", "x"], "no response"),
+    "unknown column": (["good.csv", "y ~ xx"], "unknown column 'xx': did you mean 'x'?"),
+    "hostile formula": (["good.csv", "y ~ open('marker', 'w')"], "unknown function 'open'"),
+    "hostile weights": (["good.csv", "y ~ x", "--weights", "open('marker', 'w')"], "unknown function 'open'"),
+    "unknown weights": (["good.csv", "y ~ x", "--weights", "ww"], "unknown column 'ww'"),
+    "unknown offset": (["good.csv", "y ~ x", "--offset", "log(o)"], "unknown column 'o'"),
+    "unknown family": (["good.csv", "y ~ x", "--family", "poison"], "did you mean 'poisson'?"),
+    "unknown link": (["good.csv", "y ~ x", "--link", "lgo"], "did you mean 'log'?"),
+    "unknown solver": (["good.csv", "y ~ x", "--solver", "newtn"], "did you mean 'newton'?"),
+    "bad option": (["good.csv", "y ~ x", "--family", "negative_binomial(a)"], "negative_binomial"),
+    "bad missing": (["good.csv", "y ~ x", "--missing", "dorp"], "did you mean 'drop'?"),
+    "bad level": (["good.csv", "y ~ x", "--level", "95"], "level=95"),
+    "bad response": (["good.csv", "x ~ y", "--family", "binomial"], "binomial needs a response"),
+    "text response": (["good.csv", "a ~ y"], "categorical"),
+    "empty file": (["empty.csv", "y ~ x"], "empty.csv"),
+    "header only": (["header.csv", "y ~ x"], "no rows"),
+    "ragged file": (["ragged.csv", "y ~ x"], "'ragged.csv' cannot be read as CSV"),
+    "binary CSV": (["binary.csv", "y ~ x"], "binary.csv"),
+    "binary Parquet": (["binary.parquet", "y ~ x"], "'binary.parquet' cannot be read as Parquet"),
+    "CSV as Parquet": (["text.parquet", "y ~ x"], "'text.parquet' cannot be read as Parquet"),
+    "directory": (["folder.csv", "y ~ x"], "folder.csv"),
+    "unwritable": (["good.csv", "y ~ x", "--save", "none/fit.json"], "fit.json"),
+    "save to a directory": (["good.csv", "y ~ x", "--save", "folder.csv"], "folder.csv"),
+    "null byte": (["good.csv", "y ~ x\ny"], "formula"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    good = "y,x,a\n1,1,u\n2,2,v\n4,3,u\n3,4,v\n7,5,u\n"
+    (tmp_path / "good.csv").write_text(good)
+    (tmp_path / "table.txt").write_text(good)
+    (tmp_path / "text.parquet").write_text(good)
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "header.csv").write_text("y,x,a\n")
+    (tmp_path / "ragged.csv").write_text("y,x\n1,2\n3\n4,5,6\n")
+    (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 10)
+    (tmp_path / "binary.parquet").write_bytes(bytes(range(256)) * 10)
+    (tmp_path / "folder.csv").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("problem", list(BAD_FITS))
+def test_a_bad_fit_is_one_line(folder, problem):
+    arguments, words = BAD_FITS[problem]
+    done = nelder("fit", *arguments, code=2, folder=folder)
+    assert words in done.stderr
+    assert done.stderr.startswith("nelder: ") and done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert not (folder / "marker").exists()
+    assert not list(folder.glob("*.partial"))
+    if "--save" not in arguments:
+        assert done.stdout == ""
+
+
+BAD_PREDICTIONS = {
+    "missing fit": (["none.json", "good.csv"], "none.json"),
+    "a table as fit": (["good.csv", "good.csv"], "good.csv"),
+    "binary fit": (["binary.parquet", "good.csv"], "binary.parquet"),
+    "directory as fit": (["folder.csv", "good.csv"], "folder.csv"),
+    "missing table": (["fit.json", "none.csv"], "'none.csv': there is no such file"),
+    "missing column": (["fit.json", "short.csv"], "unknown column 'a'"),
+    "unseen level": (["fit.json", "unseen.csv"], "column 'a' has level 'w' at row 1"),
+    "binary table": (["fit.json", "binary.csv"], "binary.csv"),
+    "bad kind": (["fit.json", "good.csv", "--kind", "respons"], "did you mean 'response'?"),
+    "bad level": (["fit.json", "good.csv", "--interval", "--level", "2"], "level=2"),
+    "unwritable": (["fit.json", "good.csv", "-o", "none/out.csv"], "none/out.csv"),
+    "output is a directory": (["fit.json", "good.csv", "-o", "folder.csv"], "folder.csv"),
+}
+
+
+@pytest.mark.parametrize("problem", list(BAD_PREDICTIONS))
+def test_a_bad_prediction_is_one_line(folder, problem):
+    nd.glm("y ~ a", str(folder / "good.csv")).save(folder / "fit.json")
+    (folder / "short.csv").write_text("y,x\n1,2\n")
+    (folder / "unseen.csv").write_text("a\nu\nw\n")
+    arguments, words = BAD_PREDICTIONS[problem]
+    assert words in refused("predict", *arguments, folder=folder)
+
+
+def test_an_unreadable_file_is_one_line(folder):
+    os.chmod(folder / "good.csv", 0)
+    if os.access(folder / "good.csv", os.R_OK):
+        pytest.skip("this user may read every file")
+    assert "good.csv" in refused("fit", "good.csv", "y ~ x", folder=folder)
+
+
+@pytest.mark.parametrize("arguments", [["fit"], ["fit", "a.csv"], ["predict", "a.json"], ["nonsense"], ["--nonsense"],
+                                       ["fit", "a.csv", "y ~ x", "--level", "high"]])  # fmt: skip
+def test_wrong_words_show_the_usage(arguments):
+    done = nelder(*arguments, code=2)
+    assert done.stdout == ""
+    assert done.stderr.startswith("usage: nelder")
+    assert "Traceback" not in done.stderr
+
+
+# Ctrl-C
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_ctrl_c_ends_a_long_fit_promptly(tmp_path):
+    random = np.random.default_rng(0)
+    n = 20_000
+    table = {f"x{j}": random.normal(size=n) * 10.0**j for j in range(5)}
+    table["y"] = random.poisson(1.0, n)
+    pyarrow.parquet.write_table(pa.table(table), tmp_path / "long.parquet")
+    formula = "y ~ x0 + x1 + x2 + x3 + x4"
+    solver = "gradient_descent(rate=1e-13, epochs=100000000)"
+    process = subprocess.Popen(
+        [*PROGRAM, "fit", str(tmp_path / "long.parquet"), formula, "--family", "poisson", "--solver", solver],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(4)  # reading and starting take about one second
+    assert process.poll() is None
+    interrupted = time.perf_counter()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert time.perf_counter() - interrupted < 5
+    assert "Traceback" not in out + err
+    # the best step so far is shown, and it is not the optimum
+    assert process.returncode in (1, 130)
+    assert "interrupted" in out + err
+
+
+# Help
+
+
+def test_alone_it_prints_its_help():
+    done = nelder(code=2)
+    assert done.stdout.startswith("usage: nelder")
+    assert "fit | predict | demo" in done.stdout
+    for command in ("fit", "predict", "demo"):
+        assert f"usage: nelder {command}" in nelder(command, "--help").stdout
+
+
+def test_version():
+    assert nelder("--version").stdout == f"nelder {nd.__version__}\n"
+
+
+def test_the_installed_command_is_the_same_program(ships):
+    command = os.path.join(os.path.dirname(sys.executable), "nelder")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"nelder {nd.__version__}\n"
+
+
+def test_demo_prints_both_fits():
+    done = nelder("demo")
+    assert str(reference().summary()).splitlines()[-1] in done.stdout
+    assert done.stdout.count("Generalized linear model: poisson with link log") >= 1
+    assert "newton, step by step" in done.stdout
+    assert "gradient_descent, step by step" in done.stdout
+    assert "diverged" in done.stdout
+    assert done.stderr == ""
