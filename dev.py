@@ -26,7 +26,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 SCRIPTS, SUFFIX = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
 OLDEST = (3, 11)
 
-EXTRAS = {"demo": "", "test": "test", "check": "check", "docs": "docs", "bench": "all,bench"}
+EXTRAS = {"demo": "files", "test": "test", "check": "check", "docs": "docs", "bench": "all,bench"}
 PINNED = "all,test,check,docs,bench"
 PIN_HEADER = """\
 # The releases nelder is developed with. Written by `python3 dev.py pin`: run it again rather than edit.
