@@ -156,7 +156,7 @@ def test_an_exposure_is_an_offset_or_a_weight(name, power):
 
 def fit_in_blocks(name, size, engine):
     X, y, weight = drawn(name)
-    seen = observe(MEMBERS[name], [y], weight, np.zeros(N))
+    seen = observe(MEMBERS[name], [y], weight, np.zeros(N), np.arange(N))
     whole = nd.glm_fit(X, y, MEMBERS[name], weights=weight).objective
     blocks = split(whole.design.handles[0], size)
     design = Design(blocks, whole.design.names, whole.design.constant, seen.counted)
@@ -178,7 +178,7 @@ def test_blocks_of_any_size_and_any_number_of_threads(name, size):
 def test_long_tables_are_cut_alike_for_any_number_of_threads(name):
     n = 2 * BLOCK_ROWS + 5
     X, y, weight = drawn(name, n)
-    seen = observe(MEMBERS[name], [y], weight, np.zeros(n))
+    seen = observe(MEMBERS[name], [y], weight, np.zeros(n), np.arange(n))
     terms, parts = Terms(("a", "b", "c"), "y"), (Dense(X=X, columns=np.arange(3)),)
     family = MEMBERS[name]
     one, two = (
