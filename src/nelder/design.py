@@ -17,6 +17,7 @@ from nelder.linalg import Array
 
 Codes = NDArray[np.integer]
 BLOCK_ROWS = 65_536
+STILL = 1e-9  # a row whose x'd is this small beside |x|'|d| does not move along d
 SLICE_ROWS = 4_096  # a slice of 20 to 60 columns stays in the cache of one core
 
 
@@ -193,6 +194,30 @@ class Coded(Part):
 
 
 @dataclass(frozen=True)
+class Ray:
+    """The far end of β + t d as t → ∞: an optimum that no finite β reaches, as under separation.
+
+    `base` (p,) is a finite β on the ray, `direction` (p,) is d, and `covariance` (p, p) is the unscaled covariance of
+    those linear combinations that stay finite.
+    """
+
+    base: Array
+    direction: Array
+    covariance: Array
+
+    def eta(self, block: Block) -> Array:
+        """η (n,) at the end of the ray: infinite in the rows that move along it."""
+        still = replace(block, offset=np.zeros(block.n))
+        along = still.eta(self.direction)
+        moved = np.abs(along) > STILL * still.magnitude(self.direction)
+        return np.where(moved, np.copysign(np.inf, along), block.eta(self.base))
+
+    def select(self, chosen: NDArray[np.integer]) -> Ray:
+        """Only some of the coefficients."""
+        return Ray(self.base[chosen], self.direction[chosen], self.covariance[np.ix_(chosen, chosen)])
+
+
+@dataclass(frozen=True)
 class Block:
     """Some rows of the data: p columns in parts, response y (n,), weight (n,) and offset (n,).
 
@@ -212,8 +237,10 @@ class Block:
         """The number of rows."""
         return len(self.y)
 
-    def eta(self, beta: Array) -> Array:
-        """Xβ + offset (n,)."""
+    def eta(self, beta: Array | Ray) -> Array:
+        """Xβ + offset (n,), or its limit at the end of a ray."""
+        if isinstance(beta, Ray):
+            return beta.eta(self)
         eta = self.offset.copy()
         for part in self.parts:
             eta += part.times(beta[part.columns])

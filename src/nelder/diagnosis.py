@@ -103,6 +103,35 @@ class NoFiniteOptimum(Diagnosis):
 
 
 @dataclass(frozen=True)
+class Separated(Diagnosis):
+    """The maximum lies at infinity: `columns` run away, along a direction that leaves the means of `rows` rows at their
+    limits.
+
+    `direction` gives each column's share. `first` are the first of these rows, counted among those that were fitted.
+    """
+
+    columns: tuple[str, ...]
+    direction: tuple[float, ...]
+    rows: int
+    first: tuple[int, ...]
+
+    category = BoundaryWarning
+
+    @property
+    def sentence(self) -> str:
+        moves = ", ".join(
+            f"{c} to {'+' if d > 0 else '-'}inf" for c, d in zip(self.columns, self.direction, strict=True)
+        )
+        some = ", ".join(map(str, self.first))
+        return (
+            f"separation: the likelihood has no maximum at finite coefficients, it rises for ever as {moves} "
+            f"({self.rows} rows, such as {some}, are then predicted perfectly); deviance and means are those of the "
+            "limit, and the other estimates keep their meaning: drop or merge these columns, or hold them with "
+            "penalty=nd.Ridge(1.0)"
+        )
+
+
+@dataclass(frozen=True)
 class Aliased(Diagnosis):
     """Columns that are linear combinations of columns before them; `combinations` writes them out."""
 

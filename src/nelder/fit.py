@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.design import Ray
 from nelder.diagnosis import Diagnosis
 from nelder.families import Family
 from nelder.formula import Expression, Schema
@@ -73,6 +74,14 @@ class Solved:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """Where an optimum that is not finite lies: a ray in the coefficients (p,), and which are aliased (p,)."""
+
+    ray: Ray
+    aliased: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class Fit:
     """The result of `glm` or `glm_fit`, or of `load`; it keeps, and does not copy, the arrays it was fitted to.
 
@@ -87,6 +96,7 @@ class Fit:
     terms: Terms
     solved: Solved
     warnings: tuple[Diagnosis, ...] = ()
+    limit: Limit | None = None
     notes: tuple[str, ...] = ()
     trace: Trace = field(default=Trace((), (), ""), repr=False)
     objective: Objective | None = field(default=None, repr=False, compare=False)
@@ -163,8 +173,21 @@ class Fit:
 
     @property
     def aliased(self) -> NDArray[np.bool_]:
-        """Which coefficients could not be estimated (p,)."""
-        return np.isnan(np.asarray(self.coef))
+        """Which columns were left out as combinations of others (p,)."""
+        return np.isnan(np.asarray(self.coef)) if self.limit is None else self.limit.aliased
+
+    @property
+    def point(self) -> Array | Ray:
+        """The estimate in the columns that are not aliased: β, or a ray where the optimum is not finite."""
+        kept = np.flatnonzero(~self.aliased)
+        return np.asarray(self.coef)[kept] if self.limit is None else self.limit.ray.select(kept)
+
+    @property
+    def point_covariance(self) -> Array:
+        """Of the coefficients of `point`: φ times the inverse information, zero along a ray."""
+        kept = np.flatnonzero(~self.aliased)
+        unscaled = self.covariance_unscaled if self.limit is None else self.limit.ray.covariance
+        return self.dispersion * unscaled[np.ix_(kept, kept)]
 
     def covariance(self) -> Array:
         """φ times the inverse expected information (p, p)."""

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nelder.design import Block, Design
+from nelder.design import Block, Design, Ray
 from nelder.engines import Engine, merge
 from nelder.families import Family
 from nelder.linalg import Array, triangle
@@ -148,14 +148,16 @@ def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
     return merge(list(pieces))
 
 
-def totals_kernel(block: Block, beta: Array, loss: Loss, phi: float) -> Totals:
+def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, phi: float) -> Totals:
     """Deviance, Pearson's X² and log-likelihood at β and φ."""
     with np.errstate(all="ignore"):
         family, eta = loss.family, block.eta(beta)
         mean = Mean(loss.link, eta)
         deviance = float(block.weight @ family.unit_deviance(block.y, mean))
         # in halves of the exponent, so that μ³ at μ = 1e120 does not overflow
-        pearson = float(block.weight @ (family.residual(block.y, mean) / np.exp(0.5 * family.log_variance(mean))) ** 2)
+        residual = family.residual(block.y, mean)
+        scaled = np.where(residual == 0, 0.0, residual / np.exp(0.5 * family.log_variance(mean)))
+        pearson = float(block.weight @ scaled**2)
         loglik = np.nan
         if family.has_likelihood:
             precision = block.weight if block.precision is None else block.precision
@@ -220,7 +222,7 @@ class Objective:
         """The model of the first weighted least squares; see `start_kernel`."""
         return merge(self.engine.map(start_kernel, self.design.handles, self.loss, form, self.mean_response))
 
-    def totals(self, beta: Array, phi: float) -> Totals:
+    def totals(self, beta: Array | Ray, phi: float) -> Totals:
         """Deviance, Pearson's X² and log-likelihood at β and φ, without the penalty."""
         return merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, phi))
 

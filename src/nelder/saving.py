@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from nelder.design import Ray
 from nelder.errors import NelderError, SavedFitError
 from nelder.families import FAMILIES, Family
-from nelder.fit import Fit, Solved, Statistics, Terms
+from nelder.fit import Fit, Limit, Solved, Statistics, Terms
 from nelder.formula import parse
 from nelder.formula.saved import schema_from_json, schema_to_json
 from nelder.linalg import Array
@@ -77,6 +78,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "offset": terms.offset.text if terms.offset is not None else None,
         "offset_given": terms.offset_given,
         "schema": schema_to_json(terms.schema) if terms.schema is not None else None,
+        "limit": _limit_to_json(fit.limit),
         "warnings": [finding.sentence for finding in fit.warnings] + list(fit.notes),
     }
 
@@ -97,13 +99,14 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
         raise SavedFitError("its formula does not give its coefficients")
     offset = parse(_text(saved["offset"])) if saved["offset"] is not None else None
     return Fit(
-        Named(_array(saved["coef"], (p,)), names),
+        Named(_array(saved["coef"], (p,), infinite=saved["limit"] is not None), names),
         covariance,
         family or _made("family", FAMILIES, saved["family"], Family),
         link or _made("link", LINKS, saved["link"], Link),
         _statistics(saved["statistics"]),
         Terms(names, _text(saved["response"]), schema, offset, _flag(saved["offset_given"])),
         _solved(saved["solved"]),
+        limit=_limit_from_json(saved["limit"], p),
         notes=tuple(_text(note) for note in _list(saved["warnings"])),
     )
 
@@ -116,6 +119,24 @@ def is_covariance(matrix: Array) -> bool:
         return False
     size = np.sqrt(np.where(np.diagonal(inner) > 0, np.diagonal(inner), 1.0))
     return bool(len(kept) == 0 or np.linalg.eigvalsh(inner / size / size[:, None])[0] > -1e-8)
+
+
+def _limit_to_json(limit: Limit | None) -> dict[str, Any] | None:
+    if limit is None:
+        return None
+    ray = limit.ray
+    arrays = {"base": ray.base, "direction": ray.direction, "covariance": ray.covariance, "aliased": limit.aliased}
+    return {name: array.tolist() for name, array in arrays.items()}
+
+
+def _limit_from_json(saved: Any, p: int) -> Limit | None:
+    if saved is None:
+        return None
+    covariance = _array(saved["covariance"], (p, p))
+    aliased = np.array([_flag(flag) for flag in _list(saved["aliased"])], dtype=bool)
+    if aliased.shape != (p,) or not is_covariance(covariance):
+        raise SavedFitError("its limit does not fit its coefficients")
+    return Limit(Ray(_array(saved["base"], (p,)), _array(saved["direction"], (p,)), covariance), aliased)
 
 
 def _statistics(saved: Mapping[str, Any]) -> Statistics:
@@ -210,8 +231,8 @@ def _numeric(value: Any) -> Any:
     return [_numeric(item) for item in value] if isinstance(value, list) else _number(value)
 
 
-def _array(value: Any, shape: tuple[int, ...]) -> Array:
+def _array(value: Any, shape: tuple[int, ...], infinite: bool = False) -> Array:
     array = np.array(_numeric(value), dtype=float)
-    if array.shape != shape or np.isinf(array).any():
+    if array.shape != shape or (np.isinf(array).any() and not infinite):
         raise SavedFitError(f"an array of shape {array.shape} stands where {shape} should")
     return array

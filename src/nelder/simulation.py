@@ -120,7 +120,7 @@ def simulate_fit(fit: Fit, draws: int, seed: int | None) -> Array:
         raise DataError(
             "this fit was loaded without its data: simulate from its coefficients with nd.simulate(X, beta, …)"
         )
-    loss, beta = fit.objective.loss, np.asarray(fit.coef)[~fit.aliased]
+    loss, beta = fit.objective.loss, fit.point
     blocks = fit.objective.design.handles
     eta = np.concatenate([block.eta(beta) for block in blocks])
     weight = np.concatenate([block.weight if block.precision is None else block.precision for block in blocks])

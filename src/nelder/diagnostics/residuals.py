@@ -52,7 +52,7 @@ def residuals(fit: Fit, kind: str = "deviance") -> Array:
         raise unknown_name("kind of residual", kind, RESIDUALS)
     if fit.objective is None:
         raise DataError("this fit was loaded without its data: residuals need the rows")
-    loss, beta = fit.objective.loss, np.asarray(fit.coef)[~fit.aliased]
+    loss, beta = fit.objective.loss, fit.point
     with np.errstate(all="ignore"):
         return np.concatenate(
             [RESIDUALS[kind](b, Mean(loss.link, b.eta(beta)), loss) for b in fit.objective.design.handles]

@@ -73,8 +73,7 @@ class NewRows:
 def _linear_predictor(fit: Fit, new: object, offset: object, with_se: bool) -> tuple[Array, Array | None]:
     """η (m,) and its standard error (m,)."""
     asked = _rows(fit, new, offset)
-    kept = np.flatnonzero(~fit.aliased)
-    beta, covariance = np.asarray(fit.coef)[kept], fit.covariance()[np.ix_(kept, kept)]
+    beta, covariance = fit.point, fit.point_covariance
     eta, se = np.full(asked.m, np.nan), np.full(asked.m, np.nan)
     for block, places in zip(asked.blocks, asked.places, strict=True):
         done = 0
@@ -83,7 +82,8 @@ def _linear_predictor(fit: Fit, new: object, offset: object, with_se: bool) -> t
             eta[at] = rows.eta(beta)
             if with_se:
                 X = rows.dense()
-                se[at] = np.sqrt(np.einsum("ij,ij->i", X @ covariance, X))
+                finite = np.isfinite(eta[at])
+                se[at] = np.where(finite, np.sqrt(np.einsum("ij,ij->i", X @ covariance, X)), np.inf)
             done += rows.n
     return eta, se if with_se else None
 

@@ -28,6 +28,7 @@ class Reason(Enum):
     DIVERGED = "the steps grew instead of settling: the rate is too large"
     NOT_FINITE = "the steps left the range of numbers"
     INTERRUPTED = "interrupted"
+    AT_INFINITY = "the maximum lies at infinity, and limits are shown"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,158 @@
+"""How a fit ended: at a finite optimum, at infinity, or nowhere; and what to say about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.design import Block, Ray
+from nelder.diagnosis import Diagnosis, Diverged, IllConditioned, NoFiniteOptimum, NotConverged, Separated
+from nelder.diagnostics.separation import Separation, find_separation
+from nelder.linalg import Array, independent_columns, largest_eigenvalue
+from nelder.mean import Mean
+from nelder.objective import Objective
+from nelder.quadratic import Gram, Quadratic
+from nelder.ranks import rank_of_rows, selected
+from nelder.solvers import Newton, Reason, Solution, Solver, solve
+from nelder.solvers.newton import best_model, precise_model
+
+ENDLESS = 1e-3  # a relative change of slopes and variances that no last step makes at a finite optimum
+ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Where it ended: β (p,) or a ray, which coefficients are finite and known (p,), the reason, findings and last
+    model.
+    """
+
+    point: Array | Ray
+    identified: NDArray[np.bool_]
+    reason: Reason
+    findings: tuple[Diagnosis, ...]
+    last: Quadratic
+
+
+def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
+    """Judge the last step of a solver: certify the optimum, or find out why there is none."""
+    beta = solution.step.beta
+    last = precise_model(objective, beta)
+    everything = np.ones(objective.design.p, dtype=bool)
+    if suspicious(objective, solver, solution, last):
+        separation = find_separation(objective)
+        if separation is not None:
+            return at_infinity(objective, separation)
+    findings = findings_of(objective, solver, solution, last)
+    unsettled = any(isinstance(finding, NoFiniteOptimum) for finding in findings)
+    reason = Reason.STUCK if solution.converged and unsettled else solution.reason
+    return Ending(beta, everything, reason, findings, last)
+
+
+def suspicious(objective: Objective, solver: Solver, solution: Solution, last: Quadratic) -> bool:
+    """Whether the end of a fit calls for a search for separation: no optimum where a good solver should find one."""
+    if objective.penalty.strength(objective.free).any():
+        return False
+    if not solution.converged and solution.step.model is not None:
+        return True
+    return bool(endless_columns(objective, solution, last, nearly=1e-3))
+
+
+def findings_of(objective: Objective, solver: Solver, solution: Solution, last: Quadratic) -> tuple[Diagnosis, ...]:
+    """What is wrong with the last step."""
+    if solver.fixed_rate is not None and not solution.converged:
+        largest = largest_rate(objective)
+        if solution.reason is Reason.DIVERGED or solver.fixed_rate > largest:
+            exploded = solution.reason is Reason.DIVERGED
+            return (Diverged(solver.name, solver.fixed_rate, solution.steps, largest, exploded),)
+    direction = last.newton()
+    if direction is None:
+        return (NotConverged(solver.name, solution.steps, np.inf, "the information is singular there"),)
+    endless = endless_columns(objective, solution, last)
+    if endless:
+        return (NoFiniteOptimum(endless, float(np.abs(direction.delta).max())),)
+    if not solution.converged:
+        # φ as it would be at the optimum, which the decrement says is so much lower
+        phi = dispersion_at(objective, max(solution.step.value - direction.decrement / 2, np.finfo(float).tiny))
+        errors = float(np.sqrt(direction.decrement / phi))
+        return (NotConverged(solver.name, solution.steps, errors, solution.reason.value),)
+    condition = float(np.sqrt(last.factored.condition)) if last.factored is not None else np.inf
+    return (IllConditioned(condition),) if condition > ILL_CONDITIONED else ()
+
+
+def dispersion_at(objective: Objective, value: float) -> float:
+    """φ for judging distances: 1 where it is known, else the mean deviance."""
+    return 1.0 if objective.loss.family.dispersion_known else 2 * value / objective.design.n
+
+
+def endless_columns(objective: Objective, solution: Solution, last: Quadratic, nearly: float = 1e-8) -> tuple[str, ...]:
+    """Columns along which a last step δ, worth less than `nearly`, still changes the means by a fixed factor.
+
+    At a finite optimum the last step changes slopes and variances only by rounding; where means run to their limits,
+    every step changes them by the same factor again.
+    """
+    direction = last.newton()
+    if direction is None:
+        return ()
+    worthless = direction.decrement < nearly * dispersion_at(objective, solution.step.value)
+    if not (solution.converged or worthless):
+        return ()
+    change, size = 0.0, np.zeros(objective.design.p)
+    for block in objective.design.handles:
+        for rows in block.slices():
+            X, mean = rows.dense(), Mean(objective.loss.link, rows.eta(solution.step.beta))
+            with np.errstate(all="ignore"):
+                bend = np.abs(mean.curvature) + np.abs(objective.loss.family.log_variance_slope(mean))
+                factor = np.abs(X @ direction.delta) * bend
+            change = max(change, float(factor[np.isfinite(factor)].max(initial=0.0)))
+            size = np.maximum(size, np.abs(X).max(axis=0, initial=0.0))
+    if change < ENDLESS:
+        return ()
+    reach = np.abs(direction.delta) * size
+    return tuple(objective.design.names[j] for j in np.flatnonzero(reach > 0.05 * reach.max()))
+
+
+def at_infinity(objective: Objective, separation: Separation) -> Ending:
+    """The limiting fit: separated rows are predicted perfectly, and what the others say of the coefficients is kept.
+
+    The other rows have a finite optimum, because the direction moves every row that any direction can (Geyer 2009).
+    """
+    p, names = objective.design.p, objective.design.names
+    masks = separation.rows
+    rest = objective.engine.load(
+        [(block, mask) for block, mask in zip(objective.design.handles, masks, strict=True) if not mask.all()],
+        lambda pair: Block.rows(pair[0], np.flatnonzero(~pair[1])),
+    )
+    others = replace(objective, design=replace(objective.design, handles=rest))
+    kept, combination = (
+        independent_columns(rank_of_rows(others)) if len(rest) else (np.zeros(p, bool), np.zeros((p, p)))
+    )
+    base, covariance = np.zeros(p), np.zeros((p, p))
+    if kept.any():
+        small = replace(others, design=selected(others, kept))
+        base[kept] = solve(small, Newton(), lambda number, step, decrement: None).step.beta
+        factored = precise_model(small, base[kept]).factored
+        if factored is not None:
+            covariance[np.ix_(kept, kept)] = factored.inverse()
+    free = np.eye(p)[:, ~kept] - combination[:, ~kept]
+    identified = ~np.any(np.abs(free) > 1e-9 * np.abs(free).max(axis=0, initial=1e-300), axis=1)
+    size = np.abs(separation.direction).max()
+    direction = np.where(identified, 0.0, separation.direction / size)
+    ray = Ray(base, direction, covariance)
+    moving = [j for j in np.argsort(-np.abs(direction), kind="stable").tolist() if direction[j] != 0]
+    first = np.flatnonzero(np.concatenate(masks))[:5]
+    finding = Separated(
+        tuple(names[j] for j in moving),
+        tuple(float(direction[j]) for j in moving),
+        separation.count,
+        tuple(int(row) for row in first),
+    )
+    return Ending(ray, identified, Reason.AT_INFINITY, (finding,), precise_model(objective, base))
+
+
+def largest_rate(objective: Objective) -> float:
+    """2/λmax of the information at the optimum, which Newton's method finds."""
+    solution = solve(objective, Newton(), lambda number, step, decrement: None)
+    information = best_model(objective, solution.step.beta, observed=False, form=Gram).information
+    return 2.0 / largest_eigenvalue(information)

@@ -1,0 +1,69 @@
+"""Which columns of a design can be told apart, judged once and without weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.design import Block, Design
+from nelder.diagnosis import Aliased
+from nelder.engines import merge
+from nelder.errors import DataError
+from nelder.linalg import Array, independent_columns
+from nelder.objective import Objective, gram_kernel
+from nelder.quadratic import Gram, Triangle
+
+LARGEST = 1e100
+
+
+def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | None]:
+    """Which columns (p,) are estimable, and a finding where some are not.
+
+    A safe Gram has full rank; only where it is not, the QR of the rows decides, left to right.
+    """
+    names = objective.design.names
+    if merge(objective.engine.map(gram_kernel, objective.design.handles, Gram)).safe:
+        return np.ones(len(names), dtype=bool), None
+    upper = rank_of_rows(objective)
+    refuse_extreme_columns(upper, names)
+    kept, combination = independent_columns(upper)
+    if kept.all():
+        return kept, None
+    if not kept.any():
+        raise DataError(f"every column of the design is zero: {', '.join(map(repr, names[:10]))}")
+    lost = np.flatnonzero(~kept)
+    written = tuple(_combination(names, combination[:, j], names[j]) for j in lost)
+    return kept, Aliased(tuple(names[j] for j in lost), written)
+
+
+def rank_of_rows(objective: Objective) -> Array:
+    """R (p, p) of the QR of all rows."""
+    rows: Triangle = merge(objective.engine.map(gram_kernel, objective.design.handles, Triangle))
+    return rows.upper[:-1, :-1]
+
+
+def refuse_extreme_columns(upper: Array, names: Sequence[str]) -> None:
+    """Raise DataError for a column, seen through R of the QR, whose squares leave the range of numbers."""
+    size = np.abs(upper).max(axis=0)
+    for j in np.flatnonzero(~(size < LARGEST) | ((size > 0) & (size < 1 / LARGEST))).tolist():
+        raise DataError(
+            f"column {names[j]!r} has values too {'small' if size[j] < 1 else 'large'} to square (beyond 1e±100): "
+            "give it in other units"
+        )
+
+
+def _combination(names: Sequence[str], weights: Array, name: str) -> str:
+    """`x3 = 2 x1 - x2`."""
+    size = np.abs(weights).max(initial=0.0)
+    used = [(w, n) for w, n in zip(weights, names, strict=True) if abs(w) > 1e-9 * size]
+    text = " ".join(f"{'-' if w < 0 else '+'} {'' if np.isclose(abs(w), 1) else f'{abs(w):.6g} '}{n}" for w, n in used)
+    return f"{name} = {text.removeprefix('+ ') or '0'}"
+
+
+def selected(objective: Objective, kept: NDArray[np.bool_]) -> Design:
+    """The design with only the columns kept."""
+    chosen, design = np.flatnonzero(kept), objective.design
+    handles = objective.engine.map(Block.select, design.handles, chosen)
+    return Design(handles, tuple(design.names[j] for j in chosen), design.constant[kept], design.n)

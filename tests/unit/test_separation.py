@@ -1,0 +1,138 @@
+"""Separation, against limits that are known: by counting, or by the same model without the rows that run away."""
+
+import numpy as np
+import pytest
+
+import nelder as nd
+from nelder.diagnosis import Separated
+
+G = np.repeat([0.0, 1.0], 20)
+CELLS = np.column_stack([np.ones(40), G])
+HALF = np.r_[np.tile([0.0, 1.0], 10), np.ones(20)]  # group 0: half ones; group 1: all ones
+COUNTS = np.r_[np.arange(20) % 5.0, np.zeros(20)]  # group 1: no count at all
+LINKS_OF_UNIT = ["logit", "probit", "cloglog", "loglog", "cauchit"]
+
+
+def separated(*arguments, **named):
+    with pytest.warns(nd.BoundaryWarning, match="separation"):
+        return nd.glm_fit(*arguments, **named)
+
+
+def finding(fit):
+    [found] = [finding for finding in fit.warnings if isinstance(finding, Separated)]
+    return found
+
+
+@pytest.mark.parametrize("link", LINKS_OF_UNIT)
+def test_a_cell_of_ones_sends_one_coefficient_to_infinity(link):
+    fit = separated(CELLS, HALF, "binomial", link)
+    alone = nd.glm_fit(np.ones((20, 1)), HALF[:20], "binomial", link)
+    assert np.isclose(fit.coef["x1"], alone.coef["x1"], rtol=1e-10, atol=1e-12)
+    assert np.isclose(fit.se["x1"], alone.se["x1"], rtol=1e-10)
+    assert fit.coef["x2"] == np.inf and np.isnan(fit.se["x2"])
+    assert np.isclose(fit.deviance, alone.deviance, rtol=1e-12)
+    assert np.isclose(fit.loglik, alone.loglik, rtol=1e-12)
+    assert np.allclose(fit.fitted, HALF.reshape(2, 20).mean(axis=1).repeat(20), rtol=1e-12)
+    assert finding(fit).columns == ("x2",) and finding(fit).rows == 20
+    assert not fit.converged and "infinity" in fit.reason
+    assert (fit.df_resid, fit.df_null) == (38, 39)
+
+
+@pytest.mark.parametrize("family", ["poisson", nd.NegativeBinomial(2.0), nd.Tweedie(1.5), "quasipoisson"])
+def test_a_cell_without_counts_sends_its_coefficient_to_minus_infinity(family):
+    fit = separated(CELLS, COUNTS, family, "log")
+    assert np.isclose(fit.coef["x1"], np.log(2.0), rtol=1e-10)
+    assert fit.coef["x2"] == -np.inf
+    assert np.allclose(fit.fitted, np.repeat([2.0, 0.0], 20), rtol=1e-10)
+    alone = nd.glm_fit(np.ones((20, 1)), COUNTS[:20], family, "log")
+    assert np.isclose(fit.deviance, alone.deviance, rtol=1e-12)
+
+
+@pytest.mark.parametrize("link", LINKS_OF_UNIT)
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_complete_separation_predicts_every_row(link, scale):
+    x = np.random.default_rng(0).normal(size=200)
+    y = (x > 0).astype(float)
+    fit = separated(np.column_stack([np.ones(200), scale * x]), y, "binomial", link)
+    assert fit.coef["x2"] == np.inf
+    assert fit.deviance == 0 and np.array_equal(fit.fitted, y)
+    assert finding(fit).rows == 200
+
+
+@pytest.mark.parametrize("solver", ["newton", "irls", "lbfgs", nd.GradientDescent(epochs=5000)])
+def test_every_solver_ends_at_the_same_limit(solver):
+    fit = separated(CELLS, HALF, "binomial", solver=solver)
+    assert np.isclose(fit.coef["x1"], 0, atol=1e-12) and fit.coef["x2"] == np.inf
+
+
+def test_a_direction_over_two_columns_leaves_the_third_its_meaning():
+    random = np.random.default_rng(3)
+    z = random.normal(size=300)
+    group = random.integers(0, 3, 300)
+    y = random.poisson(np.exp(0.3 + 0.5 * z)).astype(float)
+    y[group == 2] = 0
+    X = np.column_stack([np.ones(300), z, group == 1, group == 2]).astype(float)
+    fit = separated(X, y, "poisson", names=["Intercept", "z", "b", "c"])
+    rest = group != 2
+    alone = nd.glm_fit(X[rest][:, :3], y[rest], "poisson")
+    assert np.allclose(np.asarray(fit.coef)[:3], alone.coef, rtol=1e-9)
+    assert np.allclose(np.asarray(fit.se)[:3], alone.se, rtol=1e-8)
+    assert fit.coef["c"] == -np.inf
+    assert np.isclose(fit.deviance, alone.deviance, rtol=1e-12)
+
+
+def test_predictions_follow_the_ray_and_survive_a_save(tmp_path):
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm("y ~ g", {"y": HALF, "g": np.where(G == 1, "b", "a")}, "binomial")
+    fit.save(tmp_path / "fit.json")
+    for each in (fit, nd.load(tmp_path / "fit.json")):
+        predicted = each.predict({"g": ["a", "b"]}, interval="confidence")
+        assert np.allclose(predicted["fit"], [0.5, 1.0], rtol=1e-12)
+        assert np.isfinite(predicted["se"][0]) and predicted["se"][1] == np.inf
+        assert np.array_equal(each.predict({"g": ["b"]}, kind="link"), [np.inf])
+        assert "inf" in str(each.summary())
+
+
+def test_residuals_and_simulation_at_the_limit():
+    fit = separated(CELLS, HALF, "binomial")
+    assert np.isclose(np.sum(fit.residuals("deviance") ** 2), fit.deviance, rtol=1e-12)
+    assert (fit.residuals("response")[20:] == 0).all()
+
+
+def test_a_gaussian_mean_that_cannot_be_negative_runs_to_zero():
+    x = np.linspace(-1, 1, 50)
+    fit = separated(np.column_stack([np.ones(50), x]), -np.exp(x), "gaussian", "log")
+    assert fit.coef["x1"] == -np.inf
+    assert np.isclose(fit.deviance, np.sum(np.exp(2 * x)), rtol=1e-12)
+
+
+def no_separation():
+    """Problems that look like separation and are not: (X, y, family, link)."""
+    random = np.random.default_rng(5)
+    n = 400
+    x = random.normal(size=n)
+    X = np.column_stack([np.ones(n), x])
+    rare = np.zeros(n)
+    rare[[3, 50]] = 1
+    near = (x > 0).astype(float)
+    near[np.argmin(np.abs(x))] = 1 - near[np.argmin(np.abs(x))]
+    overlap = (x > 0).astype(float)
+    overlap[np.argmax(x)] = 0
+    yield pytest.param(X, rare, "binomial", "logit", id="rare events")
+    yield pytest.param(X, overlap, "binomial", "logit", id="one row on the far side")
+    yield pytest.param(np.column_stack([np.ones(n), 1e8 * x]), overlap, "binomial", "probit", id="a huge column")
+    yield pytest.param(X, np.exp(2 + x), "poisson", "log", id="a perfect fit")
+    yield pytest.param(X, random.poisson(np.exp(-4 + x)).astype(float), "poisson", "log", id="few counts")
+    yield pytest.param(X, 1e-100 * random.gamma(2.0, np.exp(x)), "gamma", "log", id="tiny amounts")
+
+
+@pytest.mark.filterwarnings("ignore::nelder.ResponseWarning")
+@pytest.mark.parametrize(("X", "y", "family", "link"), list(no_separation()))
+def test_no_false_alarm(X, y, family, link):
+    fit = nd.glm_fit(X, y, family, link)
+    assert fit.converged and np.isfinite(np.asarray(fit.coef)).all()
+
+
+def test_a_ridge_is_the_remedy_it_is_said_to_be():
+    fit = nd.glm_fit(CELLS, HALF, "binomial", penalty=nd.Ridge(1.0))
+    assert fit.converged and np.isfinite(np.asarray(fit.coef)).all() and not fit.warnings
