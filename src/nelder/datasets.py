@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from importlib.resources import files
 
 import numpy as np
@@ -10,8 +11,6 @@ import numpy as np
 from nelder.errors import InputError
 from nelder.linalg import Array
 from nelder.table import Table
-
-TABLES = ("horse_kicks", "ships")
 
 AREAS = ("A", "B", "C", "D", "E", "F")
 BRANDS = ("Alba", "Bora", "Cima", "Duna", "Etna")
@@ -96,3 +95,6 @@ def _effects(coefficients: dict[str, float], columns: dict[str, Array], n: int) 
         else:
             eta += effect * (columns[column] == level if level else columns[column])
     return eta
+
+
+DATASETS: dict[str, Callable[..., Table]] = {"horse_kicks": horse_kicks, "motor": motor, "ships": ships}

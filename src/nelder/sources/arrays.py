@@ -11,8 +11,12 @@ from nelder.sources.base import Chunk, Source, column_of
 class ArraysSource(Source):
     """{name: values (n,)}."""
 
-    def __init__(self, columns: Mapping[str, object]) -> None:
-        self._columns = dict(columns)
+    def __init__(self, data: Mapping[str, object]) -> None:
+        self._columns = dict(data)
+
+    @classmethod
+    def reads(cls, data: object) -> bool:
+        return isinstance(data, Mapping)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,15 @@ Chunk: TypeAlias = dict[str, Column]
 
 class Source(ABC):
     """A table that can be read more than once. Reading yields chunks, each with the same columns."""
+
+    @abstractmethod
+    def __init__(self, data: Any) -> None:
+        """A source of what `reads` has said yes to."""
+
+    @classmethod
+    @abstractmethod
+    def reads(cls, data: object) -> bool:
+        """Whether this kind of source can read `data`."""
 
     @property
     @abstractmethod

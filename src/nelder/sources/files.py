@@ -17,12 +17,16 @@ SUFFIXES = (".csv", ".parquet")
 class FileSource(Source):
     """A CSV file with a header line, or a Parquet file. Empty cells and NA, NaN and null are missing."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, data: str | Path) -> None:
+        self.path = Path(data)
         if self.path.suffix.lower() not in SUFFIXES:
-            raise DataError(f"{str(path)!r}: nelder reads {' and '.join(SUFFIXES)} files, told by their ending")
+            raise DataError(f"{str(data)!r}: nelder reads {' and '.join(SUFFIXES)} files, told by their ending")
         if not self.path.is_file():
-            raise DataError(f"{str(path)!r}: there is no such file")
+            raise DataError(f"{str(data)!r}: there is no such file")
+
+    @classmethod
+    def reads(cls, data: object) -> bool:
+        return isinstance(data, str | Path)
 
     @property
     def names(self) -> tuple[str, ...]:

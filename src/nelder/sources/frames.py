@@ -11,21 +11,20 @@ from nelder.errors import InputTypeError
 from nelder.sources.base import Chunk, Column, Labels, Numbers, Source
 
 
-def is_frame(data: object) -> bool:
-    """Whether narwhals knows this object as a data frame."""
-    import narwhals as nw
-
-    return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
-
-
 class FrameSource(Source):
     """A pandas or Polars data frame, a Polars lazy frame or an Arrow table."""
 
-    def __init__(self, frame: object) -> None:
+    def __init__(self, data: object) -> None:
         import narwhals as nw
 
-        known: Any = nw.from_native(frame)
+        known: Any = nw.from_native(data)
         self._frame = known.collect() if isinstance(known, nw.LazyFrame) else known
+
+    @classmethod
+    def reads(cls, data: object) -> bool:
+        import narwhals as nw
+
+        return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
 
     @property
     def names(self) -> tuple[str, ...]:
