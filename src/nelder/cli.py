@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import math
 import os
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--link", help="the family's own by default; log, logit, 'power(0.5)', …")
     fit.add_argument("--offset", help="an expression on the columns, such as 'log(exposure)'")
     fit.add_argument("--weights", help="an expression on the columns: prior weights, such as the trials of proportions")
+    fit.add_argument("--frequency", help="an expression: how many identical observations each row stands for")
     fit.add_argument(
         "--solver", default="auto", help="auto (default), closed_form, irls, newton, lbfgs, 'gradient_descent(1e-3)', …"
     )
@@ -98,22 +100,23 @@ def _version() -> str:
 def run_fit(options: argparse.Namespace) -> int:
     """nelder fit."""
     from nelder.model import glm
+    from nelder.observations import frequency
 
     live = LiveLine()
-    with warnings.catch_warnings():
+    weights = options.weights if options.frequency is None else frequency(options.frequency)
+    with contextlib.closing(live), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the summary says them
         fit = glm(
             options.formula,
             options.data,
             family=options.family,
             link=options.link,
-            weights=options.weights,
+            weights=weights,
             offset=options.offset,
             solver=options.solver,
             missing=options.missing,
             watch=live,
         )
-    live.close()
     print(fit.summary(options.level))
     if options.trace:
         print(f"\n{fit.trace}")

@@ -47,6 +47,12 @@ class NotConverged(Diagnosis):
     category = NotConvergedWarning
 
     @property
+    def distance(self) -> str:
+        """How far the coefficients are from the optimum."""
+        known = math.isfinite(self.errors)
+        return f"the coefficients are about {self.errors:.2g} standard errors from the optimum: " if known else ""
+
+    @property
     def remedy(self) -> str:
         """More steps, or another way."""
         if self.solver != "newton":
@@ -55,10 +61,7 @@ class NotConverged(Diagnosis):
 
     @property
     def sentence(self) -> str:
-        return (
-            f"{self.solver} did not converge in {self.steps} steps: {self.reason}; the coefficients are about "
-            f"{self.errors:.2g} standard errors from the optimum: {self.remedy}"
-        )
+        return f"{self.solver} did not converge in {self.steps} steps: {self.reason}; {self.distance}{self.remedy}"
 
 
 @dataclass(frozen=True)
@@ -80,25 +83,6 @@ class Diverged(Diagnosis):
             f"{self.solver} {what} step {self.step} with rate {self.rate:g}: no rate above {self.largest:.3g} "
             f"(2/λmax of the information at the optimum) can converge; use a smaller rate, rate=None for backtracking, "
             "or solver='newton'"
-        )
-
-
-@dataclass(frozen=True)
-class NoFiniteOptimum(Diagnosis):
-    """The likelihood still rises along a direction without end, as under separation."""
-
-    columns: tuple[str, ...]
-    moved: float
-
-    category = BoundaryWarning
-
-    @property
-    def sentence(self) -> str:
-        listed = ", ".join(map(repr, self.columns))
-        return (
-            f"the likelihood has no maximum at finite coefficients: {listed} can grow without end while the fit only "
-            "improves (some rows are predicted perfectly, as in separation); their estimates and standard errors mean "
-            "nothing: drop or merge these columns, or hold them with penalty=nd.Ridge(1.0)"
         )
 
 
@@ -180,6 +164,54 @@ class OddResponse(Diagnosis):
     @property
     def sentence(self) -> str:
         return f"the response does not look {self.family}: {self.finding}"
+
+
+@dataclass(frozen=True)
+class Remembered(Diagnosis):
+    """The words of a finding of a fit that was saved and loaded."""
+
+    words: str
+
+    category = NelderWarning
+
+    @property
+    def sentence(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True)
+class Boundary(Diagnosis):
+    """The best mean lies, in some rows, at the edge of what link and family allow, where no score need vanish."""
+
+    rows: int
+    first: tuple[int, ...]
+
+    category = BoundaryWarning
+
+    @property
+    def sentence(self) -> str:
+        some = ", ".join(map(str, self.first))
+        return (
+            f"the optimum lies at the edge of the means allowed ({self.rows} rows, such as {some}), and the likelihood "
+            "would rise beyond it: standard errors and tests mean little; use a link that keeps the mean "
+            "inside, such as the family's own"
+        )
+
+
+@dataclass(frozen=True)
+class PerfectFit(Diagnosis):
+    """Nothing is left of the response but rounding."""
+
+    deviance: float
+
+    category = ResponseWarning
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"the fit is perfect to rounding (deviance {self.deviance:.2g}): standard errors, tests, dispersion and "
+            "likelihood mean nothing; use fewer columns, or look for the response among the predictors"
+        )
 
 
 def announce(findings: Iterable[Diagnosis]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Ray
-from nelder.diagnosis import Diagnosis, Diverged, IllConditioned, NoFiniteOptimum, NotConverged, Separated
+from nelder.diagnosis import Boundary, Diagnosis, Diverged, IllConditioned, NotConverged, Separated
 from nelder.diagnostics.separation import Separation, find_separation
 from nelder.linalg import Array, independent_columns, largest_eigenvalue
 from nelder.mean import Mean
@@ -45,8 +45,8 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
         if separation is not None:
             return at_infinity(objective, separation)
     findings = findings_of(objective, solver, solution, last)
-    unsettled = any(isinstance(finding, NoFiniteOptimum) for finding in findings)
-    reason = Reason.STUCK if solution.converged and unsettled else solution.reason
+    lost = any(isinstance(finding, NotConverged) for finding in findings)
+    reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
     return Ending(beta, everything, reason, findings, last)
 
 
@@ -69,9 +69,11 @@ def findings_of(objective: Objective, solver: Solver, solution: Solution, last: 
     direction = last.newton()
     if direction is None:
         return (NotConverged(solver.name, solution.steps, np.inf, "the information is singular there"),)
-    endless = endless_columns(objective, solution, last)
-    if endless:
-        return (NoFiniteOptimum(endless, float(np.abs(direction.delta).max())),)
+    edge = edge_rows(objective, solution.step.beta)
+    if len(edge) and not solution.converged:
+        return (Boundary(len(edge), tuple(edge[:5].tolist())),)
+    if endless_columns(objective, solution, last):
+        return (NotConverged(solver.name, solution.steps, np.nan, Reason.UNSETTLED.value),)
     if not solution.converged:
         # φ as it would be at the optimum, which the decrement says is so much lower
         phi = dispersion_at(objective, max(solution.step.value - direction.decrement / 2, np.finfo(float).tiny))
@@ -79,6 +81,19 @@ def findings_of(objective: Objective, solver: Solver, solution: Solution, last: 
         return (NotConverged(solver.name, solution.steps, errors, solution.reason.value),)
     condition = float(np.sqrt(last.factored.condition)) if last.factored is not None else np.inf
     return (IllConditioned(condition),) if condition > ILL_CONDITIONED else ()
+
+
+def edge_rows(objective: Objective, beta: Array) -> NDArray[np.integer]:
+    """The rows whose η is at a finite end of the interval that link and family allow, to a millionth of its size."""
+    bounds, found, before = objective.loss.bounds, [np.zeros(0, dtype=np.intp)], 0
+    for block in objective.design.handles:
+        eta, size = block.eta(beta), block.magnitude(beta)
+        scale = max(float(size.max(initial=0.0)), np.finfo(float).tiny)
+        near = [np.abs(eta - end) < 1e-6 * max(scale, abs(end)) for end in bounds if np.isfinite(end)]
+        if near:
+            found.append(before + np.flatnonzero(np.any(near, axis=0)))
+        before += block.n
+    return np.concatenate(found)
 
 
 def dispersion_at(objective: Objective, value: float) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nelder.design import Ray
 from nelder.diagnosis import Diagnosis
 from nelder.families import Family
-from nelder.formula import Expression, Schema
+from nelder.formula import Schema
 from nelder.linalg import Array
 from nelder.mean import Link
 from nelder.objective import Objective
@@ -48,14 +48,12 @@ class Terms:
     """How to make rows like those of the fit: the names of the columns, the formula's schema, and where the offset came
     from.
 
-    `offset_given` says that an array was passed as offset, which new rows then need too; `offset` is an expression on
-    the data.
+    `offset_given` says that an array was passed as offset, which new rows then need too.
     """
 
     names: tuple[str, ...]
     response: str
     schema: Schema | None = None
-    offset: Expression | None = None
     offset_given: bool = False
 
 
@@ -85,7 +83,8 @@ class Limit:
 class Fit:
     """The result of `glm` or `glm_fit`, or of `load`; it keeps, and does not copy, the arrays it was fitted to.
 
-    `covariance_unscaled` (p, p) is the inverse expected information at φ = 1.
+    `covariance_unscaled` (p, p) is the inverse expected information at φ = 1. `combination` (p, p) writes each aliased
+    column, in its column, as a combination of the others.
     """
 
     coef: Named
@@ -97,6 +96,7 @@ class Fit:
     solved: Solved
     warnings: tuple[Diagnosis, ...] = ()
     limit: Limit | None = None
+    combination: Array | None = None
     notes: tuple[str, ...] = ()
     trace: Trace = field(default=Trace((), (), ""), repr=False)
     objective: Objective | None = field(default=None, repr=False, compare=False)

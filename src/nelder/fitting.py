@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Design, Part, Ray, split
-from nelder.diagnosis import OddResponse
+from nelder.diagnosis import OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.endings import Ending, ending
 from nelder.engines import Engine
@@ -26,6 +26,8 @@ from nelder.ranks import find_aliases, selected
 from nelder.solvers import Newton, Reason, Solver, automatic, solve
 from nelder.table import Named
 from nelder.trace import Recorder
+
+PERFECT = 64.0  # times what rounding in η makes of half a deviance
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,17 @@ def constants(block: Block) -> Array:
 
 def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, recorder: Recorder) -> Fit:
     """Rank, solve, judge the ending, and read off the numbers."""
-    kept, alias = find_aliases(objective)
+    kept, alias, combination = find_aliases(objective)
     recorder.names = terms.names
     if alias is not None:
         objective = replace(objective, design=selected(objective, kept))
     solver = solver or automatic(objective)
     if alias is not None and solver.start is not None:
         solver = replace(solver, start=np.asarray(solver.start, dtype=float)[kept].tolist())
-    solution = solve(objective, solver, _spread(recorder, kept), None)
+    solution = solve(objective, solver, _spread(recorder, kept))
     end = ending(objective, solver, solution)
     form = type(solution.step.model or end.last).__name__
+    perfect = (PerfectFit(2 * end.last.value),) if is_perfect(objective, end) else ()
     return Fit(
         Named(_put(coefficients(end), kept), terms.names),
         _covariance(end, objective, kept),
@@ -95,8 +98,9 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         Solved(
             solver.name, solution.steps, end.reason.value, end.reason is Reason.CONVERGED, form, objective.penalty.name
         ),
-        (*((alias,) if alias else ()), *end.findings),
+        (*((alias,) if alias else ()), *end.findings, *perfect),
         _limit(end, kept),
+        combination,
         (),
         recorder.trace(solver.name),
         objective,
@@ -148,7 +152,7 @@ def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> A
     inverse = end.point.covariance if isinstance(end.point, Ray) else None
     if inverse is None and end.last.factored is not None:
         inverse = end.last.factored.inverse()
-    if inverse is not None and isinstance(objective.penalty, Unpenalised):
+    if inverse is not None and not objective.penalty.strength(objective.free).any():
         full[np.ix_(known, known)] = inverse[np.ix_(end.identified, end.identified)]
     return full
 
@@ -156,7 +160,7 @@ def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> A
 def _statistics(objective: Objective, end: Ending) -> Statistics:
     family, n = objective.loss.family, objective.design.n
     totals = objective.totals(end.point, 1.0)
-    phi = family.likelihood_dispersion(totals.deviance, totals.weight, n)
+    phi = 0.0 if is_perfect(objective, end) else family.likelihood_dispersion(totals.deviance, totals.weight, n)
     # a perfect fit leaves no dispersion, and a density without limit
     loglik = objective.totals(end.point, phi).loglik if phi > 0 else np.inf if family.has_likelihood else np.nan
     rank = effective_rank(objective, end.last)
@@ -171,6 +175,12 @@ def _statistics(objective: Objective, end: Ending) -> Statistics:
         pearson_dispersion(family, totals, n - rank),
         loglik,
     )
+
+
+def is_perfect(objective: Objective, end: Ending) -> bool:
+    """Whether the deviance is nothing but rounding where φ would be estimated from it."""
+    known = objective.loss.family.dispersion_known
+    return not known and end.last.value <= PERFECT * end.last.noise
 
 
 def effective_rank(objective: Objective, last: Quadratic) -> float:
@@ -188,7 +198,7 @@ def null_model(objective: Objective) -> tuple[float, int]:
     """
     design = objective.design
     constant = np.flatnonzero(design.constant)[:1]
-    small = replace(objective, design=replace(selected(objective, _mask(design.p, constant))), penalty=Unpenalised())
+    small = replace(objective, design=selected(objective, _mask(design.p, constant)), penalty=Unpenalised())
     if not len(constant):
         return 2 * float(small.values(np.zeros((1, 0)))[0]), 0
     try:

@@ -159,6 +159,9 @@ class Cloglog(Link):
     def log_slope(self, mean: Mean) -> Array:
         return mean.eta - np.exp(mean.eta)
 
+    def hazard(self, mean: Mean) -> Array:
+        return np.exp(mean.eta)
+
     def curvature(self, mean: Mean) -> Array:
         return -np.expm1(mean.eta)
 
@@ -189,6 +192,9 @@ class Loglog(Link):
 
     def log_slope(self, mean: Mean) -> Array:
         return -mean.eta - np.exp(-mean.eta)
+
+    def rate(self, mean: Mean) -> Array:
+        return np.exp(-mean.eta)
 
     def curvature(self, mean: Mean) -> Array:
         return np.expm1(-mean.eta)
@@ -300,7 +306,7 @@ class Sqrt(Link):
 class Power(Link):
     """η = μ^λ for λ ≠ 0, on positive means; λ → 0 is the log link."""
 
-    exponent: float = 1.0
+    exponent: float = np.nan  # there is no default: nan says that none was given
 
     name = "power"
     mean_interval = POSITIVE
@@ -310,7 +316,8 @@ class Power(Link):
         object.__setattr__(self, "exponent", a_number(self.exponent, "exponent of power"))
         if not np.isfinite(self.exponent) or self.exponent == 0:
             raise InputError(
-                f"power({self.exponent}) is not a link: the exponent must be finite and not 0; for 0 use link='log'"
+                f"power({self.exponent}) is not a link: the exponent must be finite and not 0, such as "
+                "link='power(0.5)'; for 0 use 'log'"
             )
         # a smaller slope is still a slope; only its sign depends on the exponent
         object.__setattr__(self, "increasing", self.exponent > 0)

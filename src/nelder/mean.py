@@ -71,6 +71,16 @@ class Mean:
         """d log |dμ/dη| / dη = μ''/μ'."""
         return self.link.curvature(self)
 
+    @cached_property
+    def rate(self) -> Array:
+        """d log μ / dη."""
+        return self.link.rate(self)
+
+    @cached_property
+    def hazard(self) -> Array:
+        """−d log(1 − μ) / dη."""
+        return self.link.hazard(self)
+
     def shifted(self, step: Array) -> Mean:
         """The mean at η + step."""
         return Mean(self.link, self.eta + step)
@@ -118,6 +128,19 @@ class Link(ABC):
     def log_slope(self, mean: Mean) -> Array:
         """log |dμ/dη|."""
         return np.log(np.abs(mean.slope))
+
+    def rate(self, mean: Mean) -> Array:
+        """d log μ / dη."""
+        return self.sign * np.exp(mean.log_slope - mean.log)
+
+    def hazard(self, mean: Mean) -> Array:
+        """−d log(1 − μ) / dη."""
+        return self.sign * np.exp(mean.log_slope - mean.log_complement)
+
+    @property
+    def sign(self) -> float:
+        """That of the slope."""
+        return 1.0 if self.increasing else -1.0
 
     def curvature(self, mean: Mean) -> Array:
         """μ''/μ'; by central difference unless a link knows better. It steers Newton's steps, not the answer."""

@@ -14,12 +14,12 @@ from nelder.errors import DataError, InputTypeError
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Terms
 from nelder.fitting import Model, fit_rows
-from nelder.formula import learn, parse
+from nelder.formula import learn
 from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.model_frame import model_frame
 from nelder.names import resolve
-from nelder.observations import matrix_of, numeric, observe, vector_of
+from nelder.observations import matrix_of, numeric, observe, same_rows, vector_of
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
 from nelder.trace import Record, Recorder
@@ -49,17 +49,14 @@ def glm(
     Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
     """
     model = resolve_model(family, link, solver, penalty)
-    frame = model_frame(formula, data, (weights, offset), missing)
+    if isinstance(offset, str):
+        formula, offset = f"{formula} + offset({offset})", None
+    same_rows(data, {"weights": weights, "offset": offset})
+    frame = model_frame(formula, data, weights, missing)
     schema = learn(frame.formula, frame.chunk, frame.rows)
     added = schema.offset(frame.chunk, frame.rows) + frame.offset(offset)
     seen = observe(model.family, frame.response(), frame.weights(weights), added, frame.rows)
-    terms = Terms(
-        schema.names,
-        formula.partition("~")[0].strip(),
-        schema,
-        parse(offset) if isinstance(offset, str) else None,
-        offset is not None and not isinstance(offset, str),
-    )
+    terms = Terms(schema.names, formula.partition("~")[0].strip(), schema, offset is not None)
     fit = fit_rows(model, schema.parts(frame.chunk, frame.rows), seen, terms, Recorder((), watch))
     announce(fit.warnings)
     return replace(fit, notes=(*frame.notes, *fit.notes))
@@ -88,6 +85,7 @@ def glm_fit(
     """
     model = resolve_model(family, link, solver, penalty)
     labels = names if names is not None else getattr(X, "columns", None)
+    same_rows(X, {"y": y, "weights": weights, "offset": offset})
     matrix = matrix_of(X, "X")
     n, p = matrix.shape
     named = column_names(labels, p)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nelder.errors import DataError, FormulaError, some_rows, unknown_name
 from nelder.formula import Expression, Formula, complete_rows, numeric_column, parse, parse_formula
+from nelder.formula.transforms import State
 from nelder.linalg import Array
 from nelder.observations import Frequency, vector_of
 from nelder.sources import Chunk, Labels, Numbers, source_of
@@ -27,19 +28,17 @@ class ModelFrame:
     total: int
 
     def column(self, expression: Expression, role: str) -> Array:
-        """An expression on these rows (n,)."""
-        return numeric_column(expression, self.chunk, self.rows, {}, role)
+        """An expression on these rows (n,), which may learn from them, as it is never asked for again."""
+        states: dict[str, State] = {}
+        expression.evaluate(self.chunk, states, self.rows, learn=True)
+        return numeric_column(expression, self.chunk, self.rows, states, role)
 
     def response(self) -> list[Array]:
         """y, or successes and failures."""
         return [self.column(expression, "response") for expression in self.formula.response]
 
     def offset(self, given: object) -> Array:
-        """The offset given beside the formula (n,): an expression, an array with a value for every row of the table, or
-        None.
-        """
-        if isinstance(given, str):
-            return self.column(parse(given), "offset")
+        """An offset given as an array with a value for every row of the table, at these rows (n,); 0 for None."""
         return np.zeros(len(self.rows)) if given is None else vector_of(given, "offset", self.total)[self.rows]
 
     def weights(self, given: object) -> object:
@@ -57,8 +56,8 @@ class ModelFrame:
         return (f"{dropped} of {self.total} rows left out for missing values",) if dropped else ()
 
 
-def model_frame(formula: str, data: object, beside: Sequence[object], missing: str) -> ModelFrame:
-    """Read what a formula, and the weights and offset `beside` it, use of a table.
+def model_frame(formula: str, data: object, weights: object, missing: str) -> ModelFrame:
+    """Read what a formula, and weights beside it, use of a table.
 
     Rows with a missing value in any of these columns are dropped, or with missing="error" refused. Raises FormulaError
     without a response, UnknownNameError for a column that is not there, DataError where no row is left.
@@ -69,8 +68,8 @@ def model_frame(formula: str, data: object, beside: Sequence[object], missing: s
     parsed = parse_formula(formula, source.names)
     if not parsed.response:
         raise FormulaError(f"{formula!r} has no response: write it before ~, as in 'y ~ x'")
-    texts = [item.counts if isinstance(item, Frequency) else item for item in beside]
-    extra = [name for text in texts if isinstance(text, str) for name in parse(text).columns]
+    beside = weights.counts if isinstance(weights, Frequency) else weights
+    extra = parse(beside).columns if isinstance(beside, str) else ()
     needed = list(dict.fromkeys([*parsed.columns, *extra]))
     table = concatenated(list(source.chunks(needed)))
     complete = complete_rows(table, needed)

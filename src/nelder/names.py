@@ -55,7 +55,8 @@ def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, 
     try:
         inspect.signature(known[name]).bind(*arguments[0], **arguments[1])
     except TypeError as mismatch:
-        raise InputError(f"{kind} {given!r}: {mismatch}; it takes {inspect.signature(known[name])}") from None
+        takes = ", ".join(parameter for parameter in inspect.signature(known[name]).parameters)
+        raise InputError(f"{kind} {given!r}: {mismatch}; it takes {name}({takes}), such as '{name}(1.5)'") from None
     try:
         return known[name](*arguments[0], **arguments[1])
     except InputTypeError as problem:

@@ -202,6 +202,11 @@ class Objective:
         """Whether the objective is a parabola, so that one Newton step from anywhere is the answer."""
         return self.loss.family.constant_variance and self.loss.link.linear
 
+    @property
+    def is_convex(self) -> bool:
+        """Whether there can be only one minimum."""
+        return self.loss.link.name in self.loss.family.convex_links
+
     def quadratic(self, beta: Array, form: Form = Gram, observed: bool = False) -> Quadratic:
         """The local model at β (p,). A Triangle always has expected weights, which are never negative."""
         observed = observed and form is Gram

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import DataError, InputTypeError, some_rows
+from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
 from nelder.families import Family
 from nelder.linalg import Array
+from nelder.mean import UNIT
 
 LARGEST = 1e150
 Rows = NDArray[np.integer]
@@ -30,6 +31,18 @@ class Frequency:
 def frequency(counts: object) -> Frequency:
     """weights=nd.frequency(counts): a row with count 2 is the same as the row twice, in every number of the fit."""
     return Frequency(counts)
+
+
+def same_rows(X: object, others: dict[str, object]) -> None:
+    """Raise DataError where a labelled series does not have the row labels of a labelled X, in the same order."""
+    index = getattr(X, "index", None)
+    for argument, other in others.items():
+        theirs = getattr(other, "index", None)
+        if index is not None and hasattr(index, "equals") and hasattr(theirs, "equals") and not index.equals(theirs):
+            raise DataError(
+                f"the index of {argument} is not that of the data: align it first, or give {argument}.to_numpy() to go "
+                "by position"
+            )
 
 
 @dataclass(frozen=True)
@@ -129,6 +142,11 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
     frequencies = weight if counts else ones
     precision: Array | None = ones if counts else None
     y = response[0]
+    if len(response) == 2 and family.mean_interval != UNIT:
+        raise CapabilityError(
+            f"two columns are successes and failures, which {family.label()} does not count: use family='binomial', or "
+            "give one column"
+        )
     if len(response) == 2:
         trials = _trials(response[0], response[1], rows)
         y = np.divide(response[0], trials, out=np.zeros(n), where=trials > 0)

@@ -18,24 +18,24 @@ from nelder.quadratic import Gram, Triangle
 LARGEST = 1e100
 
 
-def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | None]:
-    """Which columns (p,) are estimable, and a finding where some are not.
+def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | None, Array | None]:
+    """Which columns (p,) are estimable; where some are not, a finding and their combinations (p, p) of the others.
 
     A safe Gram has full rank; only where it is not, the QR of the rows decides, left to right.
     """
     names = objective.design.names
     if merge(objective.engine.map(gram_kernel, objective.design.handles, Gram)).safe:
-        return np.ones(len(names), dtype=bool), None
+        return np.ones(len(names), dtype=bool), None, None
     upper = rank_of_rows(objective)
     refuse_extreme_columns(upper, names)
     kept, combination = independent_columns(upper)
     if kept.all():
-        return kept, None
+        return kept, None, None
     if not kept.any():
         raise DataError(f"every column of the design is zero: {', '.join(map(repr, names[:10]))}")
     lost = np.flatnonzero(~kept)
     written = tuple(_combination(names, combination[:, j], names[j]) for j in lost)
-    return kept, Aliased(tuple(names[j] for j in lost), written)
+    return kept, Aliased(tuple(names[j] for j in lost), written), combination
 
 
 def rank_of_rows(objective: Objective) -> Array:

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nelder.design import Ray
+from nelder.diagnosis import Remembered
 from nelder.errors import NelderError, SavedFitError
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Limit, Solved, Statistics, Terms
-from nelder.formula import parse
 from nelder.formula.saved import schema_from_json, schema_to_json
 from nelder.linalg import Array
 from nelder.links import LINKS
@@ -39,6 +39,8 @@ def save(fit: Fit, path: str | Path) -> None:
     try:
         beside.write_text(text, encoding="utf-8")
         beside.replace(target)
+    except OSError as problem:
+        raise SavedFitError(f"{str(path)!r} cannot be written: {problem.strerror or problem}") from None
     finally:
         beside.unlink(missing_ok=True)
 
@@ -75,11 +77,12 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "statistics": asdict(fit.statistics),
         "solved": asdict(fit.solved),
         "response": terms.response,
-        "offset": terms.offset.text if terms.offset is not None else None,
         "offset_given": terms.offset_given,
         "schema": schema_to_json(terms.schema) if terms.schema is not None else None,
         "limit": _limit_to_json(fit.limit),
-        "warnings": [finding.sentence for finding in fit.warnings] + list(fit.notes),
+        "combination": fit.combination.tolist() if fit.combination is not None else None,
+        "warnings": [finding.sentence for finding in fit.warnings],
+        "notes": list(fit.notes),
     }
 
 
@@ -97,17 +100,18 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
     schema = schema_from_json(saved["schema"]) if saved["schema"] is not None else None
     if schema is not None and schema.names != names:
         raise SavedFitError("its formula does not give its coefficients")
-    offset = parse(_text(saved["offset"])) if saved["offset"] is not None else None
     return Fit(
         Named(_array(saved["coef"], (p,), infinite=saved["limit"] is not None), names),
         covariance,
         family or _made("family", FAMILIES, saved["family"], Family),
         link or _made("link", LINKS, saved["link"], Link),
         _statistics(saved["statistics"]),
-        Terms(names, _text(saved["response"]), schema, offset, _flag(saved["offset_given"])),
+        Terms(names, _text(saved["response"]), schema, _flag(saved["offset_given"])),
         _solved(saved["solved"]),
         limit=_limit_from_json(saved["limit"], p),
-        notes=tuple(_text(note) for note in _list(saved["warnings"])),
+        combination=_array(saved["combination"], (p, p)) if saved["combination"] is not None else None,
+        warnings=tuple(Remembered(_text(words)) for words in _list(saved["warnings"])),
+        notes=tuple(_text(note) for note in _list(saved["notes"])),
     )
 
 

@@ -434,7 +434,7 @@ DRESSES = {
     "nothing masked": np.ma.masked_array,
     "lists": lambda v: v.tolist(),
     "tuples": lambda v: tuple(map(tuple, v.tolist())) if v.ndim == 2 else tuple(v.tolist()),
-    "pandas": lambda v: pd.DataFrame(v) if v.ndim == 2 else pd.Series(v, index=range(100, 100 + N)),
+    "pandas": lambda v: (pd.DataFrame if v.ndim == 2 else pd.Series)(v, index=range(100, 100 + N)),
     "pandas integers": lambda v: (pd.DataFrame(v) if v.ndim == 2 else pd.Series(v)).astype("Int64"),
     "polars": lambda v: pl.DataFrame(v) if v.ndim == 2 else pl.Series(v),
 }
@@ -463,3 +463,14 @@ def test_later_changes_of_the_arrays_do_not_reach_the_estimates(good):
         values[:] = -1e6
     assert np.array_equal(numbers(fit), before)
     assert fit.table().to_dict() == table
+
+
+def test_series_with_another_index_are_refused(good):
+    y = pd.Series(good.y, index=range(N))
+    with pytest.raises(nd.DataError, match="the index of y is not that of the data"):
+        fit_with(good, X=pd.DataFrame(good.X), y=y[::-1])
+
+
+def test_two_columns_are_for_families_that_count_successes(good):
+    with pytest.raises(nd.CapabilityError, match="successes and failures, which poisson does not count"):
+        fit_with(good, y=np.column_stack([good.y, good.y + 1]))

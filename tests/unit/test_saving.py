@@ -223,7 +223,7 @@ def test_saving_replaces_a_file_only_when_whole(path):
 
 @pytest.mark.parametrize("place", ["missing/fit.json", "."])
 def test_saving_where_nothing_can_be_written_leaves_nothing_behind(place, tmp_path):
-    with pytest.raises(OSError):
+    with pytest.raises(nd.SavedFitError, match="cannot be written"):
         MAKERS["y ~ x"](table()).save(tmp_path / place)
     assert list(tmp_path.iterdir()) == []
 
@@ -299,7 +299,7 @@ def test_numbers_that_are_none_are_refused(constant, part, saved):
 
 
 @pytest.mark.parametrize("key", ["names", "coef", "covariance_unscaled", "family", "link", "statistics", "solved",
-                                 "response", "offset", "offset_given", "schema", "warnings"])  # fmt: skip
+                                 "response", "offset_given", "schema", "warnings"])  # fmt: skip
 def test_a_missing_part_is_refused(key, saved):
     fit = json.loads(saved.read_text())
     del fit[key]
@@ -321,16 +321,14 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda text: text[:30])
-@pytest.mark.parametrize("part", ["formula", "offset in formula", "offset", "response in formula"])
+@pytest.mark.parametrize("part", ["formula", "offset in formula", "response in formula"])
 def test_a_hostile_expression_in_a_file_is_refused(hostile, part, path, tmp_path):
     data = table()
     marker = tmp_path / "marker"
     text = hostile.format(marker=marker)
     nd.glm("y ~ x", data, "poisson", offset="log(e)").save(path)
     fit = json.loads(path.read_text())
-    if part == "offset":
-        fit["offset"] = text
-    elif part == "response in formula":
+    if part == "response in formula":
         fit["schema"]["formula"] = f"{text} ~ x"
     else:
         term = f"offset({text})" if part == "offset in formula" else text
@@ -421,6 +419,7 @@ DOCUMENTS = ["y ~ x", "y ~ bs(x, df=4)*a", "y ~ poly(x, 2)", "y ~ C(a, contr.sum
              "offset in formula", "offset by expression", "quasi", "negative binomial"]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::nelder.NelderWarning")  # a changed file may well give rows without a mean
 @pytest.mark.parametrize("name", DOCUMENTS)
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(choice=st.data())

@@ -36,6 +36,7 @@ class Family(ABC):
     canonical: ClassVar[Link | None] = None
     natural_constant: ClassVar[float] = 1.0
     mean_interval: ClassVar[Interval] = REALS
+    convex_links: ClassVar[tuple[str, ...]] = ()  # names of links with which the deviance is convex in η
     support: ClassVar[str] = "any finite number"
     dispersion_known: ClassVar[bool] = False
     constant_variance: ClassVar[bool] = False
@@ -71,8 +72,7 @@ class Family(ABC):
         """dθ/dη = (dμ/dη) / V(μ), in logarithms so that neither can overflow alone."""
         if mean.link == self.canonical:
             return np.full_like(mean.eta, self.natural_constant)
-        sign = 1.0 if mean.link.increasing else -1.0
-        return np.asarray(sign * np.exp(mean.log_slope - self.log_variance(mean)))
+        return mean.link.sign * np.exp(mean.log_slope - self.log_variance(mean))
 
     def score(self, y: Array, mean: Mean) -> Array:
         """−½ ∂d/∂η = (y − μ) dθ/dη."""
@@ -80,7 +80,8 @@ class Family(ABC):
 
     def expected_weight(self, mean: Mean) -> Array:
         """The expectation of −∂score/∂η: dμ/dη · dθ/dη."""
-        return mean.slope * self.natural_slope(mean)
+        # where the slope underflows to zero so does the weight, though dθ/dη may overflow
+        return np.where(mean.slope == 0, 0.0, mean.slope * self.natural_slope(mean))
 
     def observed_weight(self, y: Array, mean: Mean) -> Array:
         """−∂score/∂η itself; the same as expected where the link is canonical."""
@@ -158,12 +159,6 @@ def stirling_remainder(x: Array) -> Array:
     small = np.clip(x, np.finfo(float).tiny, 16.0)
     direct = special().gammaln(small + 1.0) - small * np.log(small) + small
     return np.where(x >= 16.0, 0.5 * np.log(2 * np.pi * large) + series, np.where(x > 0, direct, 0.0))
-
-
-def log_mean_slope(mean: Mean) -> Array:
-    """d log μ / dη."""
-    sign = 1.0 if mean.link.increasing else -1.0
-    return np.asarray(sign * np.exp(mean.log_slope - mean.log))
 
 
 def power_deviance(y: Array, mean: Mean, power: float) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import InputError
-from nelder.families.base import Family, log_mean_slope, poisson_gap, stirling_remainder
+from nelder.families.base import Family, poisson_gap, stirling_remainder
 from nelder.linalg import Array
 from nelder.links import Logit
 from nelder.mean import UNIT, Mean
@@ -16,6 +16,7 @@ class Binomial(Family):
     """w y ~ Bin(w, μ), with w = 1 for a response of zeros and ones."""
 
     name = "binomial"
+    convex_links = ("logit", "probit", "cloglog", "loglog")
     default_link = canonical = Logit()
     mean_interval = UNIT
     support = "in [0, 1]"
@@ -34,8 +35,17 @@ class Binomial(Family):
         return mean.mu * mean.complement
 
     def log_variance_slope(self, mean: Mean) -> Array:
-        sign = 1.0 if mean.link.increasing else -1.0
-        return np.asarray(log_mean_slope(mean) - sign * np.exp(mean.log_slope - mean.log_complement))
+        return mean.rate - mean.hazard
+
+    def natural_slope(self, mean: Mean) -> Array:
+        # θ = log μ − log(1 − μ)
+        return super().natural_slope(mean) if mean.link == self.canonical else mean.rate + mean.hazard
+
+    def score(self, y: Array, mean: Mean) -> Array:
+        if mean.link == self.canonical:
+            return self.residual(y, mean)
+        successes = np.where(y > 0, y * mean.rate, 0.0)
+        return successes - np.where(y < 1, (1.0 - y) * mean.hazard, 0.0)
 
     def residual(self, y: Array, mean: Mean) -> Array:
         # y − μ, each half from the form that is exact: where y = 1 it is the complement

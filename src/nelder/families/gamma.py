@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.families.base import Family, log_mean_slope, power_deviance, stirling_remainder
+from nelder.families.base import Family, power_deviance, stirling_remainder
 from nelder.linalg import Array
 from nelder.links import Inverse
 from nelder.mean import POSITIVE, Mean
@@ -15,6 +15,7 @@ class Gamma(Family):
     """y ~ Gamma with mean μ and shape w/φ: the coefficient of variation is constant."""
 
     name = "gamma"
+    convex_links = ("inverse", "log")
     default_link = canonical = Inverse()
     natural_constant = -1.0
     mean_interval = POSITIVE
@@ -27,7 +28,7 @@ class Gamma(Family):
         return 2.0 * mean.log
 
     def log_variance_slope(self, mean: Mean) -> Array:
-        return 2.0 * log_mean_slope(mean)
+        return 2.0 * mean.rate
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return power_deviance(y, mean, 2.0)

@@ -14,6 +14,7 @@ class Gaussian(Family):
     """y ~ N(μ, φ/w). With the identity link this is least squares."""
 
     name = "gaussian"
+    convex_links = ("identity",)
     default_link = canonical = Identity()
     constant_variance = True
 

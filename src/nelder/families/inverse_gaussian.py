@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.families.base import Family, log_mean_slope, power_deviance
+from nelder.families.base import Family, power_deviance
 from nelder.linalg import Array
 from nelder.links import InverseSquared
 from nelder.mean import POSITIVE, Mean
@@ -15,6 +15,7 @@ class InverseGaussian(Family):
     """y ~ IG with mean μ and variance φ μ³ / w."""
 
     name = "inverse_gaussian"
+    convex_links = ("inverse_squared",)
     default_link = canonical = InverseSquared()
     natural_constant = -0.5
     mean_interval = POSITIVE
@@ -27,7 +28,7 @@ class InverseGaussian(Family):
         return 3.0 * mean.log
 
     def log_variance_slope(self, mean: Mean) -> Array:
-        return 3.0 * log_mean_slope(mean)
+        return 3.0 * mean.rate
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return power_deviance(y, mean, 3.0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import InputError, a_number
-from nelder.families.base import Family, gap, log_mean_slope
+from nelder.families.base import Family, gap
 from nelder.families.poisson import not_whole
 from nelder.linalg import Array
 from nelder.links import Log
@@ -19,9 +19,10 @@ from nelder.mean import POSITIVE, Mean, special
 class NegativeBinomial(Family):
     """y is Poisson with a gamma-distributed mean of shape θ; θ → ∞ is Poisson. φ is 1: this is a full likelihood."""
 
-    theta: float = 0.0
+    theta: float = np.nan  # there is no default: nan says that none was given
 
     name = "negative_binomial"
+    convex_links = ("log",)
     default_link = Log()
     mean_interval = POSITIVE
     support = "zero or positive"
@@ -44,7 +45,7 @@ class NegativeBinomial(Family):
 
     def log_variance_slope(self, mean: Mean) -> Array:
         share = 1.0 / (1.0 + np.exp(np.log(self.theta) - mean.log))  # μ / (μ + θ)
-        return log_mean_slope(mean) * (1.0 + share)
+        return mean.rate * (1.0 + share)
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         at_zero = self.theta * np.logaddexp(0.0, mean.log - np.log(self.theta))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.families.base import Family, log_mean_slope, poisson_gap, stirling_remainder
+from nelder.families.base import Family, poisson_gap, stirling_remainder
 from nelder.linalg import Array
 from nelder.links import Log
 from nelder.mean import POSITIVE, Mean
@@ -15,6 +15,7 @@ class Poisson(Family):
     """y ~ Poisson(μ)."""
 
     name = "poisson"
+    convex_links = ("log", "identity", "sqrt")
     default_link = canonical = Log()
     mean_interval = POSITIVE
     support = "zero or positive"
@@ -28,7 +29,7 @@ class Poisson(Family):
         return mean.log
 
     def log_variance_slope(self, mean: Mean) -> Array:
-        return log_mean_slope(mean)
+        return mean.rate
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return 2.0 * poisson_gap(y, mean.mu, mean.log)

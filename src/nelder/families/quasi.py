@@ -52,6 +52,7 @@ class Quasi(Family):
             "mean_interval": like.mean_interval,
             "support": like.support,
         }
+        learned["convex_links"] = like.convex_links
         if self.called != "quasi":
             learned["default_link"] = like.default_link
         for attribute, value in {**learned, "constant_variance": like.constant_variance}.items():

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import InputError, a_number
-from nelder.families.base import Family, log_mean_slope, power_deviance
+from nelder.families.base import Family, power_deviance
 from nelder.linalg import Array
 from nelder.links import Log
 from nelder.mean import POSITIVE, Mean, special
@@ -24,9 +24,10 @@ class Tweedie(Family):
     p ≥ 2: positive responses, by quasi-likelihood (for a likelihood at 2 and 3 there are gamma and inverse_gaussian).
     """
 
-    power: float = 0.0
+    power: float = np.nan  # there is no default: nan says that none was given
 
     name = "tweedie"
+    convex_links = ("log",)
     default_link = Log()
     mean_interval = POSITIVE
     support = "zero or positive"
@@ -52,7 +53,7 @@ class Tweedie(Family):
         return self.power * mean.log
 
     def log_variance_slope(self, mean: Mean) -> Array:
-        return self.power * log_mean_slope(mean)
+        return self.power * mean.rate
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return power_deviance_with_zeros(y, mean, self.power)

@@ -66,7 +66,12 @@ def _by_formulaic(name: str, levels: Sequence[Level], contrast: Contrast) -> Fac
         made = getattr(ContrastsRegistry, contrast.name)(*contrast.arguments, **dict(contrast.named))
     except TypeError as problem:
         raise FormulaError(f"contr.{contrast.name} of {name}: {problem}") from None
-    matrix = np.asarray(made.get_coding_matrix(list(levels), reduced_rank=True), dtype=float)
+    try:
+        matrix = np.asarray(made.get_coding_matrix(list(levels), reduced_rank=True), dtype=float)
+    except (TypeError, ValueError, IndexError) as problem:
+        raise FormulaError(
+            f"contr.{contrast.name} of {name} does not fit its {len(levels)} levels: {problem}"
+        ) from None
     fields = made.get_coding_column_names(list(levels), reduced_rank=True)
     pattern = made.get_factor_format(list(levels), reduced_rank=True)
     return FactorCoding(Coding(len(levels), matrix=matrix), tuple(pattern.format(name=name, field=f) for f in fields))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,9 +128,26 @@ class Reader(ast.NodeVisitor):
         left = self.visit(node.left)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             right = self.visit(right_node)
-            result = result * _compared(OPERATORS[type(op)], left, right, self.expression.text)
+            result = result * self._compared(op, left, right)
             left = right
         return result
+
+    def _compared(self, op: ast.cmpop, left: Any, right: Any) -> Any:
+        """1 or 0 a row; a categorical column equals one of its levels or does not."""
+        text = self.expression.text
+        if isinstance(left, Labels) and isinstance(right, str):
+            if not isinstance(op, ast.Eq | ast.NotEq):
+                raise FormulaError(f"{text!r}: levels have no order to compare by; use == or !=, or a numeric column")
+            if self.known is None and right not in left.levels:
+                raise unknown_name(f"level in {text!r}", right, [str(level) for level in left.levels])
+            place = left.levels.index(right) if right in left.levels else -2
+            return np.multiply(OPERATORS[type(op)](left.codes, place), 1.0)
+        numbers = np.ndarray | np.generic | float | int
+        if not (isinstance(left, numbers) and isinstance(right, numbers)):
+            raise FormulaError(
+                f"{text!r}: a categorical column is compared with one of its levels, written to its right"
+            )
+        return np.multiply(OPERATORS[type(op)](left, right), 1.0)
 
     def visit_Call(self, node: ast.Call) -> Any:
         """A function, a transform or a contrast with arguments."""
@@ -155,6 +171,13 @@ class Reader(ast.NodeVisitor):
             raise unknown_name("column", name, self.chunk)
         return self.chunk[name]
 
+    def _written(self, node: ast.expr) -> str:
+        """A part of the expression as text, with the columns' own names."""
+        text = ast.unparse(node)
+        for placeholder, name in self.expression.quoted.items():
+            text = text.replace(placeholder, f"`{name}`")
+        return text
+
     def _first(self, name: str, node: ast.expr) -> Any:
         """The first argument of a transform; a numeric column in C() becomes levels of the type that it had."""
         if name == "C" and isinstance(node, ast.Name):
@@ -163,7 +186,7 @@ class Reader(ast.NodeVisitor):
         return self.visit(node)
 
     def _transform(self, name: str, node: ast.Call) -> Any:
-        text = ast.unparse(node)
+        text = self._written(node)
         if not node.args:
             raise FormulaError(f"{text} needs a column as its first argument")
         values = self._first(name, node.args[0])
@@ -182,16 +205,3 @@ class Reader(ast.NodeVisitor):
             raise FormulaError(f"{text} cannot be computed: {problem}") from None
         self.learned[text] = state
         return result
-
-
-def _compared(compare: Callable[[Any, Any], Any], left: Any, right: Any, text: str) -> Any:
-    """1 or 0 a row; a categorical column is compared with one of its levels."""
-    if isinstance(left, Labels) and isinstance(right, str):
-        if right not in left.levels:
-            raise unknown_name(f"level in {text!r}", right, [str(level) for level in left.levels])
-        order = {level: place for place, level in enumerate(left.levels)}
-        return np.multiply(compare(left.codes, order[right]), 1.0)
-    numbers = np.ndarray | np.generic | float | int
-    if not (isinstance(left, numbers) and isinstance(right, numbers)):
-        raise FormulaError(f"{text!r}: a categorical column is compared with one of its levels, written to its right")
-    return np.multiply(compare(left, right), 1.0)

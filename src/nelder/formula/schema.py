@@ -163,7 +163,11 @@ def assemble(formula: Formula, factors: dict[str, Factor], states: dict[str, Sta
             pieces.append(Piece(product, term.scale, width, _names(product, factors)))
             width += len(pieces[-1].names)
         spans.append((term.name, tuple(range(begin, width))))
-    return Schema(formula, factors, tuple(pieces), tuple(spans), states)
+    schema = Schema(formula, factors, tuple(pieces), tuple(spans), states)
+    if len(set(schema.names)) < len(schema.names):
+        twice = next(name for name in schema.names if schema.names.count(name) > 1)
+        raise FormulaError(f"two columns of the design would both be called {twice!r}: rename a column of the table")
+    return schema
 
 
 def numeric_column(

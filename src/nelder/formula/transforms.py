@@ -74,9 +74,11 @@ def _plain(value: Any) -> Any:
 
 
 def _restored(value: Any) -> Any:
-    """The state as formulaic keeps it: digits as integer keys, lists as they are."""
+    """The state as formulaic keeps it: digits as integer keys, matrices as arrays, lists as they are."""
     if isinstance(value, dict):
         return {int(key) if key.isdigit() else key: _restored(item) for key, item in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return np.array(value, dtype=float)
     return value
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Dense, Part
-from nelder.errors import DataError, unknown_name
+from nelder.errors import AliasedWarning, BoundaryWarning, DataError, unknown_name
 from nelder.fit import Fit
-from nelder.formula import Schema, complete_rows, numeric_column
+from nelder.formula import Schema, complete_rows
 from nelder.inference.wald import quantile
 from nelder.linalg import Array
+from nelder.objective import Loss
 from nelder.observations import matrix_of, vector_of
 from nelder.sources import source_of
 from nelder.table import Table
@@ -49,6 +51,14 @@ def predict(fit: Fit, new: object, request: Request, offset: object = None) -> A
     Raises DataError for an offset that is missing or not expected, LevelError for an unseen level.
     """
     eta, se = _linear_predictor(fit, new, offset, request.interval is not None)
+    low, high = Loss(fit.family, fit.link).bounds
+    outside = (eta < low) | (eta > high)
+    if request.kind == "response" and outside.any():
+        finding = (
+            f"{int(outside.sum())} rows have a linear predictor outside ({low:g}, {high:g}), where the link has no mean"
+        )
+        warnings.warn(f"{finding}: predicted as nan", BoundaryWarning, stacklevel=3)
+        eta = np.where(outside, np.nan, eta)
     with np.errstate(all="ignore"):
         shown = eta if request.kind == "link" else fit.link.mean(eta)
         if se is None:
@@ -56,7 +66,6 @@ def predict(fit: Fit, new: object, request: Request, offset: object = None) -> A
         reach = quantile(fit, request.level) * se
         ends = np.stack([eta - reach, eta + reach])
         if request.kind == "response":
-            low, high = fit.link.eta_interval
             ends = np.sort(fit.link.mean(np.clip(ends, low, high)), axis=0)
         return Table({"fit": shown, "se": se, "lower": ends[0], "upper": ends[1]})
 
@@ -99,9 +108,44 @@ def _rows(fit: Fit, new: object, offset: object) -> NewRows:
         X = matrix_of(new, "new")
         if X.shape[1] != len(fit.names):
             raise DataError(f"new has {X.shape[1]} columns; the fit has {len(fit.names)}: {', '.join(fit.names[:10])}")
+        X = X[:, column_order(fit, getattr(new, "columns", None))]
         block = _block((Dense(np.arange(X.shape[1]), X),), X.shape[1], _new_offset(fit, offset, len(X)))
         asked = NewRows([block], [np.arange(len(X))], len(X))
-    return replace(asked, blocks=[block.select(kept) for block in asked.blocks])
+    blocks = [_within(fit, block).select(kept) for block in asked.blocks]
+    return replace(asked, blocks=blocks)
+
+
+def _within(fit: Fit, block: Block) -> Block:
+    """The block with offset nan in rows off the pattern of the aliased columns, where the fit has nothing to say."""
+    if fit.combination is None:
+        return block
+    X = block.dense()
+    off = X @ fit.combination - np.where(fit.aliased, X, 0.0)
+    size = np.abs(X) @ np.abs(fit.combination) + np.abs(X)
+    outside = (np.abs(off) > 1e-7 * size).any(axis=1)
+    if outside.any():
+        warnings.warn(
+            f"{int(outside.sum())} of the new rows break the pattern of the aliased columns "
+            f"({', '.join(np.array(fit.names)[fit.aliased])}), so that their mean cannot be told: predicted as nan",
+            AliasedWarning,
+            stacklevel=2,
+        )
+    return replace(block, offset=np.where(outside, np.nan, block.offset))
+
+
+def column_order(fit: Fit, labels: object) -> NDArray[np.integer]:
+    """Where each column of the fit stands among labelled columns (p,); as they come where they have no names.
+
+    Raises DataError where the names are not those of the fit.
+    """
+    plain = tuple(f"x{j + 1}" for j in range(len(fit.names)))
+    if not isinstance(labels, Iterable) or fit.names == plain:
+        return np.arange(len(fit.names))
+    given = [str(label) for label in labels]
+    lost = [name for name in fit.names if name not in given]
+    if lost:
+        raise DataError(f"new has no column {lost[0]!r}; the fit has {', '.join(fit.names[:10])}")
+    return np.array([given.index(name) for name in fit.names])
 
 
 def _own_rows(fit: Fit, offset: object) -> NewRows:
@@ -116,16 +160,13 @@ def _own_rows(fit: Fit, offset: object) -> NewRows:
 
 def _encoded(fit: Fit, schema: Schema, new: object, offset: object) -> NewRows:
     source = source_of(new)
-    asked_offset = fit.terms.offset
-    needed = list(dict.fromkeys([*schema.predictors, *(asked_offset.columns if asked_offset is not None else ())]))
+    needed = schema.predictors
     blocks, places, m = [], [], 0
     for table in source.chunks(needed or source.names[:1]):
         complete = np.flatnonzero(complete_rows(table, needed))
         chunk = {name: column.take(complete) for name, column in table.items()}
         numbers = m + complete
         added = schema.offset(chunk, numbers)
-        if asked_offset is not None:
-            added = added + numeric_column(asked_offset, chunk, numbers, {}, "offset")
         blocks.append(_block(schema.parts(chunk, numbers), len(schema.names), added))
         places.append(numbers)
         m += len(next(iter(table.values())))

@@ -47,8 +47,6 @@ class Summary:
             ("Observations", f"{count(fit.statistics.n)}, residual df {count(fit.df_resid)}"),
             ("Solver", f"{solved.solver}, {steps}, {solved.form.lower()}: {ended}"),
         ]
-        if fit.terms.offset is not None:
-            facts.insert(1, ("Offset", fit.terms.offset.text))
         if solved.penalty != "unpenalised":
             facts.append(("Penalty", f"{solved.penalty}: no standard errors, which would not mean what they seem to"))
         return facts

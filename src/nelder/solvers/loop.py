@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nelder.errors import CapabilityError, DataError
+from nelder.errors import CapabilityError, DataError, InputTypeError, a_count
 from nelder.linalg import Array
 from nelder.objective import Objective
 from nelder.solvers.base import Solver, Step
@@ -39,7 +39,10 @@ def beginning(objective: Objective, solver: Solver) -> Array:
     """
     if solver.start is None:
         return start(objective)
-    given = np.array(solver.start, dtype=float)
+    try:
+        given = np.array(solver.start, dtype=float)
+    except (TypeError, ValueError):
+        raise InputTypeError(f"start= of {solver.name} holds something that is not a number") from None
     if given.shape != (objective.design.p,) or not np.isfinite(given).all():
         raise DataError(
             f"start= of {solver.name} has shape {given.shape}: it needs {objective.design.p} finite numbers"
@@ -63,17 +66,21 @@ def solve(objective: Objective, solver: Solver, watch: Watcher, tolerance: Toler
     judge = Judge(objective, tolerance or Tolerance())
     best: Step | None = None
     number, reason = 0, Reason.LIMIT
+    limit = a_count(solver.max_steps, f"max_steps of {solver.name}")
     try:
-        for number, step in enumerate(solver.steps(objective, beginning(objective, solver))):
-            verdict = judge.verdict(step)
-            watch(number, step, judge.decrement)
-            if step.finite and (best is None or step.value <= best.value or verdict is Reason.CONVERGED):
-                best = step
-            if verdict is not None or number >= solver.max_steps:
-                reason = verdict or Reason.LIMIT
-                break
+        with np.errstate(all="ignore"):  # a step out of range is judged, not announced by NumPy
+            for number, step in enumerate(solver.steps(objective, beginning(objective, solver))):
+                verdict = judge.verdict(step)
+                watch(number, step, judge.decrement)
+                if step.finite and (best is None or step.value <= best.value or verdict is Reason.CONVERGED):
+                    best = step
+                if verdict is not None or number >= limit:
+                    reason = verdict or Reason.LIMIT
+                    break
     except KeyboardInterrupt:
         if best is None:
             raise
         reason = Reason.INTERRUPTED
+    if reason is Reason.NOT_FINITE and solver.fixed_rate is not None and number:
+        reason = Reason.DIVERGED
     return Solution(best or step, reason, judge.decrement, number)

@@ -10,21 +10,39 @@ from nelder.errors import DataError
 from nelder.linalg import Array
 from nelder.objective import Objective
 from nelder.quadratic import Gram, Triangle
+from nelder.solvers.newton import scoring_steps
+
+SCOUT = 40  # steps to look ahead from each start of an objective that may have several minima
 
 
 def start(objective: Objective) -> Array:
     """A feasible β (p,) for this objective.
 
     Tried in one pass over the rows: the weighted least squares of R's first iteration, the constant mean, and zero.
-    Raises DataError when no β gives every row a mean that the family and link allow.
+    Where the objective may have several minima, the one whose descent ends lowest. Raises DataError when no β gives
+    every row a mean that the family and link allow.
     """
     if objective.is_quadratic:
         return np.zeros(objective.design.p)
     candidates = np.array([*_least_squares(objective), *_constant(objective), np.zeros(objective.design.p)])
     values = objective.values(candidates)
-    if np.isfinite(values).any():
+    feasible = candidates[np.isfinite(values)]
+    if not len(feasible):
+        return _interior(objective)
+    if objective.is_convex:
         return candidates[int(np.argmin(np.where(np.isfinite(values), values, np.inf)))]
-    return _interior(objective)
+    ends = [_end_value(objective, beta) for beta in feasible]
+    return feasible[int(np.argmin(ends))]
+
+
+def _end_value(objective: Objective, beta: Array) -> float:
+    """How low Newton's method comes from this start, where the objective may have several minima."""
+    value = np.inf
+    for number, step in enumerate(scoring_steps(objective, beta, observed=True)):
+        if not step.finite or number >= SCOUT or value - step.value <= 1e-9 * abs(value):
+            return min(value, step.value) if step.finite else value
+        value = step.value
+    return value
 
 
 def _least_squares(objective: Objective) -> list[Array]:

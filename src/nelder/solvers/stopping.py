@@ -27,6 +27,7 @@ class Reason(Enum):
     LIMIT = "the step limit was reached before the optimum"
     DIVERGED = "the steps grew instead of settling: the rate is too large"
     NOT_FINITE = "the steps left the range of numbers"
+    UNSETTLED = "the design is so ill-conditioned that the last step still moves the means"
     INTERRUPTED = "interrupted"
     AT_INFINITY = "the maximum lies at infinity, and limits are shown"
 
@@ -59,7 +60,7 @@ class Judge:
     def verdict(self, step: Step) -> Reason | None:
         """Judge one step; the start is a step too."""
         if not step.finite:
-            return Reason.DIVERGED if self.steps else Reason.NOT_FINITE
+            return Reason.NOT_FINITE
         self._measure(step)
         verdict = None
         if self._near(step):

@@ -109,10 +109,21 @@ def column_of(name: str, values: object) -> Column:
     if array.ndim != 1:
         raise DataError(f"column {name!r} has {array.ndim} dimensions {array.shape}; a column has one")
     if array.dtype.kind in "biuf":
-        return Numbers(array.astype(np.float64), array.dtype.kind)
+        return numbers_of(name, array)
     if array.dtype.kind in "OUS":
         return _objects(name, array)
     raise InputTypeError(f"column {name!r} holds {array.dtype}; a column holds numbers, booleans or strings")
+
+
+def numbers_of(name: str, array: NDArray[np.generic]) -> Numbers:
+    """A numeric column; raises DataError for whole numbers that float64 cannot tell from their neighbours."""
+    values = array.astype(np.float64)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and np.any(np.abs(values) >= 2.0**53):
+        raise DataError(
+            f"column {name!r} holds whole numbers beyond 2**53, which float64 cannot tell apart: give them as "
+            "text if they are labels, or in other units"
+        )
+    return Numbers(values, array.dtype.kind)
 
 
 def _objects(name: str, array: NDArray[np.generic]) -> Column:

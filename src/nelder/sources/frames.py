@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nelder.errors import InputTypeError
-from nelder.sources.base import Chunk, Column, Labels, Numbers, Source
+from nelder.errors import DataError, InputTypeError
+from nelder.sources.base import Chunk, Column, Labels, Numbers, Source, numbers_of
 
 
 class FrameSource(Source):
@@ -18,7 +18,14 @@ class FrameSource(Source):
         import narwhals as nw
 
         known: Any = nw.from_native(data)
-        self._frame = known.collect() if isinstance(known, nw.LazyFrame) else known
+        try:
+            self._frame = known.collect() if isinstance(known, nw.LazyFrame) else known
+            names = list(self._frame.columns)
+        except nw.exceptions.NarwhalsError as problem:
+            raise DataError(f"the table cannot be read: {problem}") from None
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DataError(f"the table has two columns called {twice!r}: rename one")
 
     @classmethod
     def reads(cls, data: object) -> bool:
@@ -40,6 +47,8 @@ def _column(name: str, series: Any) -> Column:
     if series.dtype.is_numeric() or series.dtype == nw.Boolean:
         # a nullable column of a frame has nulls beside nans: both are missing here
         kind = "b" if series.dtype == nw.Boolean else "i" if series.dtype.is_integer() else "f"
+        if kind == "i" and series.null_count() == 0:
+            return numbers_of(name, series.to_numpy())
         return Numbers(series.cast(nw.Float64).fill_null(float("nan")).to_numpy().astype(np.float64), kind)
     if series.dtype in (nw.Categorical, nw.Enum):
         return _coded(series, _levels(series))
