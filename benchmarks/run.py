@@ -69,7 +69,10 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     rivals, results = adapters(), {}
-    print("Times are multiples of nelder's in the same run, above 1 slower, below 1 faster; sklearn has no errors.")
+    print(
+        "Times are multiples of nelder's in the same run: above 1 slower, below 1 faster.\n"
+        "All but sklearn give standard errors too."
+    )
     for name, make in PROBLEMS.items():
         if options.only not in name:
             continue

@@ -129,11 +129,20 @@ class Table(Mapping[str, NDArray[Any]]):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = list(zip(*self._texts(60), strict=True))
-        head = "".join(f"<th>{html.escape(text)}</th>" for text in rows[0])
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>" for row in rows[1:])
+        texts = self._texts(60)
+        sides = ["left" if values.dtype.kind in "OU" else "right" for values in self._columns.values()]
+
+        def row(tag: str, cells: Sequence[str]) -> str:
+            made = (
+                f"<{tag} style='text-align:{side}'>{html.escape(cell)}</{tag}>"
+                for cell, side in zip(cells, sides, strict=True)
+            )
+            return f"<tr>{''.join(made)}</tr>"
+
+        head, *body = zip(*texts, strict=True)
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        rows = "".join(row("td", cells) for cells in body)
+        return f"<table>{caption}<thead>{row('th', head)}</thead><tbody>{rows}</tbody></table>"
 
     def to_dict(self) -> dict[str, list[Any]]:
         """{name: list of values}."""

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nelder as nd
+from nelder.sources import source_of
 
 N = 12
 
@@ -685,3 +686,18 @@ def test_a_masked_column_has_missing_values():
     table = {"y": np.array([1.0, 2, 3, 5]), "x": np.ma.masked_array([1.0, 2, 99, 4], [0, 0, 1, 0])}
     fit = nd.glm("y ~ x", table)
     assert fit.notes == ("1 of 4 rows left out for missing values",)
+
+
+def test_csv_reads_the_same_without_pyarrow(tmp_path, monkeypatch):
+    path = tmp_path / "table.csv"
+    path.write_text('n,x,g\n1,0.5,"a, b"\n2,NA,c\n3,1e3,\n4,-2,c\n')
+    with_pyarrow = next(source_of(str(path)).read(["n", "x", "g"]))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    without = next(source_of(str(path)).read(["n", "x", "g"]))
+    for name in ("n", "x"):
+        assert np.array_equal(with_pyarrow[name].values, without[name].values, equal_nan=True)
+    assert with_pyarrow["g"].levels == without["g"].levels
+    assert np.array_equal(with_pyarrow["g"].codes, without["g"].codes)
+    (tmp_path / "table.parquet").touch()
+    with pytest.raises(nd.MissingExtraError, match="files"):
+        nd.glm("y ~ x", tmp_path / "table.parquet")
