@@ -111,3 +111,13 @@ def test_a_far_outlier_does_not_overflow_a_double_exponential(link):
     fit = nd.glm_fit(np.column_stack([np.ones(300), x]), y, "binomial", link)
     without = nd.glm_fit(np.column_stack([np.ones(299), x[1:]]), y[1:], "binomial", link)
     assert fit.converged and np.allclose(fit.coef, without.coef, rtol=1e-8)
+
+
+def test_a_column_with_the_name_of_a_stand_in_is_itself():
+    data = {
+        "y": np.array([1.0, 2, 4, 3, 6]),
+        "quoted0name": np.array([1.0, 2, 3, 4, 6]),
+        "a a": np.array([9.0, 1, 5, 2, 2]),
+    }
+    fit = nd.glm("y ~ I(quoted0name + 0*`a a`)", data)
+    assert np.allclose(fit.coef, nd.glm("y ~ quoted0name", data).coef, rtol=1e-12)

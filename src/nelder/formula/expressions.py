@@ -42,11 +42,14 @@ class Expression:
 def parse(text: str) -> Expression:
     """Read an expression; raises FormulaError where it holds anything that is not on the allow-list."""
     quoted: dict[str, str] = {}
+    stem = "quoted"
+    while stem in text:  # a name that is nobody's
+        stem += "q"
 
     def unquote(match: re.Match[str]) -> str:
-        placeholder = f"quoted_{len(quoted)}_name"
-        quoted[placeholder] = match[1]
-        return placeholder
+        stand_in = f"{stem}{len(quoted)}name"
+        quoted[stand_in] = match[1]
+        return stand_in
 
     if len(text) > LONGEST:
         raise FormulaError(f"an expression of {len(text)} characters is too long: at most {LONGEST} are read")
@@ -63,7 +66,7 @@ def parse(text: str) -> Expression:
 
 def lookup(name: str) -> Expression:
     """The expression that is one column, whatever characters are in its name."""
-    return Expression(name, (name,), ast.Name("quoted_0_name"), {"quoted_0_name": name})
+    return Expression(name, (name,), ast.Name("quoted"), {"quoted": name})
 
 
 class Reader(ast.NodeVisitor):
@@ -174,8 +177,8 @@ class Reader(ast.NodeVisitor):
     def _written(self, node: ast.expr) -> str:
         """A part of the expression as text, with the columns' own names."""
         text = ast.unparse(node)
-        for placeholder, name in self.expression.quoted.items():
-            text = text.replace(placeholder, f"`{name}`")
+        for stand_in, name in self.expression.quoted.items():
+            text = text.replace(stand_in, f"`{name}`")
         return text
 
     def _first(self, name: str, node: ast.expr) -> Any:
