@@ -13,12 +13,13 @@ from nelder.diagnostics.separation import Separation, find_separation
 from nelder.linalg import Array, independent_columns, largest_eigenvalue
 from nelder.mean import Mean
 from nelder.objective import Objective
-from nelder.quadratic import Gram, Quadratic
+from nelder.quadratic import Direction, Gram, Quadratic
 from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import Newton, Reason, Solution, Solver, solve
 from nelder.solvers.newton import best_model, precise_model
 
 ENDLESS = 1e-3  # a relative change of slopes and variances that no last step makes at a finite optimum
+NEARLY_NOTHING, NOTHING = 1e-3, 1e-8  # what a last step may be worth, in squared standard errors
 ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
 
 
@@ -40,26 +41,29 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     beta = solution.step.beta
     last = precise_model(objective, beta)
     everything = np.ones(objective.design.p, dtype=bool)
-    if suspicious(objective, solver, solution, last):
+    change = change_of_means(objective, solution, last)
+    if suspicious(objective, solution, change):
         separation = find_separation(objective)
         if separation is not None:
             return at_infinity(objective, separation)
-    findings = findings_of(objective, solver, solution, last)
+    findings = findings_of(objective, solver, solution, last, change)
     lost = any(isinstance(finding, NotConverged) for finding in findings)
     reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
     return Ending(beta, everything, reason, findings, last)
 
 
-def suspicious(objective: Objective, solver: Solver, solution: Solution, last: Quadratic) -> bool:
+def suspicious(objective: Objective, solution: Solution, change: float) -> bool:
     """Whether the end of a fit calls for a search for separation: no optimum where a good solver should find one."""
     if objective.penalty.strength(objective.free).any():
         return False
     if not solution.converged and solution.step.model is not None:
         return True
-    return bool(endless_columns(objective, solution, last, nearly=1e-3))
+    return change >= ENDLESS
 
 
-def findings_of(objective: Objective, solver: Solver, solution: Solution, last: Quadratic) -> tuple[Diagnosis, ...]:
+def findings_of(
+    objective: Objective, solver: Solver, solution: Solution, last: Quadratic, change: float
+) -> tuple[Diagnosis, ...]:
     """What is wrong with the last step."""
     if solver.fixed_rate is not None and not solution.converged:
         largest = largest_rate(objective)
@@ -72,11 +76,11 @@ def findings_of(objective: Objective, solver: Solver, solution: Solution, last: 
     edge = edge_rows(objective, solution.step.beta)
     if len(edge) and not solution.converged:
         return (Boundary(len(edge), tuple(edge[:5].tolist())),)
-    if endless_columns(objective, solution, last):
+    if change >= ENDLESS and (solution.converged or worth(objective, solution, direction) < NOTHING):
         return (NotConverged(solver.name, solution.steps, np.nan, Reason.UNSETTLED.value),)
     if not solution.converged:
         # φ as it would be at the optimum, which the decrement says is so much lower
-        phi = dispersion_at(objective, max(solution.step.value - direction.decrement / 2, np.finfo(float).tiny))
+        phi = objective.dispersion_at(max(solution.step.value - direction.decrement / 2, np.finfo(float).tiny))
         errors = float(np.sqrt(direction.decrement / phi))
         return (NotConverged(solver.name, solution.steps, errors, solution.reason.value),)
     condition = float(np.sqrt(last.factored.condition)) if last.factored is not None else np.inf
@@ -96,36 +100,29 @@ def edge_rows(objective: Objective, beta: Array) -> NDArray[np.integer]:
     return np.concatenate(found)
 
 
-def dispersion_at(objective: Objective, value: float) -> float:
-    """φ for judging distances: 1 where it is known, else the mean deviance."""
-    return 1.0 if objective.loss.family.dispersion_known else 2 * value / objective.design.n
+def change_of_means(objective: Objective, solution: Solution, last: Quadratic) -> float:
+    """The largest relative change that a further step δ, worth next to nothing, would make to slopes and variances.
 
-
-def endless_columns(objective: Objective, solution: Solution, last: Quadratic, nearly: float = 1e-8) -> tuple[str, ...]:
-    """Columns along which a last step δ, worth less than `nearly`, still changes the means by a fixed factor.
-
-    At a finite optimum the last step changes slopes and variances only by rounding; where means run to their limits,
-    every step changes them by the same factor again.
+    At a finite optimum it is rounding; where means run to their limits, every step changes them by the same factor
+    again. Zero where such a step is still worth something, and so says nothing.
     """
     direction = last.newton()
-    if direction is None:
-        return ()
-    worthless = direction.decrement < nearly * dispersion_at(objective, solution.step.value)
-    if not (solution.converged or worthless):
-        return ()
-    change, size = 0.0, np.zeros(objective.design.p)
+    if direction is None or not (solution.converged or worth(objective, solution, direction) < NEARLY_NOTHING):
+        return 0.0
+    change = 0.0
     for block in objective.design.handles:
         for rows in block.slices():
-            X, mean = rows.dense(), Mean(objective.loss.link, rows.eta(solution.step.beta))
+            mean = Mean(objective.loss.link, rows.eta(solution.step.beta))
             with np.errstate(all="ignore"):
                 bend = np.abs(mean.curvature) + np.abs(objective.loss.family.log_variance_slope(mean))
-                factor = np.abs(X @ direction.delta) * bend
+                factor = np.abs(rows.dense() @ direction.delta) * bend
             change = max(change, float(factor[np.isfinite(factor)].max(initial=0.0)))
-            size = np.maximum(size, np.abs(X).max(axis=0, initial=0.0))
-    if change < ENDLESS:
-        return ()
-    reach = np.abs(direction.delta) * size
-    return tuple(objective.design.names[j] for j in np.flatnonzero(reach > 0.05 * reach.max()))
+    return change
+
+
+def worth(objective: Objective, solution: Solution, direction: Direction) -> float:
+    """The squared Newton decrement in units of φ."""
+    return direction.decrement / max(objective.dispersion_at(solution.step.value), np.finfo(float).tiny)
 
 
 def at_infinity(objective: Objective, separation: Separation) -> Ending:
@@ -146,7 +143,7 @@ def at_infinity(objective: Objective, separation: Separation) -> Ending:
     base, covariance = np.zeros(p), np.zeros((p, p))
     if kept.any():
         small = replace(others, design=selected(others, kept))
-        base[kept] = solve(small, Newton(), lambda number, step, decrement: None).step.beta
+        base[kept] = solve(small, Newton()).step.beta
         factored = precise_model(small, base[kept]).factored
         if factored is not None:
             covariance[np.ix_(kept, kept)] = factored.inverse()
@@ -168,6 +165,6 @@ def at_infinity(objective: Objective, separation: Separation) -> Ending:
 
 def largest_rate(objective: Objective) -> float:
     """2/λmax of the information at the optimum, which Newton's method finds."""
-    solution = solve(objective, Newton(), lambda number, step, decrement: None)
+    solution = solve(objective, Newton())
     information = best_model(objective, solution.step.beta, observed=False, form=Gram).information
     return 2.0 / largest_eigenvalue(information)

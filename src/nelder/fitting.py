@@ -202,7 +202,7 @@ def null_model(objective: Objective) -> tuple[float, int]:
     if not len(constant):
         return 2 * float(small.values(np.zeros((1, 0)))[0]), 0
     try:
-        solution = solve(small, Newton(), lambda number, step, decrement: None)
+        solution = solve(small, Newton())
     except DataError:
         return float("nan"), 1
     return 2 * solution.step.value, 1

@@ -202,6 +202,10 @@ class Objective:
         """Whether the objective is a parabola, so that one Newton step from anywhere is the answer."""
         return self.loss.family.constant_variance and self.loss.link.linear
 
+    def dispersion_at(self, value: float) -> float:
+        """φ for judging distances at a value of the objective: 1 where it is known, else the mean deviance."""
+        return 1.0 if self.loss.family.dispersion_known else 2.0 * value / self.design.n
+
     @property
     def is_convex(self) -> bool:
         """Whether there can be only one minimum."""

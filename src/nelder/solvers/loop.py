@@ -32,6 +32,10 @@ class Solution:
         return self.reason is Reason.CONVERGED
 
 
+def unwatched(number: int, step: Step, decrement: float) -> None:
+    """Watch nothing."""
+
+
 def beginning(objective: Objective, solver: Solver) -> Array:
     """The start the solver was given (p,), or one found in the data.
 
@@ -54,7 +58,9 @@ def beginning(objective: Objective, solver: Solver) -> Array:
     return given
 
 
-def solve(objective: Objective, solver: Solver, watch: Watcher, tolerance: Tolerance | None = None) -> Solution:
+def solve(
+    objective: Objective, solver: Solver, watch: Watcher = unwatched, tolerance: Tolerance | None = None
+) -> Solution:
     """Run `solver` on `objective` from its start; `watch(number, step, decrement)` sees every step.
 
     Ctrl-C ends the loop and not the program: the best step so far is returned with reason INTERRUPTED.

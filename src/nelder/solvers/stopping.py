@@ -73,10 +73,6 @@ class Judge:
         self.last_value = step.value
         return verdict
 
-    def dispersion(self, value: float) -> float:
-        """φ for judging distances: 1 where it is known, else the mean deviance."""
-        return 1.0 if self.objective.loss.family.dispersion_known else 2.0 * value / self.objective.design.n
-
     def _near(self, step: Step) -> bool:
         if self._within(step):
             if step.model is not None or self.measured == self.steps:
@@ -86,7 +82,7 @@ class Judge:
         return False
 
     def _within(self, step: Step) -> bool:
-        near = self.tolerance.errors**2 * self.dispersion(step.value)
+        near = self.tolerance.errors**2 * self.objective.dispersion_at(step.value)
         return self.decrement <= max(near, self.tolerance.noise**2 * self.floor)
 
     def _measure(self, step: Step) -> None:
