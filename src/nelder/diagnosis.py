@@ -193,8 +193,8 @@ class Boundary(Diagnosis):
         some = ", ".join(map(str, self.first))
         return (
             f"the optimum lies at the edge of the means allowed ({self.rows} rows, such as {some}), and the likelihood "
-            "would rise beyond it: standard errors and tests mean little; use a link that keeps the mean "
-            "inside, such as the family's own"
+            "would rise beyond it: standard errors take those rows as fixed and tests mean little; use a link that "
+            "keeps the mean inside, such as the family's own"
         )
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Block, Ray
+from nelder.design import Ray
 from nelder.diagnosis import Boundary, Diagnosis, Diverged, IllConditioned, NotConverged, Separated
+from nelder.diagnostics.edges import find_edge
 from nelder.diagnostics.separation import Separation, find_separation
 from nelder.linalg import Array, independent_columns, largest_eigenvalue
 from nelder.mean import Mean
@@ -25,8 +26,8 @@ ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
 
 @dataclass(frozen=True)
 class Ending:
-    """Where it ended: β (p,) or a ray, which coefficients are finite and known (p,), the reason, findings and last
-    model.
+    """Where it ended: β (p,) or a ray, which coefficients are finite and known (p,), the reason, findings, last model
+    and unscaled covariance (p, p), nan where there is none.
     """
 
     point: Array | Ray
@@ -34,6 +35,12 @@ class Ending:
     reason: Reason
     findings: tuple[Diagnosis, ...]
     last: Quadratic
+    covariance: Array
+
+    @property
+    def certified(self) -> bool:
+        """Whether the point is an optimum with finite coefficients."""
+        return self.reason in (Reason.CONVERGED, Reason.AT_EDGE)
 
 
 def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
@@ -42,14 +49,27 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     last = precise_model(objective, beta)
     everything = np.ones(objective.design.p, dtype=bool)
     change = change_of_means(objective, solution, last)
-    if suspicious(objective, solution, change):
+    doubtful = suspicious(objective, solution, change)
+    if doubtful:
         separation = find_separation(objective)
         if separation is not None:
             return at_infinity(objective, separation)
+    if np.isfinite(objective.loss.bounds).any() and (doubtful or len(edge_rows(objective, beta))):
+        edge = find_edge(objective, beta)
+        if edge is not None:
+            finding = Boundary(len(edge.rows), tuple(edge.rows[:5].tolist()))
+            last = precise_model(objective, edge.beta)
+            return Ending(edge.beta, everything, Reason.AT_EDGE, (finding,), last, edge.covariance)
     findings = findings_of(objective, solver, solution, last, change)
     lost = any(isinstance(finding, NotConverged) for finding in findings)
     reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
-    return Ending(beta, everything, reason, findings, last)
+    return Ending(beta, everything, reason, findings, last, inverse(last))
+
+
+def inverse(last: Quadratic) -> Array:
+    """The inverse information (p, p), nan where it is singular."""
+    p = len(last.gradient)
+    return last.factored.inverse() if last.factored is not None else np.full((p, p), np.nan)
 
 
 def suspicious(objective: Objective, solution: Solution, change: float) -> bool:
@@ -73,9 +93,6 @@ def findings_of(
     direction = last.newton()
     if direction is None:
         return (NotConverged(solver.name, solution.steps, np.inf, "the information is singular there"),)
-    edge = edge_rows(objective, solution.step.beta)
-    if len(edge) and not solution.converged:
-        return (Boundary(len(edge), tuple(edge[:5].tolist())),)
     if change >= ENDLESS and (solution.converged or worth(objective, solution, direction) < NOTHING):
         return (NotConverged(solver.name, solution.steps, np.nan, Reason.UNSETTLED.value),)
     if not solution.converged:
@@ -131,36 +148,29 @@ def at_infinity(objective: Objective, separation: Separation) -> Ending:
     The other rows have a finite optimum, because the direction moves every row that any direction can (Geyer 2009).
     """
     p, names = objective.design.p, objective.design.names
-    masks = separation.rows
-    rest = objective.engine.load(
-        [(block, mask) for block, mask in zip(objective.design.handles, masks, strict=True) if not mask.all()],
-        lambda pair: Block.rows(pair[0], np.flatnonzero(~pair[1])),
-    )
-    others = replace(objective, design=replace(objective.design, handles=rest))
-    kept, combination = (
-        independent_columns(rank_of_rows(others)) if len(rest) else (np.zeros(p, bool), np.zeros((p, p)))
-    )
+    rows = np.flatnonzero(np.concatenate(separation.rows))
+    others = objective.without(rows)
+    kept, combination = independent_columns(rank_of_rows(others))
     base, covariance = np.zeros(p), np.zeros((p, p))
+    more: tuple[Diagnosis, ...] = ()
     if kept.any():
         small = replace(others, design=selected(others, kept))
-        base[kept] = solve(small, Newton()).step.beta
-        factored = precise_model(small, base[kept]).factored
-        if factored is not None:
-            covariance[np.ix_(kept, kept)] = factored.inverse()
+        inner = ending(small, Newton(), solve(small, Newton()))
+        assert not isinstance(inner.point, Ray)
+        base[kept], covariance[np.ix_(kept, kept)], more = inner.point, inner.covariance, inner.findings
     free = np.eye(p)[:, ~kept] - combination[:, ~kept]
     identified = ~np.any(np.abs(free) > 1e-9 * np.abs(free).max(axis=0, initial=1e-300), axis=1)
     size = np.abs(separation.direction).max()
     direction = np.where(identified, 0.0, separation.direction / size)
     ray = Ray(base, direction, covariance)
     moving = [j for j in np.argsort(-np.abs(direction), kind="stable").tolist() if direction[j] != 0]
-    first = np.flatnonzero(np.concatenate(masks))[:5]
     finding = Separated(
         tuple(names[j] for j in moving),
         tuple(float(direction[j]) for j in moving),
         separation.count,
-        tuple(int(row) for row in first),
+        tuple(rows[:5].tolist()),
     )
-    return Ending(ray, identified, Reason.AT_INFINITY, (finding,), precise_model(objective, base))
+    return Ending(ray, identified, Reason.AT_INFINITY, (finding, *more), precise_model(objective, base), covariance)
 
 
 def largest_rate(objective: Objective) -> float:

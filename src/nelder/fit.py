@@ -108,8 +108,12 @@ class Fit:
 
     @property
     def se(self) -> Named:
-        """Standard errors (p,): expected information, φ as in `dispersion`; nan where aliased or penalised."""
-        return Named(np.sqrt(np.diagonal(self.covariance())), self.names)
+        """Standard errors (p,): expected information, φ as in `dispersion`.
+
+        nan where a coefficient is aliased, penalised, infinite, or held at the edge of the means allowed.
+        """
+        variance = np.diagonal(self.covariance())
+        return Named(np.sqrt(np.where(variance > 0, variance, np.nan)), self.names)
 
     @property
     def deviance(self) -> float:

@@ -23,7 +23,7 @@ from nelder.observations import Observations
 from nelder.penalties import Penalty, Unpenalised
 from nelder.quadratic import Quadratic
 from nelder.ranks import find_aliases, selected
-from nelder.solvers import Newton, Reason, Solver, automatic, solve
+from nelder.solvers import Newton, Solver, automatic, solve
 from nelder.table import Named
 from nelder.trace import Recorder
 
@@ -95,9 +95,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         objective.loss.link,
         _statistics(objective, end),
         terms,
-        Solved(
-            solver.name, solution.steps, end.reason.value, end.reason is Reason.CONVERGED, form, objective.penalty.name
-        ),
+        Solved(solver.name, solution.steps, end.reason.value, end.certified, form, objective.penalty.name),
         (*((alias,) if alias else ()), *end.findings, *perfect),
         _limit(end, kept),
         combination,
@@ -149,11 +147,8 @@ def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> A
     """The inverse information (p, p), nan where a coefficient is aliased or infinite, or held by a penalty."""
     full = np.full((len(kept), len(kept)), np.nan)
     known = np.flatnonzero(kept)[end.identified]
-    inverse = end.point.covariance if isinstance(end.point, Ray) else None
-    if inverse is None and end.last.factored is not None:
-        inverse = end.last.factored.inverse()
-    if inverse is not None and not objective.penalty.strength(objective.free).any():
-        full[np.ix_(known, known)] = inverse[np.ix_(end.identified, end.identified)]
+    if not objective.penalty.strength(objective.free).any():
+        full[np.ix_(known, known)] = end.covariance[np.ix_(end.identified, end.identified)]
     return full
 
 
@@ -202,10 +197,11 @@ def null_model(objective: Objective) -> tuple[float, int]:
     if not len(constant):
         return 2 * float(small.values(np.zeros((1, 0)))[0]), 0
     try:
-        solution = solve(small, Newton())
+        end = ending(small, Newton(), solve(small, Newton()))
     except DataError:
         return float("nan"), 1
-    return 2 * solution.step.value, 1
+    known = end.certified or isinstance(end.point, Ray)
+    return small.totals(end.point, 1.0).deviance if known else float("nan"), 1
 
 
 def _mask(p: int, chosen: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -160,6 +160,53 @@ def null_space(matrix: Array, tolerance: float = 1e-10) -> Array:
     return np.asarray(right[rank:].T)
 
 
+def non_negative(matrix: Array, right: Array) -> tuple[Array, float]:
+    """The x ≥ 0 (k,) that minimises |matrix x − right|, and that length (Lawson & Hanson 1974, algorithm 23.10)."""
+    k = matrix.shape[1]
+    x, free = np.zeros(k), np.zeros(k, dtype=bool)
+    length = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))
+    for _ in range(3 * k + 10):
+        left = right - matrix @ x
+        pull = np.where(free | (length == 0), 0.0, matrix.T @ left)
+        best = int(np.argmax(pull)) if k else 0
+        if not k or pull[best] <= 1e-13 * length[best] * float(np.sqrt(right @ right)):
+            break
+        free[best] = True
+        while True:
+            trial = np.zeros(k)
+            trial[free] = np.linalg.lstsq(matrix[:, free] / length[free], right, rcond=None)[0] / length[free]
+            if not (trial[free] <= 0).any():
+                break
+            losing = free & (trial <= 0)
+            share = float(np.min(x[losing] / (x[losing] - trial[losing])))
+            x = np.where(free, x + share * (trial - x), 0.0)
+            free &= (x > 0) & ~(losing & (x <= 1e-15 * x.max()))
+        x = trial
+    left = right - matrix @ x
+    return x, float(np.sqrt(left @ left))
+
+
+def least_distance(factored: Factored, gradient: Array, normals: Array, floor: Array) -> tuple[Array, Array]:
+    """The δ (p,) that minimises g'δ + ½ δ'Aδ subject to normals @ δ ≥ floor (m,) ≤ 0, and its multipliers (m,).
+
+    With A = U'U and v = U δ + U'⁻¹g this is the point nearest to zero in a polyhedron, and the dual of that is a
+    problem of non-negative least squares (Lawson & Hanson 1974, chapter 23, section 4).
+    """
+    pull = factored.half_solve(gradient)
+    unit = float(np.sqrt(pull @ pull))
+    if not len(floor) or unit == 0:
+        return -factored.solve(gradient), np.zeros(len(floor))
+    turned = factored.half_solve(normals.T)
+    length = np.sqrt(np.einsum("ij,ij->j", turned, turned))
+    turned = turned / length
+    distance = (floor / length + pull @ turned) / unit
+    last = np.zeros(len(gradient) + 1)
+    last[-1] = 1.0
+    weight, _ = non_negative(np.vstack([turned, distance]), last)
+    multipliers = unit * weight / (1.0 - float(distance @ weight)) / length
+    return factored.solve(normals.T @ multipliers - gradient), multipliers
+
+
 def largest_eigenvalue(matrix: Array) -> float:
     """λmax of a symmetric matrix: a fixed-rate descent is stable only below 2/λmax."""
     return float(np.linalg.eigvalsh(matrix)[-1]) if len(matrix) else 0.0

@@ -8,10 +8,11 @@ are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.design import Block, Design, Ray
 from nelder.engines import Engine, merge
@@ -240,6 +241,15 @@ class Objective:
         """Σ w y / Σ w."""
         total, weight = merge(self.engine.map(mean_kernel, self.design.handles))
         return float(total / weight)
+
+    def without(self, rows: NDArray[np.integer]) -> Objective:
+        """The same objective without the rows at these positions."""
+        pairs, before = [], 0
+        for block in self.design.handles:
+            pairs.append((block, np.setdiff1d(np.arange(block.n), rows - before)))
+            before += block.n
+        handles = self.engine.load(pairs, lambda pair: Block.rows(*pair))
+        return replace(self, design=replace(self.design, handles=handles))
 
     def batches(self, random: np.random.Generator, size: int) -> Sequence[Block]:
         """The rows of this process in random order, in batches of at most `size`."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nelder.design import Block
 from nelder.linalg import Array, back_solve, null_space, triangle
 from nelder.objective import Loss, Objective
+from nelder.ranks import rank_of_rows
 
 STILL = 1e-9  # a row of the orthonormal design that is shorter than this does not move
 
@@ -58,10 +59,7 @@ def find_separation(objective: Objective) -> Separation | None:
     blocks = objective.design.handles
     p = objective.design.p
     sides = [limits(objective.loss, block.y) for block in blocks]
-    whole, fixed = np.zeros((p, p)), np.zeros((p, p))
-    for block in blocks:
-        for rows in block.slices():
-            whole = triangle(np.vstack([whole, rows.dense()]))
+    whole, fixed = rank_of_rows(objective), np.zeros((p, p))
     for block, side in zip(blocks, sides, strict=True):
         still = block.rows(np.flatnonzero(side == 0))
         for rows in still.slices():

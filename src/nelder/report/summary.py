@@ -40,7 +40,7 @@ class Summary:
         fit, solved = self.fit, self.fit.solved
         schema = fit.terms.schema
         model = schema.formula.text if schema is not None else f"{fit.terms.response} on {len(fit.names)} columns"
-        ended = "converged" if solved.converged else f"NOT CONVERGED: {fit.reason}"
+        ended = fit.reason if solved.converged else f"NOT CONVERGED: {fit.reason}"
         steps = f"{solved.steps} step{'' if solved.steps == 1 else 's'}"
         facts = [
             ("Model", model),
