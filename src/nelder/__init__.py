@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         NotConvergedWarning,
         ResponseWarning,
         SavedFitError,
+        SeveralMinimaWarning,
         SupportError,
         UnknownNameError,
     )
@@ -79,8 +80,8 @@ _HOMES = {
     "errors": (
         "AliasedWarning BoundaryWarning CapabilityError DataError DivergedWarning FormulaError "
         "IllConditionedWarning InputError InputTypeError LevelError MissingExtraError NelderError "
-        "NelderWarning NotConvergedWarning ResponseWarning SavedFitError SupportError "
-        "UnknownNameError"
+        "NelderWarning NotConvergedWarning ResponseWarning SavedFitError SeveralMinimaWarning "
+        "SupportError UnknownNameError"
     ),
     "families": (
         "Binomial Family Gamma Gaussian InverseGaussian NegativeBinomial Poisson Quasi Tweedie "
@@ -144,6 +145,7 @@ __all__ = [
     "ResponseWarning",
     "Ridge",
     "SavedFitError",
+    "SeveralMinimaWarning",
     "Sqrt",
     "StochasticGradientDescent",
     "SupportError",

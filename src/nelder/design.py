@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.linalg import Array
+from nelder.linalg import Array, powers_of_two
+from nelder.twofold import Twofold, exact_bits, leading, twofold
 
 Codes = NDArray[np.integer]
 BLOCK_ROWS = 65_536
@@ -48,10 +49,10 @@ class Coding:
         return full
 
     def spread(self, beta: Array) -> Array:
-        """Each level's effect (levels,), from coefficients (k,)."""
+        """Each level's effect (levels, …), from coefficients (k, …)."""
         if self.kept is None:
             return self.full() @ beta
-        effects = np.zeros(self.levels)
+        effects = np.zeros((self.levels, *beta.shape[1:]))
         effects[self.kept] = beta
         return effects
 
@@ -78,7 +79,7 @@ class Part(ABC):
 
     @abstractmethod
     def times(self, beta: Array) -> Array:
-        """These columns times beta (k,)."""
+        """These columns times beta (k,) or (k, d)."""
 
     @abstractmethod
     def magnitude(self, beta: Array) -> Array:
@@ -87,6 +88,14 @@ class Part(ABC):
     @abstractmethod
     def transpose_times(self, values: Array) -> Array:
         """Their transpose times values (n,) or (n, d)."""
+
+    def fine_times(self, beta: Array) -> Twofold:
+        """`times`, with more digits where many terms cancel."""
+        return twofold(self.times(beta))
+
+    def fine_transpose_times(self, values: Twofold) -> Twofold:
+        """`transpose_times`, likewise."""
+        return Twofold(self.transpose_times(values.lead), self.transpose_times(values.rest))
 
     @abstractmethod
     def cross(self, other: Part, weight: Array) -> Array:
@@ -119,6 +128,20 @@ class Dense(Part):
 
     def transpose_times(self, values: Array) -> Array:
         return self.X.T @ values
+
+    def fine_times(self, beta: Array) -> Twofold:
+        bits = exact_bits(max(self.X.shape))
+        lead = leading(self.X, bits)
+        scale = powers_of_two(np.abs(self.X).max(axis=0, initial=0.0))
+        scale = scale if beta.ndim == 1 else scale[:, None]
+        first = scale * leading(beta / scale, bits)
+        return Twofold(lead @ first, lead @ (beta - first) + (self.X - lead) @ beta)
+
+    def fine_transpose_times(self, values: Twofold) -> Twofold:
+        bits = exact_bits(max(self.X.shape))
+        lead, first = leading(self.X, bits), leading(values.lead, bits)
+        rest = values.lead - first + values.rest
+        return Twofold(lead.T @ first, lead.T @ rest + (self.X - lead).T @ values.lead)
 
     def cross(self, other: Part, weight: Array) -> Array:
         if isinstance(other, Dense):
@@ -207,9 +230,9 @@ class Ray:
 
     def eta(self, block: Block) -> Array:
         """η (n,) at the end of the ray: infinite in the rows that move along it."""
-        still = replace(block, offset=np.zeros(block.n))
-        along = still.eta(self.direction)
-        moved = np.abs(along) > STILL * still.magnitude(self.direction)
+        bare = replace(block, offset=np.zeros(block.n))
+        along = bare.eta(self.direction)
+        moved = np.abs(along) > STILL * bare.magnitude(self.direction)
         return np.where(moved, np.copysign(np.inf, along), block.eta(self.base))
 
     def select(self, chosen: NDArray[np.integer]) -> Ray:
@@ -245,6 +268,40 @@ class Block:
         for part in self.parts:
             eta += part.times(beta[part.columns])
         return eta
+
+    def along(self, direction: Array) -> Array:
+        """X direction (n,), without the offset."""
+        return replace(self, offset=np.zeros(self.n)).eta(direction)
+
+    def fine_eta(self, beta: Array | Ray) -> Array:
+        """`eta`, rounded only once."""
+        if isinstance(beta, Ray):
+            return beta.eta(self)
+        return (self.fine_times(beta) + twofold(self.offset)).rounded
+
+    def fine_times(self, beta: Array) -> Twofold:
+        """Xβ for β (p,) or (p, k), with more digits where many terms cancel."""
+        shape = (self.n, *beta.shape[1:])
+        total = twofold(np.zeros(shape))
+        for part in self.parts:
+            total = total + part.fine_times(beta[part.columns])
+        return total
+
+    def fine_transpose_times(self, values: Twofold) -> Twofold:
+        """X'values (p,) or (p, k), likewise."""
+        shape = (self.p, *values.lead.shape[1:])
+        total = twofold(np.zeros(shape))
+        for part in self.parts:
+            piece = part.fine_transpose_times(values)
+            total.lead[part.columns], total.rest[part.columns] = piece.lead, piece.rest
+        return total
+
+    def etas(self, betas: Array) -> Array:
+        """η (k, n) at each of betas (k, p)."""
+        etas = np.tile(self.offset, (len(betas), 1))
+        for part in self.parts:
+            etas += part.times(betas[:, part.columns].T).T
+        return etas
 
     def magnitude(self, beta: Array) -> Array:
         """|X||β| + |offset| (n,): the size of the numbers that cancel into η."""

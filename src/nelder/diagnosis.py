@@ -6,8 +6,11 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nelder.errors import (
     AliasedWarning,
@@ -17,6 +20,7 @@ from nelder.errors import (
     NelderWarning,
     NotConvergedWarning,
     ResponseWarning,
+    SeveralMinimaWarning,
 )
 
 
@@ -31,6 +35,10 @@ class Diagnosis(ABC):
     def sentence(self) -> str:
         """The finding and the remedy."""
 
+    def renumbered(self, rows: NDArray[np.integer]) -> Diagnosis:
+        """The finding with the caller's numbers (n,) of the rows it names by their positions."""
+        return self
+
     def __str__(self) -> str:
         return self.sentence
 
@@ -43,6 +51,7 @@ class NotConverged(Diagnosis):
     steps: int
     errors: float
     reason: str
+    limited: bool = False  # whether it is the step limit that stopped it
 
     category = NotConvergedWarning
 
@@ -57,6 +66,8 @@ class NotConverged(Diagnosis):
         """More steps, or another way."""
         if self.solver != "newton":
             return "take more steps, or use solver='newton'"
+        if self.limited:
+            return f"take more steps, as solver=nd.Newton(max_steps={10 * self.steps})"
         return "leave out start=, choose another link, or look at fit.trace for where it halts"
 
     @property
@@ -88,31 +99,70 @@ class Diverged(Diagnosis):
 
 @dataclass(frozen=True)
 class Separated(Diagnosis):
-    """The maximum lies at infinity: `columns` run away, along a direction that leaves the means of `rows` rows at their
-    limits.
+    """The maximum lies at infinity: `columns` run away, along a direction that takes the means of `rows` rows to their
+    limits, as their responses ask for.
 
-    `direction` gives each column's share. `first` are the first of these rows, counted among those that were fitted.
+    `direction` gives each column's share of one such direction; `unsigned` are the columns that others take the other
+    way. `first` are the numbers of the first of these rows.
     """
 
     columns: tuple[str, ...]
     direction: tuple[float, ...]
     rows: int
     first: tuple[int, ...]
+    unsigned: tuple[str, ...] = ()
 
     category = BoundaryWarning
 
+    def renumbered(self, rows: NDArray[np.integer]) -> Separated:
+        return replace(self, first=tuple(rows[list(self.first)].tolist()))
+
     @property
     def sentence(self) -> str:
-        moves = ", ".join(
-            f"{c} to {'+' if d > 0 else '-'}inf" for c, d in zip(self.columns, self.direction, strict=True)
-        )
-        some = ", ".join(map(str, self.first))
+        moves = _moves(self.columns, self.direction, self.unsigned)
         return (
             f"separation: the likelihood has no maximum at finite coefficients, it rises for ever as {moves} "
-            f"({self.rows} rows, such as {some}, are then predicted perfectly); deviance and means are those of the "
-            "limit, and the other estimates keep their meaning: drop or merge these columns, or hold them with "
-            "penalty=nd.Ridge(1.0)"
+            f"({self.rows} rows, such as {_some(self.first)}, then have means at their limits); deviance and means are "
+            "those of the limit, and the other estimates keep their meaning: drop or merge these columns, or hold them "
+            "with penalty=nd.Ridge(1.0)"
         )
+
+
+@dataclass(frozen=True)
+class Runaway(Diagnosis):
+    """No finite minimum was found as low as a limit at infinity, though some rows object to it: the deviance is not
+    convex. Fields as for `Separated`.
+    """
+
+    columns: tuple[str, ...]
+    direction: tuple[float, ...]
+    rows: int
+    first: tuple[int, ...]
+    unsigned: tuple[str, ...] = ()
+
+    category = BoundaryWarning
+
+    def renumbered(self, rows: NDArray[np.integer]) -> Runaway:
+        return replace(self, first=tuple(rows[list(self.first)].tolist()))
+
+    @property
+    def sentence(self) -> str:
+        moves = _moves(self.columns, self.direction, self.unsigned)
+        return (
+            f"the lowest deviance that was found lies at infinity, as {moves} "
+            f"({self.rows} rows, such as {_some(self.first)}, then have means at their limits); deviance and means are "
+            "those of the limit: look whether the link can reach the responses, and use one that can, such as the "
+            "family's own"
+        )
+
+
+def _moves(columns: tuple[str, ...], direction: tuple[float, ...], unsigned: tuple[str, ...]) -> str:
+    ends = ["either" if c in unsigned else "+" if d > 0 else "-" for c, d in zip(columns, direction, strict=True)]
+    return ", ".join(f"{c} to {'either ' if e == 'either' else e}inf" for c, e in zip(columns, ends, strict=True))
+
+
+def _some(rows: tuple[int, ...]) -> str:
+    return ", ".join(map(str, rows))
 
 
 @dataclass(frozen=True)
@@ -153,6 +203,26 @@ def _digits(condition: float) -> int:
 
 
 @dataclass(frozen=True)
+class Imprecise(Diagnosis):
+    """Rounding in the linear predictor alone can move a coefficient by `errors` standard errors, and the dispersion by
+    the share `dispersion` of itself.
+    """
+
+    errors: float
+    dispersion: float
+
+    category = IllConditionedWarning
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"rounding alone can move the coefficients by {self.errors:.0e} standard errors and the dispersion by "
+            f"{self.dispersion:.0e} of itself: large terms cancel in the linear predictor, or some rows are fitted all "
+            "but perfectly; centre or rescale columns, or look at the rows with the largest weights"
+        )
+
+
+@dataclass(frozen=True)
 class OddResponse(Diagnosis):
     """A response that can be fitted but does not look like the family."""
 
@@ -188,6 +258,9 @@ class Boundary(Diagnosis):
 
     category = BoundaryWarning
 
+    def renumbered(self, rows: NDArray[np.integer]) -> Boundary:
+        return replace(self, first=tuple(rows[list(self.first)].tolist()))
+
     @property
     def sentence(self) -> str:
         some = ", ".join(map(str, self.first))
@@ -195,6 +268,25 @@ class Boundary(Diagnosis):
             f"the optimum lies at the edge of the means allowed ({self.rows} rows, such as {some}), and the likelihood "
             "would rise beyond it: standard errors take those rows as fixed and tests mean little; use a link that "
             "keeps the mean inside, such as the family's own"
+        )
+
+
+@dataclass(frozen=True)
+class SeveralMinima(Diagnosis):
+    """The deviance has several minima, as it may where it is not convex; `others` are those met beside the lowest."""
+
+    lowest: float
+    others: tuple[float, ...]
+
+    category = SeveralMinimaWarning
+
+    @property
+    def sentence(self) -> str:
+        others = ", ".join(f"{value:.6g}" for value in self.others[:3])
+        return (
+            f"the deviance has several minima: the lowest that was found is {self.lowest:.6g}, others are {others}; "
+            "estimates and standard errors are those of the lowest: compare with a link for which there is only one, "
+            "such as the family's own, or try your own solver=nd.Newton(start=...)"
         )
 
 

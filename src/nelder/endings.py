@@ -8,10 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Ray
-from nelder.diagnosis import Boundary, Diagnosis, Diverged, IllConditioned, NotConverged, Separated
+from nelder.diagnosis import (
+    Boundary,
+    Diagnosis,
+    Diverged,
+    IllConditioned,
+    NotConverged,
+    Runaway,
+    Separated,
+    SeveralMinima,
+)
 from nelder.diagnostics.edges import find_edge
-from nelder.diagnostics.separation import Separation, find_separation
-from nelder.linalg import Array, independent_columns, largest_eigenvalue
+from nelder.diagnostics.separation import Separation, find_separation, straightened
+from nelder.errors import DataError
+from nelder.linalg import Array, Factored, cholesky, independent_columns, largest_eigenvalue
 from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.quadratic import Direction, Gram, Quadratic
@@ -21,6 +31,7 @@ from nelder.solvers.newton import best_model, precise_model
 
 ENDLESS = 1e-3  # a relative change of slopes and variances that no last step makes at a finite optimum
 NEARLY_NOTHING, NOTHING = 1e-3, 1e-8  # what a last step may be worth, in squared standard errors
+FOLLOWS = 1e-4  # of the longest: a row whose η moves less along the last step stays
 ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
 
 
@@ -36,6 +47,8 @@ class Ending:
     findings: tuple[Diagnosis, ...]
     last: Quadratic
     covariance: Array
+    signed: NDArray[np.bool_] | None = None  # which infinite coefficients have a sign (p,)
+    unique: bool = True  # whether a ray is the only one
 
     @property
     def certified(self) -> bool:
@@ -53,7 +66,11 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     if doubtful:
         separation = find_separation(objective)
         if separation is not None:
-            return at_infinity(objective, separation)
+            return at_infinity(objective, separation, Separated)
+        if not objective.is_convex:
+            end = runaway(objective, beta, last)
+            if end is not None:
+                return end
     if np.isfinite(objective.loss.bounds).any() and (doubtful or len(edge_rows(objective, beta))):
         edge = find_edge(objective, beta)
         if edge is not None:
@@ -61,24 +78,51 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
             last = precise_model(objective, edge.beta)
             return Ending(edge.beta, everything, Reason.AT_EDGE, (finding,), last, edge.covariance)
     findings = findings_of(objective, solver, solution, last, change)
+    if solution.others:
+        findings += (SeveralMinima(2 * solution.step.value, tuple(2 * value for value in solution.others)),)
     lost = any(isinstance(finding, NotConverged) for finding in findings)
     reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
-    return Ending(beta, everything, reason, findings, last, inverse(last))
+    return Ending(beta, everything, reason, findings, last, inverse(objective, beta, last))
 
 
-def inverse(last: Quadratic) -> Array:
-    """The inverse information (p, p), nan where it is singular."""
+def inverse(objective: Objective, beta: Array, last: Quadratic) -> Array:
+    """The inverse information (p, p), nan where it is singular. Raises DataError where it is beyond all numbers."""
     p = len(last.gradient)
-    return last.factored.inverse() if last.factored is not None else np.full((p, p), np.nan)
+    if last.factored is None:
+        return np.full((p, p), np.nan)
+    covariance = last.factored.inverse() if isinstance(last, Gram) else by_basis(objective, beta, last.factored)
+    refuse_overflow(covariance, np.zeros_like(covariance))
+    return covariance
+
+
+def by_basis(objective: Objective, beta: Array, factored: Factored) -> Array:
+    """The inverse information H⁻¹ = B (B'HB)⁻¹ B' at β, in the basis B of a factor that has lost digits to its
+    condition.
+
+    That is an identity, whatever B; and in this one B'HB is nearly the identity, so that nothing is lost again.
+    """
+    basis = factored.spread(np.eye(len(beta)))
+    turned = cholesky(objective.information_in(basis, beta))
+    if turned is None:
+        return factored.inverse()
+    root = basis @ turned.spread(np.eye(len(beta)))
+    return np.asarray(root @ root.T)
+
+
+def refuse_overflow(scaled: Array, before: Array) -> None:
+    """Raise DataError where a covariance (p, p) is infinite, though it was finite before."""
+    if (np.isinf(scaled) & np.isfinite(before)).any():
+        raise DataError(
+            "the variances of the coefficients leave the range of numbers (beyond 1e±308): give y or the columns of X "
+            "in other units"
+        )
 
 
 def suspicious(objective: Objective, solution: Solution, change: float) -> bool:
     """Whether the end of a fit calls for a search for separation: no optimum where a good solver should find one."""
-    if objective.penalty.strength(objective.free).any():
+    if objective.penalty.strength(objective.free).any() or solution.reason is Reason.INTERRUPTED:
         return False
-    if not solution.converged and solution.step.model is not None:
-        return True
-    return change >= ENDLESS
+    return not solution.converged or change >= ENDLESS
 
 
 def findings_of(
@@ -99,7 +143,8 @@ def findings_of(
         # φ as it would be at the optimum, which the decrement says is so much lower
         phi = objective.dispersion_at(max(solution.step.value - direction.decrement / 2, np.finfo(float).tiny))
         errors = float(np.sqrt(direction.decrement / phi))
-        return (NotConverged(solver.name, solution.steps, errors, solution.reason.value),)
+        limited = solution.reason is Reason.LIMIT
+        return (NotConverged(solver.name, solution.steps, errors, solution.reason.value, limited),)
     condition = float(np.sqrt(last.factored.condition)) if last.factored is not None else np.inf
     return (IllConditioned(condition),) if condition > ILL_CONDITIONED else ()
 
@@ -142,35 +187,74 @@ def worth(objective: Objective, solution: Solution, direction: Direction) -> flo
     return direction.decrement / max(objective.dispersion_at(solution.step.value), np.finfo(float).tiny)
 
 
-def at_infinity(objective: Objective, separation: Separation) -> Ending:
-    """The limiting fit: separated rows are predicted perfectly, and what the others say of the coefficients is kept.
+def at_infinity(objective: Objective, separation: Separation, finding: type[Separated] | type[Runaway]) -> Ending:
+    """The limiting fit: the means of separated rows are at their limits, and what the others say of the coefficients is
+    kept.
 
-    The other rows have a finite optimum, because the direction moves every row that any direction can (Geyer 2009).
+    Under separation the others have a finite optimum, because the direction moves every row that any can (Geyer 2009).
     """
     p, names = objective.design.p, objective.design.names
-    rows = np.flatnonzero(np.concatenate(separation.rows))
-    others = objective.without(rows)
+    others = objective.without(np.flatnonzero(np.concatenate(separation.rows)))
     kept, combination = independent_columns(rank_of_rows(others))
-    base, covariance = np.zeros(p), np.zeros((p, p))
+    units = np.linalg.norm(rank_of_rows(objective), axis=0)[:, None]
+    free = units * (np.eye(p)[:, ~kept] - combination[:, ~kept])
+    identified = ~np.any(np.abs(free) > 1e-9 * np.abs(free).max(axis=0, initial=1e-300), axis=1)
+    size = np.abs(separation.direction).max()
+    ray = Ray(np.zeros(p), np.where(identified, 0.0, separation.direction / size), np.zeros((p, p)))
+    signed, unique = separation.signed.copy(), separation.unique
     more: tuple[Diagnosis, ...] = ()
     if kept.any():
         small = replace(others, design=selected(others, kept))
         inner = ending(small, Newton(), solve(small, Newton()))
-        assert not isinstance(inner.point, Ray)
-        base[kept], covariance[np.ix_(kept, kept)], more = inner.point, inner.covariance, inner.findings
-    free = np.eye(p)[:, ~kept] - combination[:, ~kept]
-    identified = ~np.any(np.abs(free) > 1e-9 * np.abs(free).max(axis=0, initial=1e-300), axis=1)
-    size = np.abs(separation.direction).max()
-    direction = np.where(identified, 0.0, separation.direction / size)
-    ray = Ray(base, direction, covariance)
-    moving = [j for j in np.argsort(-np.abs(direction), kind="stable").tolist() if direction[j] != 0]
-    finding = Separated(
-        tuple(names[j] for j in moving),
-        tuple(float(direction[j]) for j in moving),
-        separation.count,
-        tuple(rows[:5].tolist()),
-    )
-    return Ending(ray, identified, Reason.AT_INFINITY, (finding, *more), precise_model(objective, base), covariance)
+        ray = joined(objective, ray, inner.point, kept, inner.covariance)
+        identified[kept] &= inner.identified
+        signed[kept] &= True if inner.signed is None else inner.signed
+        unique &= inner.unique
+        more = tuple(note for note in inner.findings if not isinstance(note, Separated | Runaway))
+        finding = Runaway if any(isinstance(note, Runaway) for note in inner.findings) else finding
+    rows = np.flatnonzero(np.isinf(np.concatenate([ray.eta(block) for block in objective.design.handles])))
+    moving = [j for j in np.argsort(-np.abs(ray.direction), kind="stable").tolist() if ray.direction[j] != 0]
+    shares = tuple(float(ray.direction[j]) for j in moving)
+    unsigned = tuple(names[j] for j in moving if not signed[j])
+    found = finding(tuple(names[j] for j in moving), shares, len(rows), tuple(rows[:5].tolist()), unsigned)
+    last = precise_model(objective, ray.base)
+    return Ending(ray, identified, Reason.AT_INFINITY, (found, *more), last, ray.covariance, signed, unique)
+
+
+def joined(objective: Objective, ray: Ray, inner: Array | Ray, kept: NDArray[np.bool_], covariance: Array) -> Ray:
+    """The ray with what was found of the other rows, which know the columns kept: β, or a slower ray of their own."""
+    p = len(kept)
+    base, spread, second = np.zeros(p), np.zeros((p, p)), np.zeros(p)
+    base[kept] = inner.base if isinstance(inner, Ray) else inner
+    spread[np.ix_(kept, kept)] = covariance
+    if not isinstance(inner, Ray):
+        return Ray(base, ray.direction, spread)
+    second[kept] = inner.direction
+    # so slow that no row of the first direction turns round
+    slow = 1.0
+    for block in objective.design.handles:
+        first, along = np.abs(block.along(ray.direction)), np.abs(block.along(second))
+        moved = np.isinf(ray.eta(block)) & (along > 0)
+        slow = min(slow, 0.5 * float(np.min(first[moved] / along[moved], initial=np.inf)))
+    return Ray(base, ray.direction + slow * second, spread)
+
+
+def runaway(objective: Objective, beta: Array, last: Quadratic) -> Ending | None:
+    """The limit of the direction in which the last step points, if it is no worse than where that step stands.
+
+    Where the objective is not convex it may fall towards infinity though some rows object: their loss has a bound.
+    """
+    newton = last.newton()
+    ahead = beta if newton is None else newton.delta
+    along = [block.along(ahead) for block in objective.design.handles]
+    longest = max((float(np.max(np.abs(part), initial=0.0)) for part in along), default=0.0)
+    masks = tuple(np.abs(part) > FOLLOWS * longest for part in along)
+    separation = straightened(objective, ahead, masks)
+    if separation is None:
+        return None
+    end = at_infinity(objective, separation, Runaway)
+    better = objective.totals(end.point, 1.0).deviance <= 2 * last.value * (1 + 1e-9)
+    return end if better else None
 
 
 def largest_rate(objective: Objective) -> float:

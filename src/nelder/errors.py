@@ -69,8 +69,10 @@ class SupportError(InputError):
     """A response outside the support of the family."""
 
 
-class UnknownNameError(InputError):
+class UnknownNameError(InputError, KeyError):
     """A name that does not exist."""
+
+    __str__ = Exception.__str__  # KeyError would put the message in quotes
 
 
 class FormulaError(InputError):
@@ -126,6 +128,10 @@ class BoundaryWarning(NelderWarning):
 
 class ResponseWarning(NelderWarning):
     """A response that looks unlike the family."""
+
+
+class SeveralMinimaWarning(NelderWarning):
+    """The deviance has more than one minimum."""
 
 
 def a_number(value: object, argument: str) -> float:

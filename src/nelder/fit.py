@@ -73,10 +73,13 @@ class Solved:
 
 @dataclass(frozen=True)
 class Limit:
-    """Where an optimum that is not finite lies: a ray in the coefficients (p,), and which are aliased (p,)."""
+    """Where an optimum that is not finite lies: a ray in the coefficients (p,), which are aliased (p,), and whether the
+    ray is the only one.
+    """
 
     ray: Ray
     aliased: NDArray[np.bool_]
+    unique: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,8 @@ class Fit:
 
         nan where a coefficient is aliased, penalised, infinite, or held at the edge of the means allowed.
         """
-        variance = np.diagonal(self.covariance())
-        return Named(np.sqrt(np.where(variance > 0, variance, np.nan)), self.names)
+        variance = np.diagonal(self.covariance_unscaled)
+        return Named(np.sqrt(self.dispersion * np.where(variance > 0, variance, np.nan)), self.names)
 
     @property
     def deviance(self) -> float:

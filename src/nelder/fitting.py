@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Design, Part, Ray, split
-from nelder.diagnosis import OddResponse, PerfectFit
+from nelder.diagnosis import Diagnosis, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
-from nelder.endings import Ending, ending
+from nelder.endings import Ending, ending, refuse_overflow
 from nelder.engines import Engine
 from nelder.errors import DataError
 from nelder.families import Family
@@ -21,13 +21,15 @@ from nelder.mean import Link
 from nelder.objective import Loss, Objective
 from nelder.observations import Observations
 from nelder.penalties import Penalty, Unpenalised
-from nelder.quadratic import Quadratic
+from nelder.quadratic import Quadratic, Triangle
 from nelder.ranks import find_aliases, selected
 from nelder.solvers import Newton, Solver, automatic, solve
 from nelder.table import Named
 from nelder.trace import Recorder
 
 PERFECT = 64.0  # times what rounding in η makes of half a deviance
+# what rounding may take without a word: of a standard error, if it is this of a coefficient too, or in any case
+NOTICED, RELATIVE, SERIOUS = 1e-6, 1e-8, 1e-2
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,10 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     objective = Objective(design, Loss(model.family, model.link), model.penalty, model.engine)
     odd = model.family.oddities(block.y, block.weight if block.precision is None else block.precision)
     findings = (OddResponse(model.family.label(), odd),) if odd else ()
-    fit = fit_objective(objective, model.solver, terms, recorder)
-    return replace(fit, warnings=(*findings, *fit.warnings), notes=notes)
+    with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
+        fit = fit_objective(objective, model.solver, terms, recorder)
+    found = tuple(finding.renumbered(seen.rows[used]) for finding in fit.warnings)
+    return replace(fit, warnings=(*findings, *found), notes=notes)
 
 
 def constants(block: Block) -> Array:
@@ -70,7 +74,7 @@ def constants(block: Block) -> Array:
     for column in candidates:
         unit = np.zeros(block.p)
         unit[column] = 1.0
-        whole = replace(block, offset=np.zeros(block.n)).eta(unit)
+        whole = block.along(unit)
         result[column] = value[column] if (whole == value[column]).all() else 0.0
     return result
 
@@ -87,16 +91,17 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
     solution = solve(objective, solver, _spread(recorder, kept))
     end = ending(objective, solver, solution)
     form = type(solution.step.model or end.last).__name__
-    perfect = (PerfectFit(2 * end.last.value),) if is_perfect(objective, end) else ()
+    statistics = _statistics(objective, end)
+    refuse_overflow(statistics.dispersion * end.covariance, end.covariance)
     return Fit(
         Named(_put(coefficients(end), kept), terms.names),
         _covariance(end, objective, kept),
         objective.loss.family,
         objective.loss.link,
-        _statistics(objective, end),
+        statistics,
         terms,
         Solved(solver.name, solution.steps, end.reason.value, end.certified, form, objective.penalty.name),
-        (*((alias,) if alias else ()), *end.findings, *perfect),
+        (*((alias,) if alias else ()), *end.findings, *what_rounding_leaves(objective, end, statistics)),
         _limit(end, kept),
         combination,
         (),
@@ -109,7 +114,8 @@ def coefficients(end: Ending) -> Array:
     """The coefficients (p,) as they are reported: infinite ones with their sign, nan where nothing can be said."""
     if not isinstance(end.point, Ray):
         return end.point
-    away = np.where(end.point.direction == 0, np.nan, np.copysign(np.inf, end.point.direction))
+    known = (end.point.direction != 0) & (True if end.signed is None else end.signed)
+    away = np.where(known, np.copysign(np.inf, end.point.direction), np.nan)
     return np.where(end.identified, end.point.base, away)
 
 
@@ -119,7 +125,7 @@ def _limit(end: Ending, kept: NDArray[np.bool_]) -> Limit | None:
     ray, p = end.point, len(kept)
     base, direction, covariance = np.zeros(p), np.zeros(p), np.zeros((p, p))
     base[kept], direction[kept], covariance[np.ix_(kept, kept)] = ray.base, ray.direction, ray.covariance
-    return Limit(Ray(base, direction, covariance), ~kept)
+    return Limit(Ray(base, direction, covariance), ~kept, end.unique)
 
 
 def _spread(recorder: Recorder, kept: NDArray[np.bool_]) -> Recorder | _Spread:
@@ -154,10 +160,11 @@ def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> A
 
 def _statistics(objective: Objective, end: Ending) -> Statistics:
     family, n = objective.loss.family, objective.design.n
-    totals = objective.totals(end.point, 1.0)
+    fine = isinstance(end.last, Triangle)
+    totals = objective.totals(end.point, 1.0, fine)
     phi = 0.0 if is_perfect(objective, end) else family.likelihood_dispersion(totals.deviance, totals.weight, n)
     # a perfect fit leaves no dispersion, and a density without limit
-    loglik = objective.totals(end.point, phi).loglik if phi > 0 else np.inf if family.has_likelihood else np.nan
+    loglik = objective.totals(end.point, phi, fine).loglik if phi > 0 else np.inf if family.has_likelihood else np.nan
     rank = effective_rank(objective, end.last)
     null_deviance, null_rank = null_model(objective)
     return Statistics(
@@ -170,6 +177,21 @@ def _statistics(objective: Objective, end: Ending) -> Statistics:
         pearson_dispersion(family, totals, n - rank),
         loglik,
     )
+
+
+def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statistics) -> tuple[Diagnosis, ...]:
+    """Whether the deviance is nothing but rounding, or rounding takes digits from coefficients or dispersion."""
+    if is_perfect(objective, end):
+        return (PerfectFit(2 * end.last.value),)
+    if not end.certified or isinstance(end.point, Ray) or objective.penalty.strength(objective.free).any():
+        return ()
+    known, noise = objective.loss.family.dispersion_known, end.last.noise
+    errors = np.sqrt(noise / statistics.dispersion) if statistics.dispersion > 0 else 0.0
+    share = 2 * np.sqrt(noise / statistics.pearson) if not known and statistics.pearson > 0 else 0.0
+    moved = np.sqrt(noise * np.diagonal(end.covariance)) > RELATIVE * np.abs(end.point)
+    if errors > SERIOUS or (errors > NOTICED and moved.any()) or share > NOTICED:
+        return (Imprecise(float(errors), float(share)),)
+    return ()
 
 
 def is_perfect(objective: Objective, end: Ending) -> bool:

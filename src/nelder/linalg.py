@@ -51,6 +51,11 @@ class Factored:
         solution, _ = lapack().dtrtrs(self.upper, scale * right, trans=1)
         return np.asarray(solution)
 
+    def spread(self, right: Array) -> Array:
+        """S U⁻¹ right, for right (p, k): columns of standard normal numbers become ones with covariance A⁻¹."""
+        solution, _ = lapack().dtrtrs(self.upper, right)
+        return np.asarray(self.scale[:, None] * solution)
+
     def inverse(self) -> Array:
         """A⁻¹ (p, p), exactly symmetric."""
         inverse = self.solve(np.eye(len(self.scale)))

@@ -21,6 +21,7 @@ from nelder.linalg import Array, triangle
 from nelder.mean import Interval, Link, Mean
 from nelder.penalties import Penalty
 from nelder.quadratic import Gram, Quadratic, Triangle
+from nelder.twofold import Twofold, two_sum
 
 ROUNDING = np.finfo(float).eps
 Form = type[Gram] | type[Triangle]
@@ -48,12 +49,27 @@ class Loss:
         """Whether every η lies inside the bounds."""
         return bool(eta.size == 0 or (self.bounds[0] < eta.min() and eta.max() < self.bounds[1]))
 
+    def start_eta(self, block: Block, instead: float) -> Array:
+        """g of the family's start means (n,), and of the mean `instead` where the domain does not hold one."""
+        low, high = self.mean_bounds
+        mu = self.family.start_mean(block.y, block.weight)
+        return self.link.link(np.where((mu > low) & (mu < high), mu, instead))
+
     def value(self, block: Block, eta: Array) -> float:
         """½ Σ w d(y, μ); infinite where η is not allowed or the sum overflows."""
         if not self.allows(eta):
             return np.inf
         value = 0.5 * float(block.weight @ self.family.unit_deviance(block.y, Mean(self.link, eta)))
         return value if np.isfinite(value) else np.inf
+
+    def values(self, block: Block, etas: Array) -> Array:
+        """The same for many η (k, n) at once."""
+        low, high = self.bounds
+        inside = (etas.min(axis=1, initial=np.inf) > low) & (etas.max(axis=1, initial=-np.inf) < high)
+        values = np.full(len(etas), np.inf)
+        deviance = self.family.unit_deviance(block.y, Mean(self.link, etas[inside]))
+        values[inside] = 0.5 * (deviance @ block.weight)
+        return np.where(np.isfinite(values), values, np.inf)
 
 
 @dataclass(frozen=True)
@@ -93,7 +109,7 @@ def values_kernel(block: Block, betas: Array, loss: Loss) -> Array:
     with np.errstate(all="ignore"):
         total = np.zeros(len(betas))
         for rows in block.slices():
-            total += [loss.value(rows, rows.eta(beta)) for beta in betas]
+            total += loss.values(rows, rows.etas(betas))
         return total
 
 
@@ -126,18 +142,44 @@ def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed
         return merge(parts)
 
 
+def residual_kernel(block: Block, beta: Array) -> Twofold:
+    """X'w(y − offset − Xβ): minus the gradient of least squares, to more digits than y itself need have."""
+    with np.errstate(all="ignore"):
+        parts = []
+        for rows in block.slices():
+            residual = two_sum(rows.y, -rows.offset) + rows.fine_times(-beta)
+            parts.append(rows.fine_transpose_times(residual.times(rows.weight)))
+        return merge(parts)
+
+
+def basis_kernel(block: Block, beta: Array, loss: Loss, basis: Array) -> Array:
+    """(XB)'W(XB) for a basis B (p, p), with expected weights at β; XB keeps its digits however much cancels in it."""
+    with np.errstate(all="ignore"):
+        total = np.zeros_like(basis)
+        for rows in block.slices():
+            weight = rows.weight * loss.family.expected_weight(Mean(loss.link, rows.eta(beta)))
+            turned = rows.fine_times(basis).rounded
+            total += turned.T @ (weight[:, None] * turned)
+        return total
+
+
 def start_kernel(block: Block, loss: Loss, form: Form, instead: float) -> Gram | Triangle:
     """The model whose Newton step from β = 0 is the weighted least squares of R's first iteration (mustart)."""
     with np.errstate(all="ignore"):
-        low, high = loss.mean_bounds
         parts = []
         for rows in block.slices():
-            mu = loss.family.start_mean(rows.y, rows.weight)
-            mean = Mean(loss.link, loss.link.link(np.where((mu > low) & (mu < high), mu, instead)))
+            mean = Mean(loss.link, loss.start_eta(rows, instead))
             weight = rows.weight * loss.family.expected_weight(mean)
             score = weight * (mean.eta - rows.offset) + rows.weight * loss.family.score(rows.y, mean)
             parts.append(_local_model(rows, (0.0, score, weight), np.abs(mean.eta), form))
         return merge(parts)
+
+
+def sample_kernel(block: Block, loss: Loss, many: int, instead: float) -> tuple[Array, Array]:
+    """Evenly spaced rows: X (m, p), and the linear predictors less offset (m,) that would fit them."""
+    rows = block.rows(np.unique(np.linspace(0, block.n - 1, min(block.n, many)).astype(np.intp)))
+    with np.errstate(all="ignore"):
+        return rows.dense(), loss.start_eta(rows, instead) - rows.offset
 
 
 def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
@@ -149,10 +191,10 @@ def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
     return merge(list(pieces))
 
 
-def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, phi: float) -> Totals:
+def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, phi: float, fine: bool) -> Totals:
     """Deviance, Pearson's X² and log-likelihood at β and φ."""
     with np.errstate(all="ignore"):
-        family, eta = loss.family, block.eta(beta)
+        family, eta = loss.family, block.fine_eta(beta) if fine else block.eta(beta)
         mean = Mean(loss.link, eta)
         deviance = float(block.weight @ family.unit_deviance(block.y, mean))
         # in halves of the exponent, so that μ³ at μ = 1e120 does not overflow
@@ -223,6 +265,16 @@ class Objective:
         total = merge(self.engine.map(slope_kernel, self.design.handles, beta, self.loss))
         return total + Slope(self.penalty.value(beta, self.free), self.penalty.gradient(beta, self.free))
 
+    def fine_gradient(self, beta: Array) -> Array:
+        """The gradient (p,) at β where the objective is quadratic, to some twenty bits more."""
+        total = merge(self.engine.map(residual_kernel, self.design.handles, beta))
+        return self.penalty.gradient(beta, self.free) - total.rounded
+
+    def information_in(self, basis: Array, beta: Array) -> Array:
+        """B'HB (p, p): the expected information at β, with the penalty's, in a basis B (p, p)."""
+        total: Array = merge(self.engine.map(basis_kernel, self.design.handles, beta, self.loss, basis))
+        return total + basis.T @ (self.penalty.strength(self.free)[:, None] * basis)
+
     def values(self, betas: Array) -> Array:
         """The objective at each of betas (k, p): a whole line search in one pass."""
         total = merge(self.engine.map(values_kernel, self.design.handles, betas, self.loss))
@@ -232,9 +284,13 @@ class Objective:
         """The model of the first weighted least squares; see `start_kernel`."""
         return merge(self.engine.map(start_kernel, self.design.handles, self.loss, form, self.mean_response))
 
-    def totals(self, beta: Array | Ray, phi: float) -> Totals:
-        """Deviance, Pearson's X² and log-likelihood at β and φ, without the penalty."""
-        return merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, phi))
+    def sample(self, many: int) -> list[tuple[Array, Array]]:
+        """Some rows of each block; see `sample_kernel`."""
+        return self.engine.map(sample_kernel, self.design.handles, self.loss, many, self.mean_response)
+
+    def totals(self, beta: Array | Ray, phi: float, fine: bool = False) -> Totals:
+        """Deviance, Pearson's X² and log-likelihood at β and φ, without the penalty; `fine` takes more digits of η."""
+        return merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, phi, fine))
 
     @cached_property
     def mean_response(self) -> float:

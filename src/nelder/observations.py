@@ -47,8 +47,8 @@ def same_rows(X: object, others: dict[str, object]) -> None:
 
 @dataclass(frozen=True)
 class Observations:
-    """Response y (n,), weight (n,), precision (n,) or None (see `design.Block`), offset (n,), and how many they count
-    for.
+    """Response y (n,), weight (n,), precision (n,) or None (see `design.Block`), offset (n,), how many they count for,
+    and the rows' numbers in the caller's table (n,).
     """
 
     y: Array
@@ -56,6 +56,7 @@ class Observations:
     precision: Array | None
     offset: Array
     counted: float
+    rows: Rows
 
 
 def vector_of(values: object, argument: str, n: int | None = None) -> Array:
@@ -158,7 +159,7 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
     size = float(np.abs(y[used]).max())
     if size > LARGEST or 0 < size < 1 / LARGEST:
         raise DataError(f"y has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other units")
-    return Observations(y, weight, precision, offset, float(frequencies[used].sum()))
+    return Observations(y, weight, precision, offset, float(frequencies[used].sum()), rows)
 
 
 def _weights(given: object, rows: Rows) -> Array:

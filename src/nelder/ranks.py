@@ -11,7 +11,7 @@ from nelder.design import Block, Design
 from nelder.diagnosis import Aliased
 from nelder.engines import merge
 from nelder.errors import DataError
-from nelder.linalg import Array, independent_columns
+from nelder.linalg import Array, independent_columns, triangle
 from nelder.objective import Objective, gram_kernel
 from nelder.quadratic import Gram, Triangle
 
@@ -21,13 +21,15 @@ LARGEST = 1e100
 def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | None, Array | None]:
     """Which columns (p,) are estimable; where some are not, a finding and their combinations (p, p) of the others.
 
-    A safe Gram has full rank; only where it is not, the QR of the rows decides, left to right.
+    A safe Gram has full rank; only where it is not, the QR of the rows decides, left to right. A column that a penalty
+    holds is told from the others by it.
     """
     names = objective.design.names
     if merge(objective.engine.map(gram_kernel, objective.design.handles, Gram)).safe:
         return np.ones(len(names), dtype=bool), None, None
     upper = rank_of_rows(objective)
     refuse_extreme_columns(upper, names)
+    upper = triangle(np.vstack([upper, np.diag(np.sqrt(objective.penalty.strength(objective.free)))]))
     kept, combination = independent_columns(upper)
     if kept.all():
         return kept, None, None

@@ -130,7 +130,7 @@ def _limit_to_json(limit: Limit | None) -> dict[str, Any] | None:
         return None
     ray = limit.ray
     arrays = {"base": ray.base, "direction": ray.direction, "covariance": ray.covariance, "aliased": limit.aliased}
-    return {name: array.tolist() for name, array in arrays.items()}
+    return {**{name: array.tolist() for name, array in arrays.items()}, "unique": limit.unique}
 
 
 def _limit_from_json(saved: Any, p: int) -> Limit | None:
@@ -140,7 +140,8 @@ def _limit_from_json(saved: Any, p: int) -> Limit | None:
     aliased = np.array([_flag(flag) for flag in _list(saved["aliased"])], dtype=bool)
     if aliased.shape != (p,) or not is_covariance(covariance):
         raise SavedFitError("its limit does not fit its coefficients")
-    return Limit(Ray(_array(saved["base"], (p,)), _array(saved["direction"], (p,)), covariance), aliased)
+    ray = Ray(_array(saved["base"], (p,)), _array(saved["direction"], (p,)), covariance)
+    return Limit(ray, aliased, _flag(saved["unique"]))
 
 
 def _statistics(saved: Mapping[str, Any]) -> Statistics:

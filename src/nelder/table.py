@@ -97,6 +97,9 @@ class Table(Mapping[str, NDArray[Any]]):
             raise unknown_name("column of the table", name, self._columns)
         return self._columns[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
 

@@ -21,9 +21,10 @@ from nelder.ranks import rank_of_rows
 from nelder.solvers import Newton, solve
 from nelder.solvers.newton import precise_model
 from nelder.solvers.search import Found, enough, halving
-from nelder.solvers.starts import start
+from nelder.solvers.starts import usual
 
-SEARCHING, PINNED = 2.0**-30, 2.0**-44  # how far inside a row is held, relative to the numbers that cancel into η
+SEARCHING = 2.0**-30  # how far inside a row is held, relative to the numbers that cancel into η
+PINNED = (2.0**-44, 2.0**-36, SEARCHING)  # the same in the end: as near as rounding in β allows
 STEPS, ROUNDS = 100, 50
 NEAR = 1e-9  # a row this close is at the edge
 HELD = 1e-6  # of the gradient: what multipliers may leave of it
@@ -69,22 +70,22 @@ def find_edge(objective: Objective, beta: Array) -> Edge | None:
     upper = rank_of_rows(objective)
     basis = back_solve(upper, np.eye(len(beta)))
     unit = along(objective, basis, np.zeros(len(beta)))
-    size = np.maximum(
-        np.abs(upper @ beta), np.abs(upper @ start(objective))
-    )  # an optimum at zero has no size of its own
+    # an optimum at zero has no size of its own
+    size = np.maximum(np.abs(upper @ beta), np.abs(upper @ usual(objective)[0]))
     gamma, active = descend(unit, upper @ beta, size)
-    settled = settle(unit, gamma, size, active) if len(active.rows) else None
-    if settled is None:
-        return None
-    gamma, root = settled
-    beta, spread = basis @ gamma, basis @ root
-    # a coefficient that is held entirely has no variance, where rounding leaves it some
-    spread[np.linalg.norm(spread, axis=1) < NEAR * np.linalg.norm(basis, axis=1) * np.linalg.norm(root)] = 0.0
-    if not np.isfinite(objective.values(beta[None, :])[0]):
-        return None
-    here = walls(unit, size, PINNED)
-    near = here.beyond(gamma) > -(NEAR / PINNED) * here.room
-    return Edge(beta, np.unique(here.rows[near]), spread @ spread.T)
+    for margin in PINNED if len(active.rows) else ():
+        settled = settle(unit, gamma, walls(unit, size, margin), active)
+        if settled is None:
+            return None
+        end, root = settled
+        beta, spread = basis @ end, basis @ root
+        if np.isfinite(objective.values(beta[None, :])[0]):
+            here = walls(unit, size, NEAR)
+            # a coefficient that is held entirely has no variance, where rounding leaves it some
+            held = np.linalg.norm(spread, axis=1) < NEAR * np.linalg.norm(basis, axis=1) * np.linalg.norm(root)
+            spread[held] = 0.0
+            return Edge(beta, np.unique(here.rows[here.beyond(end) > 0]), spread @ spread.T)
+    return None
 
 
 def along(objective: Objective, basis: Array, origin: Array) -> Objective:
@@ -130,9 +131,12 @@ def descend(unit: Objective, gamma: Array, size: Array) -> tuple[Array, Walls]:
     here = unit.slope(gamma)
     for _ in range(STEPS):
         around = walls(unit, size, SEARCHING)
-        delta, active = programme(curvature(unit, gamma, size, around), here.gradient, around, gamma)
+        factored = curvature(unit, gamma, size, around)
+        if factored is None:
+            return gamma, around.chosen(np.zeros(0, dtype=np.intp))
+        delta, active = programme(factored, here.gradient, around, gamma)
         promised = -float(here.gradient @ delta)
-        if promised <= 1e-10 * unit.dispersion_at(here.value) + here.blur:
+        if not np.isfinite(promised) or promised <= 1e-10 * unit.dispersion_at(here.value) + here.blur:
             break
         found, ahead = Found(1.0, 0), unit.slope(gamma + delta)
         if not enough(here.value, ahead.value, promised, here.blur):
@@ -144,8 +148,8 @@ def descend(unit: Objective, gamma: Array, size: Array) -> tuple[Array, Walls]:
     return gamma, active
 
 
-def curvature(unit: Objective, gamma: Array, size: Array, around: Walls) -> Factored:
-    """A positive definite model of the Hessian at γ, by the rows that are not at a wall.
+def curvature(unit: Objective, gamma: Array, size: Array, around: Walls) -> Factored | None:
+    """A positive definite model of the Hessian at γ, by the rows that are not at a wall; None where it overflows.
 
     A row at its wall has next to no curvature there, though its expected weight may be infinite.
     """
@@ -158,9 +162,7 @@ def curvature(unit: Objective, gamma: Array, size: Array, around: Walls) -> Fact
     gradient = unit.slope(gamma).gradient
     lent = FAINT * float(np.linalg.norm(gradient)) / max(float(np.linalg.norm(size)), np.finfo(float).tiny)
     lent = max(lent, 1e-10 * float(np.trace(model.information)))
-    factored = cholesky(model.information + lent * np.eye(len(gamma)))
-    assert factored is not None
-    return factored
+    return cholesky(model.information + lent * np.eye(len(gamma)))
 
 
 def programme(factored: Factored, gradient: Array, around: Walls, gamma: Array) -> tuple[Array, Walls]:
@@ -179,14 +181,13 @@ def programme(factored: Factored, gradient: Array, around: Walls, gamma: Array) 
     return delta, around.chosen(working[: len(multipliers)][multipliers > 0])
 
 
-def settle(unit: Objective, gamma: Array, size: Array, active: Walls) -> tuple[Array, Array] | None:
+def settle(unit: Objective, gamma: Array, around: Walls, active: Walls) -> tuple[Array, Array] | None:
     """Pin the rows of these walls, refit the others along the face, and check the multipliers.
 
     Returns γ and a root (p, k) of its covariance along the face, or None where no multipliers hold the gradient.
     """
-    pinned = walls(unit, size, PINNED)
-    near = pinned.beyond(gamma) > -1e3 * SEARCHING / PINNED * pinned.room
-    pinned = pinned.chosen(np.isin(pinned.rows, active.rows) & near)
+    near = around.beyond(gamma) > -1e3 * np.max(active.room)
+    pinned = around.chosen(np.isin(around.rows, active.rows) & near)
     gamma = gamma + np.linalg.lstsq(pinned.normals, pinned.beyond(gamma), rcond=1e-9)[0]
     face = null_space(pinned.normals / np.linalg.norm(pinned.normals, axis=1)[:, None], 1e-8)
     root = np.zeros((len(gamma), 0))

@@ -19,15 +19,21 @@ from nelder.linalg import Array, back_solve, null_space, triangle
 from nelder.objective import Loss, Objective
 from nelder.ranks import rank_of_rows
 
+LARGEST = 1e7  # numbers in the linear programmes of `alternatives`
 STILL = 1e-9  # a row of the orthonormal design that is shorter than this does not move
 
 
 @dataclass(frozen=True)
 class Separation:
-    """A direction of recession d (p,) that moves as many rows as any, and those rows: for each block a mask (n,)."""
+    """A direction of recession d (p,) that moves as many rows as any, and those rows: for each block a mask (n,).
+
+    `signed` (p,) says which entries of d have the same sign in all such directions, `unique` that there is no other.
+    """
 
     direction: Array
     rows: tuple[NDArray[np.bool_], ...]
+    signed: NDArray[np.bool_]
+    unique: bool = True
 
     @property
     def count(self) -> int:
@@ -67,7 +73,8 @@ def find_separation(objective: Objective) -> Separation | None:
     basis = null_space(fixed)
     moving = [block.rows(np.flatnonzero(side)) for block, side in zip(blocks, sides, strict=True)]
     ahead = [side[side != 0, None] * (orthonormal(b, whole) @ basis) for b, side in zip(moving, sides, strict=True)]
-    found = furthest(np.vstack(ahead)) if basis.shape[1] else None
+    cone, back = np.vstack(ahead), back_solve(whole, basis)
+    found = furthest(cone) if basis.shape[1] else None
     if found is None:
         return None
     direction, moved = found
@@ -77,7 +84,21 @@ def find_separation(objective: Objective) -> Separation | None:
         mask = np.zeros(len(side), dtype=bool)
         mask[np.flatnonzero(side)] = part
         masks.append(mask)
-    return Separation(back_solve(whole, basis @ direction), tuple(masks))
+    signed, unique = alternatives(cone, back)
+    return Separation(back @ direction, tuple(masks), signed, unique)
+
+
+def straightened(objective: Objective, direction: Array, masks: tuple[NDArray[np.bool_], ...]) -> Separation | None:
+    """The part of a direction (p,) that leaves all rows but these where they are, or None where there is none."""
+    whole, fixed = rank_of_rows(objective), np.zeros((len(direction), len(direction)))
+    for block, mask in zip(objective.design.handles, masks, strict=True):
+        for rows in block.rows(np.flatnonzero(~mask)).slices():
+            fixed = triangle(np.vstack([fixed, orthonormal(rows, whole)]))
+    basis = null_space(fixed)
+    moved = basis @ (basis.T @ (whole @ direction))
+    if not np.linalg.norm(moved) > 0.5 * np.linalg.norm(whole @ direction):
+        return None
+    return Separation(back_solve(whole, moved), masks, np.ones(len(direction), dtype=bool))
 
 
 def orthonormal(rows: Block, upper: Array) -> Array:
@@ -93,18 +114,51 @@ def furthest(rows: Array) -> tuple[Array, NDArray[np.bool_]] | None:
     from scipy import sparse
     from scipy.optimize import linprog
 
-    length = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    real = length > STILL
-    m, k = int(real.sum()), rows.shape[1]
+    unit, place = distinct(rows)
+    m, k = unit.shape
     if m == 0:
         return None
-    unit = rows[real] / length[real, None]
     constraints = sparse.hstack([sparse.csr_array(-unit), sparse.eye_array(m)])
     cost = np.concatenate([np.zeros(k), -np.ones(m)])
     bounds = [(None, None)] * k + [(0.0, 1.0)] * m
     found: Any = linprog(cost, constraints, np.zeros(m), bounds=bounds, method="highs")
     if found.status != 0 or -found.fun < 0.5:
         return None
-    moved = np.zeros(len(rows), dtype=bool)
-    moved[np.flatnonzero(real)] = unit @ found.x[:k] > 0.5
+    moved = np.append(unit @ found.x[:k] > 0.5, False)[place]
     return (found.x[:k], moved) if moved.any() else None
+
+
+def distinct(rows: Array) -> tuple[Array, NDArray[np.intp]]:
+    """The different directions (m, k) among rows at unit length, and which each row has; m where it has none."""
+    length = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    real = np.flatnonzero(length > STILL)
+    unit = rows[real] / length[real, None]
+    _, first, kind = np.unique(np.round(unit, 12), axis=0, return_index=True, return_inverse=True)
+    place = np.full(len(rows), len(first))
+    place[real] = kind.reshape(-1)
+    return unit[first], place
+
+
+def alternatives(cone: Array, back: Array) -> tuple[NDArray[np.bool_], bool]:
+    """Which coefficients (p,) of d = back @ z have one sign for all z (k,) with cone @ z ≥ 0 (Konis 2007), and whether
+    there is only one such z.
+
+    Where that is too much to find out, none has and there may be others.
+    """
+    from scipy.optimize import linprog
+
+    unit, _ = distinct(cone)
+    p, k = back.shape
+    if unit.size * p > LARGEST:
+        return np.zeros(p, dtype=bool), False
+    # the cone cut where the sum of its rows is 1, and the least and greatest of each coefficient there
+    whole, one = unit.mean(axis=0)[None, :], np.ones(1)
+    ends = np.zeros((2, p))
+    for j in range(p):
+        size = float(np.linalg.norm(back[j]))
+        for row, sign in enumerate((1.0, -1.0)) if size else ():
+            free = [(None, None)] * k
+            found: Any = linprog(sign * back[j] / size, -unit, np.zeros(len(unit)), whole, one, free, method="highs")
+            ends[row, j] = sign * found.fun if found.status == 0 else -sign * np.inf
+    low, high = ends
+    return ~((low < -STILL) & (high > STILL)), bool((high - low <= 1e-7 * np.maximum(np.abs(low), np.abs(high))).all())

@@ -16,7 +16,7 @@ class Binomial(Family):
     """w y ~ Bin(w, μ), with w = 1 for a response of zeros and ones."""
 
     name = "binomial"
-    convex_links = ("logit", "probit", "cloglog", "loglog")
+    convex_links = ("logit", "probit", "cloglog", "loglog", "log", "identity")
     default_link = canonical = Logit()
     mean_interval = UNIT
     support = "in [0, 1]"

@@ -15,7 +15,7 @@ class InverseGaussian(Family):
     """y ~ IG with mean μ and variance φ μ³ / w."""
 
     name = "inverse_gaussian"
-    convex_links = ("inverse_squared",)
+    convex_links = ("inverse_squared", "inverse")
     default_link = canonical = InverseSquared()
     natural_constant = -0.5
     mean_interval = POSITIVE

@@ -31,9 +31,10 @@ class NegativeBinomial(Family):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "theta", a_number(self.theta, "theta of negative_binomial"))
+        given = "" if np.isnan(self.theta) else f"theta={self.theta:g}"
         if not (np.isfinite(self.theta) and self.theta > 0):
             raise InputError(
-                f"negative_binomial(theta={self.theta:g}): theta must be a positive number, such as "
+                f"negative_binomial({given}): theta must be a positive number, such as "
                 "family='negative_binomial(2)'; the variance is mu + mu**2 / theta"
             )
 

@@ -34,13 +34,16 @@ class Tweedie(Family):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "power", a_number(self.power, "power of tweedie"))
+        given = "" if np.isnan(self.power) else f"power={self.power:g}"
         if not (self.power > 1 and np.isfinite(self.power)):
             raise InputError(
-                f"tweedie(power={self.power:g}): the power must be above 1, such as family='tweedie(1.5)'; "
+                f"tweedie({given}): the power must be above 1, such as family='tweedie(1.5)'; "
                 "0 is gaussian and 1 poisson"
             )
         if self.power >= 2:
             object.__setattr__(self, "support", "positive")
+        if self.power > 2:
+            object.__setattr__(self, "convex_links", ())
 
     @property
     def has_likelihood(self) -> bool:
@@ -69,6 +72,9 @@ class Tweedie(Family):
         if positive.any():
             base[positive] = log_base(y[positive], phi_of_row[positive], self.power)
         return base - 0.5 * self.unit_deviance(y, mean) / phi_of_row
+
+    def likelihood_dispersion(self, deviance: float, weight_sum: float, n: float) -> float:
+        return deviance / n  # the density takes φ/w, so that the unit of the weights does not matter
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         if not self.has_likelihood:

@@ -59,6 +59,11 @@ def predict(fit: Fit, new: object, request: Request, offset: object = None) -> A
         )
         warnings.warn(f"{finding}: predicted as nan", BoundaryWarning, stacklevel=3)
         eta = np.where(outside, np.nan, eta)
+    if new is not None and fit.limit is not None and not fit.limit.unique and np.isinf(eta).any():
+        finding = (
+            f"{int(np.isinf(eta).sum())} new rows have means at a limit along one of several directions of separation"
+        )
+        warnings.warn(f"{finding}: another direction may say otherwise", BoundaryWarning, stacklevel=3)
     with np.errstate(all="ignore"):
         shown = eta if request.kind == "link" else fit.link.mean(eta)
         if se is None:
@@ -66,7 +71,8 @@ def predict(fit: Fit, new: object, request: Request, offset: object = None) -> A
         reach = quantile(fit, request.level) * se
         ends = np.stack([eta - reach, eta + reach])
         if request.kind == "response":
-            ends = np.sort(fit.link.mean(np.clip(ends, low, high)), axis=0)
+            ends = fit.link.mean(np.clip(ends, low, high))
+            ends = ends if fit.link.increasing else ends[::-1]
         return Table({"fit": shown, "se": se, "lower": ends[0], "upper": ends[1]})
 
 

@@ -7,9 +7,22 @@ from dataclasses import dataclass, field
 
 from nelder.linalg import Array
 from nelder.objective import Objective
-from nelder.quadratic import Gram, Triangle
+from nelder.quadratic import Gram, Quadratic, Triangle
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.newton import best_model
+
+
+def refined(objective: Objective, model: Quadratic, beta: Array) -> Array:
+    """β (p,) corrected by what its own residual says: once, and twice from more digits where the columns nearly cancel
+    (Björck 1996, section 2.9).
+    """
+    if model.factored is None:
+        return beta
+    if isinstance(model, Gram) and model.precise:
+        return beta - model.factored.solve(objective.slope(beta).gradient)
+    for _ in range(2):
+        beta = beta - model.factored.solve(objective.fine_gradient(beta))
+    return beta
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,7 @@ class ClosedForm(Solver):
         while True:
             direction = model.newton()
             if direction is not None:
-                beta = beta + direction.delta
+                beta = refined(objective, model, beta + direction.delta)
             model = best_model(objective, beta, observed=False, form=Gram if isinstance(model, Gram) else Triangle)
             yield Step(beta, model.value, model.gradient, model, stuck=direction is None)
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nelder.errors import CapabilityError, DataError, InputTypeError, a_count
-from nelder.linalg import Array
 from nelder.objective import Objective
 from nelder.solvers.base import Solver, Step
-from nelder.solvers.starts import start
+from nelder.solvers.starts import Start, start
 from nelder.solvers.stopping import Judge, Reason, Tolerance
 
 Watcher = Callable[[int, Step, float], None]
@@ -19,12 +18,15 @@ Watcher = Callable[[int, Step, float], None]
 
 @dataclass(frozen=True)
 class Solution:
-    """The last step that can be used, why it is the last, λ² at the last judged step, and its number."""
+    """The last step that can be used, why it is the last, λ² at the last judged step, its number, and the values of
+    other minima that were met on the way.
+    """
 
     step: Step
     reason: Reason
     decrement: float
     steps: int
+    others: tuple[float, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -36,8 +38,8 @@ def unwatched(number: int, step: Step, decrement: float) -> None:
     """Watch nothing."""
 
 
-def beginning(objective: Objective, solver: Solver) -> Array:
-    """The start the solver was given (p,), or one found in the data.
+def beginning(objective: Objective, solver: Solver) -> Start:
+    """The start the solver was given, or one found in the data.
 
     Raises DataError for a start of the wrong length, or one at which some mean is not allowed.
     """
@@ -55,7 +57,7 @@ def beginning(objective: Objective, solver: Solver) -> Array:
         raise DataError(
             f"start= of {solver.name} gives a mean that the family and link do not allow, or that overflows"
         )
-    return given
+    return Start(given)
 
 
 def solve(
@@ -71,11 +73,14 @@ def solve(
         raise CapabilityError(refusal)
     judge = Judge(objective, tolerance or Tolerance())
     best: Step | None = None
+    others: tuple[float, ...] = ()
     number, reason = 0, Reason.LIMIT
     limit = a_count(solver.max_steps, f"max_steps of {solver.name}")
     try:
         with np.errstate(all="ignore"):  # a step out of range is judged, not announced by NumPy
-            for number, step in enumerate(solver.steps(objective, beginning(objective, solver))):
+            begun = beginning(objective, solver)
+            others = begun.others
+            for number, step in enumerate(solver.steps(objective, begun.beta)):
                 verdict = judge.verdict(step)
                 watch(number, step, judge.decrement)
                 if step.finite and (best is None or step.value <= best.value or verdict is Reason.CONVERGED):
@@ -89,4 +94,4 @@ def solve(
         reason = Reason.INTERRUPTED
     if reason is Reason.NOT_FINITE and solver.fixed_rate is not None and number:
         reason = Reason.DIVERGED
-    return Solution(best or step, reason, judge.decrement, number)
+    return Solution(best or step, reason, judge.decrement, number, others)

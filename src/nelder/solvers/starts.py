@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,39 +12,148 @@ from nelder.errors import DataError
 from nelder.linalg import Array
 from nelder.objective import Objective
 from nelder.quadratic import Gram, Triangle
+from nelder.solvers.base import Step
 from nelder.solvers.newton import scoring_steps
 
-SCOUT = 40  # steps to look ahead from each start of an objective that may have several minima
+SCOUT = 25  # steps to look ahead from each start of an objective that may have several minima
+SETTLED = 1e-8  # of φ: the squared Newton decrement at which such a look ahead has found a minimum
+APART = 1e-6  # relative difference of two values that are not the same minimum
+SAMPLE = 256  # rows from which exact fits to a few of them are drawn
 
 
-def start(objective: Objective) -> Array:
-    """A feasible β (p,) for this objective.
+@dataclass(frozen=True)
+class Start:
+    """A feasible β (p,), and the values of other minima that were met while looking for the lowest."""
+
+    beta: Array
+    others: tuple[float, ...] = ()
+
+
+def start(objective: Objective) -> Start:
+    """Where to start on this objective.
 
     Tried in one pass over the rows: the weighted least squares of R's first iteration, the constant mean, and zero.
-    Where the objective may have several minima, the one whose descent ends lowest. Raises DataError when no β gives
-    every row a mean that the family and link allow.
+    Where the objective may have several minima, exact fits to a few random rows are tried too, and the start is the one
+    whose descent ends lowest. Raises DataError when no β gives every row a mean that the family and link allow.
     """
     if objective.is_quadratic:
-        return np.zeros(objective.design.p)
-    candidates = np.array([*_least_squares(objective), *_constant(objective), np.zeros(objective.design.p)])
-    values = objective.values(candidates)
-    feasible = candidates[np.isfinite(values)]
-    if not len(feasible):
-        return _interior(objective)
+        return Start(np.zeros(objective.design.p))
+    best = usual(objective)
     if objective.is_convex:
-        return candidates[int(np.argmin(np.where(np.isfinite(values), values, np.inf)))]
-    ends = [_end_value(objective, beta) for beta in feasible]
-    return feasible[int(np.argmin(ends))]
+        return Start(best[0])
+    tried, kept = _effort(objective)
+    more = np.vstack([_exact_fits(objective, tried), _scattered(objective, best[0], tried)])
+    # those outside the domain are drawn towards a point inside
+    nearer = [best[0] + share * (more - best[0]) for share in (1.0, 0.7, 0.3)]
+    return _lowest_end(objective, [*best, *_best(objective, np.vstack(nearer), kept)])
 
 
-def _end_value(objective: Objective, beta: Array) -> float:
-    """How low Newton's method comes from this start, where the objective may have several minima."""
-    value = np.inf
-    for number, step in enumerate(scoring_steps(objective, beta, observed=True)):
-        if not step.finite or number >= SCOUT or value - step.value <= 1e-9 * abs(value):
-            return min(value, step.value) if step.finite else value
-        value = step.value
-    return value
+def usual(objective: Objective) -> Array:
+    """The usual starts (k, p) that are feasible, lowest first; a point inside the domain where none is."""
+    candidates = np.array([*_least_squares(objective), *_constant(objective), np.zeros(objective.design.p)])
+    best = _best(objective, candidates, len(candidates))
+    return best if len(best) else _interior(objective)[None, :]
+
+
+def _best(objective: Objective, candidates: Array, kept: int) -> Array:
+    """The candidates with the lowest objectives, lowest first, without those outside the domain."""
+    values = objective.values(candidates)
+    order = np.argsort(values, kind="stable")[:kept]
+    return candidates[order[np.isfinite(values[order])]]
+
+
+def _effort(objective: Objective) -> tuple[int, int]:
+    """How many exact fits to evaluate, and how many of them to descend from: many where rows are few and cheap."""
+    size = objective.design.n * objective.design.p
+    return int(np.clip(1e6 / size, 2, 200)), int(np.clip(150 / objective.design.n, 2, 8))
+
+
+def _exact_fits(objective: Objective, many: int) -> Array:
+    """β (many, p) that give p random rows their own responses: some minima lie close to a few rows only."""
+    if not many:
+        return np.zeros((0, objective.design.p))
+    parts = objective.sample(SAMPLE)
+    X, eta = (np.concatenate(part) for part in zip(*parts, strict=True))
+    random = np.random.default_rng(0)
+    p = objective.design.p
+    rows = random.permuted(np.tile(np.arange(len(X)), (many, 1)), axis=1)[:, :p]
+    return np.einsum("kpr,kr->kp", np.linalg.pinv(X[rows], rcond=1e-8), eta[rows])
+
+
+def _scattered(objective: Objective, beta: Array, many: int) -> Array:
+    """β (many, p) around this one, by up to several standard errors."""
+    model = objective.quadratic(beta, Gram)
+    if model.factored is None:
+        return np.zeros((0, len(beta)))
+    errors = np.sqrt(objective.dispersion_at(model.value)) * np.linspace(0.5, 4.0, many)
+    draws = errors * np.random.default_rng(1).normal(size=(len(beta), many))
+    return beta + model.factored.spread(draws).T
+
+
+def _lowest_end(objective: Objective, starts: list[Array]) -> Start:
+    """The start whose descent ends lowest, and the other minima that were met.
+
+    All descend together, a step at a time; one that comes close to another goes on as that one.
+    """
+    scouts = [Scout(beta, scoring_steps(objective, beta, observed=True)) for beta in starts]
+    begun = [scout.advance(objective) for scout in scouts]
+    running = [scout for scout, alive in zip(scouts, begun, strict=True) if alive]
+    ended = [scout for scout, alive in zip(scouts, begun, strict=True) if not alive]
+    largest = max(scout.step.value for scout in running or scouts)
+    scale = 1.0 if objective.loss.family.dispersion_known else APART * largest
+    for _ in range(SCOUT):
+        alive = [scout.advance(objective) for scout in running]
+        ended += [scout for scout, going in zip(running, alive, strict=True) if scout.settled or not going]
+        going = [scout for scout in running if scout not in ended]
+        running = _told_apart(going)
+        if not running:
+            break
+    ended = sorted([*ended, *running], key=lambda scout: scout.value)
+    others = [ended[0].value]
+    for scout in ended[1:]:
+        if scout.settled and scout.value - others[-1] > APART * max(abs(scout.value), scale):
+            others.append(scout.value)
+    return Start(ended[0].begun, tuple(others[1:]))
+
+
+def _told_apart(scouts: list[Scout]) -> list[Scout]:
+    """Those that are not close to a lower one, on the scale of its curvature."""
+    chosen: list[Scout] = []
+    for scout in sorted(scouts, key=lambda scout: scout.value):
+        if not any(other.near(scout.step.beta) for other in chosen):
+            chosen.append(scout)
+    return chosen
+
+
+@dataclass(eq=False)
+class Scout:
+    """A look ahead along Newton's method from a start."""
+
+    begun: Array
+    steps: Iterator[Step]
+    step: Step = field(init=False)
+    value: float = np.inf
+    unit: float = 0.0
+    decrement: float = np.inf
+    settled: bool = False
+
+    def advance(self, objective: Objective) -> bool:
+        """Take a step; False where that leaves the range of numbers."""
+        self.step = next(self.steps)
+        direction = self.step.model.newton() if self.step.model is not None else None
+        if not self.step.finite or direction is None or self.step.stuck:
+            return False
+        self.value, self.unit = self.step.value, objective.dispersion_at(self.step.value)
+        # small and shrinking fast: on a plateau it is small too, but does not shrink
+        self.settled = direction.decrement <= min(SETTLED * self.unit, 0.1 * self.decrement)
+        self.decrement = direction.decrement
+        return True
+
+    def near(self, beta: Array) -> bool:
+        """Whether β is within a hundredth of a standard error of where this one stands."""
+        assert self.step.model is not None
+        away = beta - self.step.beta
+        return float(away @ self.step.model.information @ away) <= 1e-4 * self.unit
 
 
 def _least_squares(objective: Objective) -> list[Array]:

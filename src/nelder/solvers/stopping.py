@@ -18,6 +18,8 @@ from nelder.quadratic import Gram, Quadratic
 from nelder.solvers.base import Step
 from nelder.solvers.newton import best_model
 
+STALLED = 0.25  # of λ² at the last step: a smaller one is progress
+
 
 class Reason(Enum):
     """Why a fit stopped; the text says what that means."""
@@ -50,6 +52,7 @@ class Judge:
     objective: Objective
     tolerance: Tolerance
     decrement: float = np.inf  # λ² at the last step
+    before: float = 0.0  # and at the one before it
     floor: float = 0.0  # λ² that rounding in η alone can cause there
     steps: int = 0
     start_value: float | None = None
@@ -62,6 +65,7 @@ class Judge:
         """Judge one step; the start is a step too."""
         if not step.finite:
             return Reason.NOT_FINITE
+        self.before = self.decrement if self.steps else 0.0
         self._measure(step)
         verdict = None
         if self._near(step):
@@ -84,7 +88,10 @@ class Judge:
 
     def _within(self, step: Step) -> bool:
         near = self.tolerance.errors**2 * self.objective.dispersion_at(step.value)
-        return self.decrement <= max(near, self.tolerance.noise**2 * self.floor)
+        if self.decrement <= max(near, self.floor):
+            return True
+        # steps that still shrink come nearer, though what they shrink may be rounding
+        return STALLED * self.before <= self.decrement <= self.tolerance.noise**2 * self.floor
 
     def _measure(self, step: Step) -> None:
         if step.model is not None:
