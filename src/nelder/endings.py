@@ -26,10 +26,11 @@ from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.quadratic import Direction, Gram, Quadratic
 from nelder.ranks import rank_of_rows, selected
-from nelder.solvers import Newton, Reason, Solution, Solver, solve
+from nelder.solvers import Newton, Reason, Solution, Solver, Tolerance, solve
 from nelder.solvers.newton import best_model, precise_model
 
 ENDLESS = 1e-3  # a relative change of slopes and variances that no last step makes at a finite optimum
+SETTLED = 1e-8  # and one that leaves slopes, variances and so standard errors as they are
 NEARLY_NOTHING, NOTHING = 1e-3, 1e-8  # what a last step may be worth, in squared standard errors
 FOLLOWS = 1e-4  # of the longest: a row whose η moves less along the last step stays
 ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
@@ -77,12 +78,28 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
             finding = Boundary(len(edge.rows), tuple(edge.rows[:5].tolist()))
             last = precise_model(objective, edge.beta)
             return Ending(edge.beta, everything, Reason.AT_EDGE, (finding,), last, edge.covariance)
+    if solution.converged and change >= SETTLED:
+        solution = further(objective, solver, solution)
+        beta = solution.step.beta
+        last = precise_model(objective, beta)
+        change = change_of_means(objective, solution, last)
+        solution = replace(solution, reason=Reason.CONVERGED) if change < SETTLED else solution
     findings = findings_of(objective, solver, solution, last, change)
     if solution.others:
         findings += (SeveralMinima(2 * solution.step.value, tuple(2 * value for value in solution.others)),)
     lost = any(isinstance(finding, NotConverged) for finding in findings)
     reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
     return Ending(beta, everything, reason, findings, last, inverse(objective, beta, last))
+
+
+def further(objective: Objective, solver: Solver, solution: Solution) -> Solution:
+    """On from a point that is near in standard errors but not in means, until only rounding is left.
+
+    A mean of 1e-16 has a standard error so wide that a tiny part of it is still a change of the mean.
+    """
+    begun = replace(solver, start=solution.step.beta.tolist())
+    more = solve(objective, begun, tolerance=Tolerance(errors=0.0))
+    return replace(more, steps=solution.steps + more.steps, others=solution.others)
 
 
 def inverse(objective: Objective, beta: Array, last: Quadratic) -> Array:

@@ -102,25 +102,6 @@ def triangle(rows: Array) -> Array:
     return np.triu(factored[:k])
 
 
-def least_squares_step(upper: Array) -> tuple[Array, Factored | None]:
-    """The δ (p,) that minimises |Aδ − z|, given the (p+1, p+1) triangle of the augmented rows [A | z].
-
-    The columns of R are pivoted by a second, small QR (Businger & Golub 1965): with rows of very different size the
-    first columns would otherwise be cancelled away.
-    """
-    from scipy.linalg import qr, solve_triangular
-
-    p = len(upper) - 1
-    factored = from_triangle(upper[:p, :p])
-    if factored is None:
-        return np.full(p, np.nan), None
-    scale = factored.scale
-    turned, pivoted, order = qr(upper[:p, :p] * scale, pivoting=True)
-    solution = np.empty(p)
-    solution[order] = solve_triangular(pivoted, turned.T @ upper[:p, p])
-    return scale * solution, factored
-
-
 def independent_columns(upper: Array, tolerance: float = RANK_TOLERANCE) -> tuple[NDArray[np.bool_], Array]:
     """Which columns of R (p, p) are not combinations of the columns to their left, and which combinations the others
     are.
@@ -135,14 +116,19 @@ def independent_columns(upper: Array, tolerance: float = RANK_TOLERANCE) -> tupl
     length = np.sqrt(np.einsum("ij,ij->j", unit, unit))
     unit = unit / np.where(length > 0, length, 1.0)
     kept = np.zeros(p, dtype=bool)
-    basis = np.zeros((upper.shape[0], 0))
+    basis, inverse = np.zeros((upper.shape[0], 0)), np.zeros((0, 0))  # kept columns @ inverse = basis
     for j in range(p):
-        rest = unit[:, j] - basis @ (basis.T @ unit[:, j])
-        rest = rest - basis @ (basis.T @ rest)
+        first = basis.T @ unit[:, j]
+        rest = unit[:, j] - basis @ first
+        second = basis.T @ rest
+        rest = rest - basis @ second
         size = float(np.sqrt(rest @ rest))
-        if size > tolerance and length[j] > 0:
+        # `rest` is column j less these shares of the others, and holds the rounding of each of them
+        shares = inverse @ (first + second)
+        if size > tolerance * max(1.0, float(np.abs(shares).sum())) and length[j] > 0:
             kept[j] = True
             basis = np.column_stack([basis, rest / size])
+            inverse = np.block([[inverse, -shares[:, None] / size], [np.zeros((1, len(shares))), np.eye(1) / size]])
     combination = np.zeros((p, p))
     if not kept.all() and kept.any():
         solved = np.linalg.lstsq(unit[:, kept], unit[:, ~kept], rcond=None)[0]

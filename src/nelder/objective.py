@@ -21,9 +21,10 @@ from nelder.linalg import Array, triangle
 from nelder.mean import Interval, Link, Mean
 from nelder.penalties import Penalty
 from nelder.quadratic import Gram, Quadratic, Triangle
-from nelder.twofold import Twofold, two_sum
+from nelder.twofold import Twofold, two_sum, twofold
 
 ROUNDING = np.finfo(float).eps
+POSITIVE = 1e-3  # of the expected weight: an observed one that a Triangle can use
 Form = type[Gram] | type[Triangle]
 
 
@@ -135,11 +136,25 @@ def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed
         for rows in block.slices():
             eta = rows.eta(beta)
             value = loss.value(rows, eta)
+            if form is Triangle:  # its value stays that of a line search, which sees the plain η
+                fine = rows.fine_eta(beta)
+                eta = fine if loss.allows(fine) else eta
             mean = Mean(loss.link, eta)
             score = rows.weight * loss.family.score(rows.y, mean)
-            bend = loss.family.observed_weight(rows.y, mean) if observed else loss.family.expected_weight(mean)
+            bend = weight_of(rows.y, mean, loss.family, form if observed else None)
             parts.append(_local_model(rows, (value, score, rows.weight * bend), rows.magnitude(beta), form))
         return merge(parts)
+
+
+def weight_of(y: Array, mean: Mean, family: Family, observed_for: Form | None) -> Array:
+    """Expected weights (n,), or observed ones; a Triangle, which needs them positive, takes those that are."""
+    if observed_for is None:
+        return family.expected_weight(mean)
+    bend = family.observed_weight(y, mean)
+    if observed_for is Gram:
+        return bend
+    expected = family.expected_weight(mean)
+    return np.where(bend > POSITIVE * expected, bend, expected)
 
 
 def residual_kernel(block: Block, beta: Array) -> Twofold:
@@ -218,12 +233,10 @@ def _local_model(rows: Block, pieces: tuple[float, Array, Array], size: Array, f
     value, score, weight = pieces
     noise = float(np.abs(weight) @ (ROUNDING * size) ** 2)
     blur = ROUNDING * float(np.abs(score) @ size)
-    gradient = -rows.transpose_times(score)
     if form is Gram:
-        return Gram(value, gradient, rows.cross(weight), noise, blur)
-    root = np.sqrt(np.maximum(weight, 0.0))
-    target = np.divide(score, root, out=np.zeros_like(score), where=root > 0)
-    return Triangle(value, gradient, triangle(np.column_stack([root[:, None] * rows.dense(), target])), noise, blur)
+        return Gram(value, -rows.transpose_times(score), rows.cross(weight), noise, blur)
+    upper = triangle(np.sqrt(np.maximum(weight, 0.0))[:, None] * rows.dense())
+    return Triangle(value, -rows.fine_transpose_times(twofold(score)).rounded, upper, noise, blur)
 
 
 @dataclass(frozen=True)
@@ -255,8 +268,7 @@ class Objective:
         return self.loss.link.name in self.loss.family.convex_links
 
     def quadratic(self, beta: Array, form: Form = Gram, observed: bool = False) -> Quadratic:
-        """The local model at β (p,). A Triangle always has expected weights, which are never negative."""
-        observed = observed and form is Gram
+        """The local model at β (p,). A Triangle takes observed weights where they are positive."""
         parts = self.engine.map(quadratic_kernel, self.design.handles, beta, self.loss, form, observed)
         return self.penalty.added_to(merge(parts), beta, self.free)
 

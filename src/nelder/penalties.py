@@ -38,9 +38,7 @@ class Penalty(ABC):
             return model
         value, gradient = self.value(beta, free), self.gradient(beta, free)
         if isinstance(model, Triangle):
-            root = np.sqrt(strength)
-            rows = np.column_stack([np.diag(root), -root * beta])
-            upper = triangle(np.vstack([rows, np.zeros((1, len(beta) + 1))]))
+            upper = triangle(np.diag(np.sqrt(strength)))
             return model + Triangle(value, gradient, upper, 0.0)
         assert isinstance(model, Gram)
         return model + Gram(value, gradient, np.diag(strength), 0.0)

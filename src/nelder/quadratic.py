@@ -2,7 +2,7 @@
 
 `Gram` sums X'WX: one matrix product a slice, and as accurate as its condition allows. Because a step solves for δ from
 the score, and never for β from a working response, an inexact H only costs steps. `Triangle` keeps R of the QR of W^½X
-beside the rotated residual: twice the arithmetic, and it sees twice as many digits of condition.
+and a score summed to more digits: some times the arithmetic, and it sees twice as many digits of condition.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from nelder.linalg import Array, Factored, cholesky, least_squares_step, triangle
+from nelder.linalg import Array, Factored, cholesky, from_triangle, triangle
 
 # conditions of X'WX with unit columns, the squares of those of W^½X
 SAFE_FOR_STEPS = 1e12  # a step solves from the score, so that a rough H only costs steps
@@ -93,7 +93,7 @@ class Gram:
 
 @dataclass(frozen=True)
 class Triangle:
-    """As `Gram`, with R (p+1, p+1) of the augmented rows [W^½X | −score/W^½] in place of the information."""
+    """As `Gram`, with R (p, p) of the rows W^½X in place of the information, and a gradient to more digits."""
 
     value: float
     gradient: Array
@@ -110,27 +110,19 @@ class Triangle:
             self.blur + other.blur,
         )
 
-    @cached_property
-    def _solved(self) -> tuple[Array, Factored | None]:
-        return least_squares_step(self.upper)
-
     @property
     def information(self) -> Array:
         """R'R (p, p)."""
-        p = len(self.gradient)
-        upper = self.upper[:p, :p]
-        return upper.T @ upper
+        return self.upper.T @ self.upper
 
-    @property
+    @cached_property
     def factored(self) -> Factored | None:
         """R itself, equilibrated."""
-        return self._solved[1]
+        return from_triangle(self.upper)
 
     def newton(self) -> Direction | None:
-        """The least-squares step, or None where R is singular."""
-        delta, factored = self._solved
-        if factored is None:
+        """The step δ with R'R δ = −g, or None where R is singular: R only steers, and the gradient decides."""
+        if self.factored is None:
             return None
-        p = len(self.gradient)
-        length = self.upper[:p, p]
-        return Direction(delta, float(length @ length))
+        half = self.factored.half_solve(self.gradient)
+        return Direction(-self.factored.solve(self.gradient), float(half @ half))

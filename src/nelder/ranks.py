@@ -43,7 +43,7 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
 def rank_of_rows(objective: Objective) -> Array:
     """R (p, p) of the QR of all rows."""
     rows: Triangle = merge(objective.engine.map(gram_kernel, objective.design.handles, Triangle))
-    return rows.upper[:-1, :-1]
+    return rows.upper
 
 
 def refuse_extreme_columns(upper: Array, names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Any family, link, design, weights and offset, on wild scales: each result is certified by its own score, or diagnosed."""
+"""Any family, link, design, weights, offset, on wild scales: each fit is certified by its own score, or diagnosed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RESPONSES = {
     "tweedie(1.5)": ("amounts", "sparse counts"),
     "quasipoisson": ("counts", "amounts"),
 }
-LABELS = sorted(set(LINKS) - {"power"}) + ["power(0.5)", "power(-1.5)"]
+LABELS = [*sorted(set(LINKS) - {"power"}), "power(0.5)", "power(-1.5)"]
 
 
 @st.composite

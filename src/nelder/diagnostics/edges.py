@@ -71,8 +71,9 @@ def find_edge(objective: Objective, beta: Array) -> Edge | None:
     basis = back_solve(upper, np.eye(len(beta)))
     unit = along(objective, basis, np.zeros(len(beta)))
     # an optimum at zero has no size of its own
-    size = np.maximum(np.abs(upper @ beta), np.abs(upper @ usual(objective)[0]))
-    gamma, active = descend(unit, upper @ beta, size)
+    inside = upper @ usual(objective)[0]
+    size = np.maximum(np.abs(upper @ beta), np.abs(inside))
+    gamma, active = descend(unit, feasible(unit, upper @ beta, inside), size)
     for margin in PINNED if len(active.rows) else ():
         settled = settle(unit, gamma, walls(unit, size, margin), active)
         if settled is None:
@@ -86,6 +87,12 @@ def find_edge(objective: Objective, beta: Array) -> Edge | None:
             spread[held] = 0.0
             return Edge(beta, np.unique(here.rows[here.beyond(end) > 0]), spread @ spread.T)
     return None
+
+
+def feasible(unit: Objective, gamma: Array, inside: Array) -> Array:
+    """γ, or where rounding has put it beyond the edge, the nearest of some points on the way inside."""
+    tried = gamma + np.array([0.0, 1e-13, 1e-11, 1e-9, 1e-6])[:, None] * (inside - gamma)
+    return tried[int(np.argmax(np.isfinite(unit.values(tried))))]
 
 
 def along(objective: Objective, basis: Array, origin: Array) -> Objective:

@@ -167,8 +167,10 @@ def power_deviance(y: Array, mean: Mean, power: float) -> Array:
     With ℓ = log(μ/y), a = 1 − p and b = 2 − p it is 2 y^b (gap(bℓ)/b − gap(aℓ)/a), both terms positive; a term whose
     divisor is zero vanishes (Jørgensen 1997, section 4.1, rearranged).
     """
-    log_y = np.log(y)
-    ratio = mean.log - log_y
+    log_y, share = np.log(y), mean.mu / y
+    within = (share > 1e-300) & (share < 1e300)
+    # a difference of logarithms of 1e±100 has lost three digits
+    ratio = np.where(within, np.log(np.where(within, share, 1.0)), mean.log - log_y)
     a, b = 1.0 - power, 2.0 - power
     total = (gap(b * ratio) / b if b else 0.0) - (gap(a * ratio) / a if a else 0.0)
     return 2.0 * np.exp(b * log_y) * total

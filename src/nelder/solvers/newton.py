@@ -9,7 +9,7 @@ from nelder.linalg import Array
 from nelder.objective import Form, Objective
 from nelder.quadratic import Gram, Quadratic, Triangle
 from nelder.solvers.base import Solver, Step
-from nelder.solvers.search import Found, enough, halving
+from nelder.solvers.search import Found, enough, far_down, halving, leap
 
 
 def best_model(objective: Objective, beta: Array, observed: bool, form: Form) -> Quadratic:
@@ -26,7 +26,7 @@ def best_model(objective: Objective, beta: Array, observed: bool, form: Form) ->
         model = objective.quadratic(beta, Gram)
         if isinstance(model, Gram) and model.safe:
             return model
-    return objective.quadratic(beta, Triangle)
+    return objective.quadratic(beta, Triangle, observed)
 
 
 def precise_model(objective: Objective, beta: Array) -> Gram | Triangle:
@@ -77,6 +77,10 @@ def scoring_steps(objective: Objective, beta: Array, observed: bool) -> Iterator
             origin = (beta, model.value)
             found = halving(objective, origin, direction.delta, direction.decrement, model.blur)
             ahead = best_model(objective, beta + found.size * direction.delta, observed, form)
+        elif far_down(objective, model.value, ahead.value):
+            found = leap(objective, beta, direction.delta, ahead.value)
+            if found.size > 1.0:
+                ahead = best_model(objective, beta + found.size * direction.delta, observed, form)
         beta = beta + found.size * direction.delta
         model = ahead
         yield Step(beta, model.value, model.gradient, model, found.size, found.halvings, found.stuck)
