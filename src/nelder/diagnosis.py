@@ -267,7 +267,7 @@ class Boundary(Diagnosis):
         return (
             f"the optimum lies at the edge of the means allowed ({self.rows} rows, such as {some}), and the likelihood "
             "would rise beyond it: standard errors take those rows as fixed and tests mean little; use a link that "
-            "keeps the mean inside, such as the family's own"
+            "keeps the mean inside, such as 'log' or 'logit'"
         )
 
 

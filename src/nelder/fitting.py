@@ -24,6 +24,7 @@ from nelder.penalties import Penalty, Unpenalised
 from nelder.quadratic import Quadratic, Triangle
 from nelder.ranks import find_aliases, selected
 from nelder.solvers import Newton, Solver, automatic, solve
+from nelder.solvers.starts import usual
 from nelder.table import Named
 from nelder.trace import Recorder
 
@@ -219,7 +220,8 @@ def null_model(objective: Objective) -> tuple[float, int]:
     if not len(constant):
         return 2 * float(small.values(np.zeros((1, 0)))[0]), 0
     try:
-        end = ending(small, Newton(), solve(small, Newton()))
+        solver = Newton(start=usual(small)[0].tolist())
+        end = ending(small, solver, solve(small, solver))
     except DataError:
         return float("nan"), 1
     known = end.certified or isinstance(end.point, Ray)

@@ -290,6 +290,8 @@ class Objective:
     def values(self, betas: Array) -> Array:
         """The objective at each of betas (k, p): a whole line search in one pass."""
         total = merge(self.engine.map(values_kernel, self.design.handles, betas, self.loss))
+        if not self.penalty.strength(self.free).any():
+            return total
         return total + np.array([self.penalty.value(beta, self.free) for beta in betas])
 
     def start(self, form: Form = Gram) -> Quadratic:

@@ -421,7 +421,7 @@ DOCUMENTS = ["y ~ x", "y ~ bs(x, df=4)*a", "y ~ poly(x, 2)", "y ~ C(a, contr.sum
 
 @pytest.mark.filterwarnings("ignore::nelder.NelderWarning")  # a changed file may well give rows without a mean
 @pytest.mark.parametrize("name", DOCUMENTS)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(choice=st.data())
 def test_a_file_changed_anywhere_is_refused_or_usable(name, path, choice):
     """Nothing but SavedFitError from load; nothing but a result or a NelderError from what was loaded."""
