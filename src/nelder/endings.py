@@ -23,7 +23,7 @@ from nelder.diagnostics.separation import Separation, find_separation, straighte
 from nelder.errors import DataError
 from nelder.linalg import Array, Factored, cholesky, independent_columns, largest_eigenvalue
 from nelder.mean import Mean
-from nelder.objective import Objective
+from nelder.objective import ROUNDING, Objective
 from nelder.quadratic import Direction, Gram, Quadratic
 from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import Newton, Reason, Solution, Solver, Tolerance, solve
@@ -197,6 +197,20 @@ def change_of_means(objective: Objective, solution: Solution, last: Quadratic) -
                 factor = np.abs(rows.dense() @ direction.delta) * bend
             change = max(change, float(factor[np.isfinite(factor)].max(initial=0.0)))
     return change
+
+
+def blurred(objective: Objective, beta: Array) -> float:
+    """The relative change of the information that rounding in η alone can make at β, on average over its weights."""
+    change = total = 0.0
+    for block in objective.design.handles:
+        for rows in block.slices():
+            mean = Mean(objective.loss.link, rows.eta(beta))
+            weight = rows.weight * objective.loss.family.expected_weight(mean)
+            bend = np.abs(mean.curvature) + np.abs(objective.loss.family.log_variance_slope(mean))
+            known = np.isfinite(weight) & np.isfinite(bend)
+            change += float(weight[known] @ (bend * ROUNDING * rows.magnitude(beta))[known])
+            total += float(weight[known].sum())
+    return change / total if total > 0 else 0.0
 
 
 def worth(objective: Objective, solution: Solution, direction: Direction) -> float:

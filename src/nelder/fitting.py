@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nelder.design import Block, Design, Part, Ray, split
 from nelder.diagnosis import Diagnosis, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
-from nelder.endings import Ending, ending, refuse_overflow
+from nelder.endings import Ending, blurred, ending, refuse_overflow
 from nelder.engines import Engine
 from nelder.errors import DataError
 from nelder.families import Family
@@ -190,7 +190,8 @@ def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statisti
     errors = np.sqrt(noise / statistics.dispersion) if statistics.dispersion > 0 else 0.0
     share = 2 * np.sqrt(noise / statistics.pearson) if not known and statistics.pearson > 0 else 0.0
     moved = np.sqrt(noise * np.diagonal(end.covariance)) > RELATIVE * np.abs(end.point)
-    if errors > SERIOUS or (errors > NOTICED and moved.any()) or share > NOTICED:
+    serious = errors > SERIOUS or share > NOTICED
+    if serious or (errors > NOTICED and (moved.any() or blurred(objective, end.point) > NOTICED)):
         return (Imprecise(float(errors), float(share)),)
     return ()
 

@@ -241,6 +241,8 @@ def same_errors(fit: nd.Fit, reference: Optimum, where: tuple[np.ndarray, list[i
     identified, place = where
     mine, theirs = np.asarray(fit.se)[identified], reference.se[place]
     if not fit.family.dispersion_known and len(mine):
+        if not np.isfinite(theirs).all():
+            return None  # no degrees of freedom are left
         mine, theirs = mine / mine[0], theirs / theirs[0]
     return differs("standard errors", mine, theirs, 1e-6 * np.abs(theirs))
 

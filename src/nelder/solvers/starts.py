@@ -65,7 +65,7 @@ def _best(objective: Objective, candidates: Array, kept: int) -> Array:
 def _effort(objective: Objective) -> tuple[int, int]:
     """How many exact fits to evaluate, and how many of them to descend from: many where rows are few and cheap."""
     size = objective.design.n * objective.design.p
-    return int(np.clip(1e6 / size, 2, 80)), int(np.clip(150 / objective.design.n, 2, 8))
+    return int(np.clip(1e6 / size, 2, 200)), int(np.clip(150 / objective.design.n, 2, 8))
 
 
 def _exact_fits(objective: Objective, many: int) -> Array:
