@@ -18,6 +18,7 @@ from nelder.twofold import Twofold, exact_bits, leading, twofold
 
 Codes = NDArray[np.integer]
 BLOCK_ROWS = 65_536
+HALF = 26  # bits of two numbers whose product is exact
 STILL = 1e-9  # a row whose x'd is this small beside |x|'|d| does not move along d
 SLICE_ROWS = 4_096  # a slice of 20 to 60 columns stays in the cache of one core
 
@@ -186,6 +187,26 @@ class Coded(Part):
         if values.ndim == 1:
             return bincount(self.codes, values, self.coding.levels)
         return np.stack([bincount(self.codes, v, self.coding.levels) for v in values.T], axis=1)
+
+    def fine_times(self, beta: Array) -> Twofold:
+        effects = self.coding.spread(beta)[self.codes]
+        if self.multiplier is None:
+            return twofold(effects)
+        half, first = leading(self.multiplier, HALF), leading(effects, HALF)
+        whole, by = self.multiplier, half
+        if effects.ndim > 1:
+            whole, by = whole[:, None], by[:, None]
+        return Twofold(by * first, by * (effects - first) + (whole - by) * effects)
+
+    def fine_transpose_times(self, values: Twofold) -> Twofold:
+        bits = exact_bits(len(self.codes))
+        first = leading(values.lead, bits)
+        rest = values.lead - first + values.rest
+        if self.multiplier is None:
+            return Twofold(self.coding.gather(self.level_sums(first)), self.coding.gather(self.level_sums(rest)))
+        by = replace(self, multiplier=leading(self.multiplier, bits))
+        left = replace(self, multiplier=self.multiplier - leading(self.multiplier, bits))
+        return Twofold(by.transpose_times(first), by.transpose_times(rest) + left.transpose_times(values.lead))
 
     def cross(self, other: Part, weight: Array) -> Array:
         """This' W other: weighted counts, two-way where the other is coded too (a two-dimensional histogram)."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Design, Part, Ray, split
-from nelder.diagnosis import Diagnosis, Imprecise, OddResponse, PerfectFit
+from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.endings import Ending, blurred, ending, refuse_overflow
 from nelder.engines import Engine
@@ -191,6 +191,8 @@ def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statisti
     share = 2 * np.sqrt(noise / statistics.pearson) if not known and statistics.pearson > 0 else 0.0
     moved = np.sqrt(noise * np.diagonal(end.covariance)) > RELATIVE * np.abs(end.point)
     serious = errors > SERIOUS or share > NOTICED
+    if not serious and any(isinstance(finding, IllConditioned) for finding in end.findings):
+        return ()  # that has been said
     if serious or (errors > NOTICED and (moved.any() or blurred(objective, end.point) > NOTICED)):
         return (Imprecise(float(errors), float(share)),)
     return ()

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from nelder.errors import CapabilityError, SupportError
-from nelder.links import Identity
+from nelder.families import FAMILIES
+from nelder.links import LINKS, Identity
 from nelder.mean import Mean
+from nelder.objective import Loss
 
 EPS = np.finfo(float).eps
 RESPONSES = np.array([-1.0, 0.0, 0.2, 0.5, 0.9, 1.0, 2.0, 7.0])
@@ -197,3 +199,42 @@ def test_families_with_equal_options_are_equal(each_family):
     options = each_family.options()
     again = type(each_family)(*options.values())
     assert again == each_family and hash(again) == hash(each_family) and again.label() == each_family.label()
+
+
+NOT_CONVEX = [
+    Loss(FAMILIES["gaussian"](), LINKS["log"]()),
+    Loss(FAMILIES["poisson"](), LINKS["inverse"]()),
+    Loss(FAMILIES["binomial"](), LINKS["cauchit"]()),
+    Loss(FAMILIES["gamma"](), LINKS["identity"]()),
+    Loss(FAMILIES["inverse_gaussian"](), LINKS["log"]()),
+    Loss(FAMILIES["tweedie"](2.5), LINKS["log"]()),
+    Loss(FAMILIES["negative_binomial"](2.0), LINKS["identity"]()),
+]
+
+
+def sagging(loss):
+    """How far half the deviance rises above its chords on grids of η, relative to its size: ≤ 0 where it is convex."""
+    low, high = np.clip(loss.bounds, -20.0, 20.0)
+    inside = (np.arange(400) + 0.5) / 400
+    worst = -np.inf
+    for eta in (low + (high - low) * inside, low + (high - low) * inside**4, high - (high - low) * inside**4):
+        y = RESPONSES[loss.family.in_support(RESPONSES)][:, None]
+        middle = 0.5 * (eta[:-2] + eta[2:])
+        before, at, after = (
+            0.5 * loss.family.unit_deviance(y, Mean(loss.link, e)) for e in (eta[:-2], middle, eta[2:])
+        )
+        size = np.abs(before) + 2 * np.abs(at) + np.abs(after)
+        known = np.isfinite(size) & (size > 1e-6)  # below, the difference is rounding
+        worst = max(worst, float(np.max(((2 * at - before - after) / size)[known], initial=-np.inf)))
+    return worst
+
+
+def test_a_deviance_that_is_called_convex_is(each_loss):
+    called = each_loss.link.name in each_loss.family.convex_links
+    assert not called or sagging(each_loss) <= 1e-9
+
+
+@pytest.mark.parametrize("loss", NOT_CONVEX, ids=lambda loss: f"{loss.family.label()}-{loss.link.label()}")
+def test_a_deviance_that_is_not_convex_would_be_found_out(loss):
+    assert loss.link.name not in loss.family.convex_links
+    assert sagging(loss) > 1e-6

@@ -60,10 +60,11 @@ def predict(fit: Fit, new: object, request: Request, offset: object = None) -> A
         warnings.warn(f"{finding}: predicted as nan", BoundaryWarning, stacklevel=3)
         eta = np.where(outside, np.nan, eta)
     if new is not None and fit.limit is not None and not fit.limit.unique and np.isinf(eta).any():
-        finding = (
-            f"{int(np.isinf(eta).sum())} new rows have means at a limit along one of several directions of separation"
+        count = int(np.isinf(eta).sum())
+        finding = f"{count} new rows have means at a limit, along one of several directions that separate the data"
+        warnings.warn(
+            f"{finding}: between the rows of the fit another may say otherwise", BoundaryWarning, stacklevel=3
         )
-        warnings.warn(f"{finding}: another direction may say otherwise", BoundaryWarning, stacklevel=3)
     with np.errstate(all="ignore"):
         shown = eta if request.kind == "link" else fit.link.mean(eta)
         if se is None:
