@@ -17,8 +17,9 @@ NelderWarning (UserWarning)
 │   └── DivergedWarning               a fixed rate was too large
 ├── AliasedWarning                    columns that are combinations of others
 ├── IllConditionedWarning             digits are being lost
-├── BoundaryWarning                   the optimum lies at the edge of what the mean may be
-└── ResponseWarning                   a response that looks unlike the family
+├── BoundaryWarning                   the optimum lies at infinity, or at the edge of what the mean may be
+├── ResponseWarning                   a response that looks unlike the family
+└── SeveralMinimaWarning              the deviance has more than one minimum
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ __all__ = [
     "NotConvergedWarning",
     "ResponseWarning",
     "SavedFitError",
+    "SeveralMinimaWarning",
     "SupportError",
     "UnknownNameError",
     "a_count",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Block, Design, Part, Ray, split
+from nelder.design import Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.endings import Ending, blurred, ending, refuse_overflow
@@ -20,6 +20,7 @@ from nelder.linalg import Array
 from nelder.mean import Link
 from nelder.objective import Loss, Objective
 from nelder.observations import Observations
+from nelder.parts import Part
 from nelder.penalties import Penalty, Unpenalised
 from nelder.quadratic import Quadratic, Triangle
 from nelder.ranks import find_aliases, selected

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from nelder.design import Dense
 from nelder.diagnosis import announce
 from nelder.engines import ENGINES, Engine
 from nelder.errors import DataError, InputTypeError
@@ -20,6 +19,7 @@ from nelder.mean import Link
 from nelder.model_frame import model_frame
 from nelder.names import resolve
 from nelder.observations import matrix_of, numeric, observe, same_rows, vector_of
+from nelder.parts import Dense
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
 from nelder.trace import Record, Recorder

@@ -93,7 +93,7 @@ def test_any_fit_is_certified_or_diagnosed(problem: Problem) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(problem=problems())
 def test_many_more_fits_are_certified_or_diagnosed(problem: Problem) -> None:
     result = outcome(problem)

@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nelder as nd
-from nelder.design import BLOCK_ROWS, Dense, Design, split
+from nelder.design import BLOCK_ROWS, Design, split
 from nelder.engines import Threads
 from nelder.families import FAMILIES
 from nelder.fit import Terms
 from nelder.fitting import Model, fit_objective, fit_rows
 from nelder.mean import Mean
 from nelder.observations import observe
+from nelder.parts import Dense
 from nelder.penalties import Unpenalised
 from nelder.trace import Recorder
 

@@ -15,8 +15,9 @@ from formulaic import model_matrix
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nelder.design import Block, Coded, Dense
+from nelder.design import Block
 from nelder.formula import learn, parse_formula
+from nelder.parts import Coded, Dense
 from nelder.sources import source_of
 
 HERE = Path(__file__).parent

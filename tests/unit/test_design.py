@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nelder.design import Block, Coded, Coding, Dense, split
+from nelder.design import Block, split
+from nelder.parts import Coded, Coding, Dense
 
 SMALL = st.integers(-4, 4)  # whole numbers: all sums are exact, in any order
 

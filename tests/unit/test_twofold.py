@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nelder.design import Block, Coded, Coding, Dense, Part
+from nelder.design import Block
+from nelder.parts import Coded, Coding, Dense, Part
 from nelder.twofold import Twofold, exact_bits, leading, two_sum, twofold
 
 EPS = np.finfo(float).eps

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Block, Dense, Design
+from nelder.design import Block, Design
 from nelder.linalg import Array, Factored, back_solve, cholesky, least_distance, non_negative, null_space
 from nelder.mean import Mean
 from nelder.objective import Loss, Objective
+from nelder.parts import Dense
 from nelder.quadratic import Gram
 from nelder.ranks import rank_of_rows
 from nelder.solvers import Newton, solve

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from nelder.design import Coding
 from nelder.errors import FormulaError, unknown_name
 from nelder.formula.transforms import CONTRASTS, Contrast
+from nelder.parts import Coding
 from nelder.sources import Level
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from nelder.design import Coding
 from nelder.errors import SavedFitError
 from nelder.formula.contrasts import FactorCoding, full_coding
 from nelder.formula.expressions import Expression
 from nelder.formula.grammar import parse_formula
 from nelder.formula.schema import CategoricalFactor, Factor, NumericFactor, Schema, assemble
+from nelder.parts import Coding
 from nelder.sources import Level
 
 

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Coded as CodedPart
-from nelder.design import Coding, Dense, Part
 from nelder.errors import DataError, FormulaError, LevelError, some_rows
 from nelder.formula.contrasts import FactorCoding, Scoped, full_coding, reduced_coding, scope
 from nelder.formula.expressions import Expression
 from nelder.formula.grammar import Formula
 from nelder.formula.transforms import Basis, Coded, State
 from nelder.linalg import Array
+from nelder.parts import Coded as CodedPart
+from nelder.parts import Coding, Dense, Part
 from nelder.sources import Chunk, Labels, Level
 
 

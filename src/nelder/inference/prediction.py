@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Block, Dense, Part
+from nelder.design import Block
 from nelder.errors import AliasedWarning, BoundaryWarning, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.formula import Schema, complete_rows
@@ -18,6 +18,7 @@ from nelder.inference.wald import quantile
 from nelder.linalg import Array
 from nelder.objective import Loss
 from nelder.observations import matrix_of, vector_of
+from nelder.parts import Dense, Part
 from nelder.sources import source_of
 from nelder.table import Table
 

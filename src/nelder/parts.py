@@ -1,0 +1,233 @@
+"""Some columns of a design: a dense matrix, or category codes, which never become columns of zeros and ones.
+
+A coded part is a category code a row, a coding that says what each level puts into which column, and a number that
+multiplies it: a factor by a covariate is a coded part too.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.linalg import Array, powers_of_two
+from nelder.twofold import Twofold, exact_bits, leading, twofold
+
+Codes = NDArray[np.integer]
+HALF = 26  # bits of two numbers whose product is exact
+
+
+def bincount(codes: Codes, weight: Array, levels: int) -> Array:
+    """Σ of weight over the rows of each level (levels,)."""
+    return np.asarray(np.bincount(codes, weight, levels), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Coding:
+    """What a level puts into each column: indicators of the levels `kept` (k,), or a `matrix` (levels, k)."""
+
+    levels: int
+    kept: NDArray[np.integer] | None = None
+    matrix: Array | None = None
+
+    @property
+    def width(self) -> int:
+        """k."""
+        return len(self.kept) if self.kept is not None else self.full().shape[1]
+
+    def full(self) -> Array:
+        """The coding as a matrix (levels, k)."""
+        if self.matrix is not None:
+            return self.matrix
+        full = np.zeros((self.levels, self.width))
+        full[self.kept, np.arange(self.width)] = 1.0
+        return full
+
+    def spread(self, beta: Array) -> Array:
+        """Each level's effect (levels, …), from coefficients (k, …)."""
+        if self.kept is None:
+            return self.full() @ beta
+        effects = np.zeros((self.levels, *beta.shape[1:]))
+        effects[self.kept] = beta
+        return effects
+
+    def gather(self, sums: Array) -> Array:
+        """Column sums (k, …) from level sums (levels, …)."""
+        return sums[self.kept] if self.kept is not None else self.full().T @ sums
+
+    def select(self, chosen: NDArray[np.integer]) -> Coding:
+        """Only some of the columns."""
+        if self.kept is not None:
+            return replace(self, kept=self.kept[chosen])
+        return replace(self, matrix=self.full()[:, chosen])
+
+    def magnitude(self) -> Coding:
+        """The coding with absolute values."""
+        return self if self.matrix is None else replace(self, matrix=np.abs(self.matrix))
+
+
+@dataclass(frozen=True)
+class Part(ABC):
+    """Some columns of a block; `columns` (k,) are their places among the block's p."""
+
+    columns: NDArray[np.integer]
+
+    @abstractmethod
+    def times(self, beta: Array) -> Array:
+        """These columns times beta (k,) or (k, d)."""
+
+    @abstractmethod
+    def magnitude(self, beta: Array) -> Array:
+        """Their absolute values times |beta|."""
+
+    @abstractmethod
+    def transpose_times(self, values: Array) -> Array:
+        """Their transpose times values (n,) or (n, d)."""
+
+    def fine_times(self, beta: Array) -> Twofold:
+        """`times`, with more digits where many terms cancel."""
+        return twofold(self.times(beta))
+
+    def fine_transpose_times(self, values: Twofold) -> Twofold:
+        """`transpose_times`, likewise."""
+        return Twofold(self.transpose_times(values.lead), self.transpose_times(values.rest))
+
+    @abstractmethod
+    def cross(self, other: Part, weight: Array) -> Array:
+        """Their transpose times W times the other's columns (k, k of other)."""
+
+    @abstractmethod
+    def dense(self) -> Array:
+        """The columns in full (n, k)."""
+
+    @abstractmethod
+    def rows(self, chosen: slice | Codes) -> Part:
+        """Some of the rows."""
+
+    @abstractmethod
+    def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Part:
+        """Some of the columns, at other places."""
+
+
+@dataclass(frozen=True)
+class Dense(Part):
+    """X (n, k) as it is."""
+
+    X: Array
+
+    def times(self, beta: Array) -> Array:
+        return self.X @ beta
+
+    def magnitude(self, beta: Array) -> Array:
+        return np.abs(self.X) @ np.abs(beta)
+
+    def transpose_times(self, values: Array) -> Array:
+        return self.X.T @ values
+
+    def fine_times(self, beta: Array) -> Twofold:
+        bits = exact_bits(max(self.X.shape))
+        lead = leading(self.X, bits)
+        scale = powers_of_two(np.abs(self.X).max(axis=0, initial=0.0))
+        scale = scale if beta.ndim == 1 else scale[:, None]
+        first = scale * leading(beta / scale, bits)
+        return Twofold(lead @ first, lead @ (beta - first) + (self.X - lead) @ beta)
+
+    def fine_transpose_times(self, values: Twofold) -> Twofold:
+        bits = exact_bits(max(self.X.shape))
+        lead, first = leading(self.X, bits), leading(values.lead, bits)
+        rest = values.lead - first + values.rest
+        return Twofold(lead.T @ first, lead.T @ rest + (self.X - lead).T @ values.lead)
+
+    def cross(self, other: Part, weight: Array) -> Array:
+        if isinstance(other, Dense):
+            return self.X.T @ (weight[:, None] * other.X)
+        return other.cross(self, weight).T
+
+    def dense(self) -> Array:
+        return self.X
+
+    def rows(self, chosen: slice | Codes) -> Dense:
+        return Dense(self.columns, self.X[chosen])
+
+    def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Dense:
+        return Dense(columns, np.ascontiguousarray(self.X[:, chosen]))
+
+
+@dataclass(frozen=True)
+class Coded(Part):
+    """Row i holds multiplier[i] · coding[codes[i], :]; a multiplier of None is 1."""
+
+    codes: Codes
+    coding: Coding
+    multiplier: Array | None = None
+
+    def scaled(self, values: Array) -> Array:
+        """values times the multiplier, row by row, for values (n,) or (n, d)."""
+        if self.multiplier is None:
+            return values
+        return values * (self.multiplier if values.ndim == 1 else self.multiplier[:, None])
+
+    def times(self, beta: Array) -> Array:
+        return self.scaled(self.coding.spread(beta)[self.codes])
+
+    def magnitude(self, beta: Array) -> Array:
+        return np.abs(self.scaled(self.coding.magnitude().spread(np.abs(beta))[self.codes]))
+
+    def transpose_times(self, values: Array) -> Array:
+        return self.coding.gather(self.level_sums(self.scaled(values)))
+
+    def level_sums(self, values: Array) -> Array:
+        """Σ of values (n,) or (n, d) over the rows of each level."""
+        if values.ndim == 1:
+            return bincount(self.codes, values, self.coding.levels)
+        return np.stack([bincount(self.codes, v, self.coding.levels) for v in values.T], axis=1)
+
+    def fine_times(self, beta: Array) -> Twofold:
+        effects = self.coding.spread(beta)[self.codes]
+        if self.multiplier is None:
+            return twofold(effects)
+        half, first = leading(self.multiplier, HALF), leading(effects, HALF)
+        whole, by = self.multiplier, half
+        if effects.ndim > 1:
+            whole, by = whole[:, None], by[:, None]
+        return Twofold(by * first, by * (effects - first) + (whole - by) * effects)
+
+    def fine_transpose_times(self, values: Twofold) -> Twofold:
+        bits = exact_bits(len(self.codes))
+        first = leading(values.lead, bits)
+        rest = values.lead - first + values.rest
+        if self.multiplier is None:
+            return Twofold(self.coding.gather(self.level_sums(first)), self.coding.gather(self.level_sums(rest)))
+        by = replace(self, multiplier=leading(self.multiplier, bits))
+        left = replace(self, multiplier=self.multiplier - leading(self.multiplier, bits))
+        return Twofold(by.transpose_times(first), by.transpose_times(rest) + left.transpose_times(values.lead))
+
+    def cross(self, other: Part, weight: Array) -> Array:
+        """This' W other: weighted counts, two-way where the other is coded too (a two-dimensional histogram)."""
+        if not isinstance(other, Coded):
+            return self.transpose_times(weight[:, None] * other.dense())
+        weight = self.scaled(other.scaled(weight))
+        if other.codes is self.codes:
+            sums = bincount(self.codes, weight, self.coding.levels)
+            return self._same_codes(other, sums)
+        width = other.coding.levels
+        pairs = self.codes.astype(np.int64) * width + other.codes
+        counts = bincount(pairs, weight, self.coding.levels * width).reshape(self.coding.levels, width)
+        return other.coding.gather(self.coding.gather(counts).T).T
+
+    def _same_codes(self, other: Coded, sums: Array) -> Array:
+        if self.coding.kept is not None and other.coding.kept is not None:
+            return np.where(self.coding.kept[:, None] == other.coding.kept, sums[self.coding.kept][:, None], 0.0)
+        return self.coding.full().T @ (sums[:, None] * other.coding.full())
+
+    def dense(self) -> Array:
+        return self.scaled(self.coding.full()[self.codes])
+
+    def rows(self, chosen: slice | Codes) -> Coded:
+        multiplier = None if self.multiplier is None else self.multiplier[chosen]
+        return replace(self, codes=self.codes[chosen], multiplier=multiplier)
+
+    def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Coded:
+        return replace(self, coding=self.coding.select(chosen), columns=columns)
