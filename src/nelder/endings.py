@@ -19,7 +19,7 @@ from nelder.diagnosis import (
     SeveralMinima,
 )
 from nelder.diagnostics.edges import find_edge
-from nelder.diagnostics.separation import Separation, find_separation, straightened
+from nelder.diagnostics.separation import FOLLOWS, Separation, along_step, find_separation, straightened
 from nelder.errors import DataError
 from nelder.linalg import Array, Factored, cholesky, independent_columns, largest_eigenvalue
 from nelder.mean import Mean
@@ -32,7 +32,6 @@ from nelder.solvers.newton import best_model, precise_model
 ENDLESS = 1e-3  # a relative change of slopes and variances that no last step makes at a finite optimum
 SETTLED = 1e-8  # and one that leaves slopes, variances and so standard errors as they are
 NEARLY_NOTHING, NOTHING = 1e-3, 1e-8  # what a last step may be worth, in squared standard errors
-FOLLOWS = 1e-4  # of the longest: a row whose η moves less along the last step stays
 ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
 
 
@@ -65,6 +64,9 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     change = change_of_means(objective, solution, last)
     doubtful = suspicious(objective, solution, change)
     if doubtful:
+        end = pointed_at(objective, last)
+        if end is not None:
+            return end
         separation = find_separation(objective)
         if separation is not None:
             return at_infinity(objective, separation, Separated)
@@ -268,6 +270,16 @@ def joined(objective: Objective, ray: Ray, inner: Array | Ray, kept: NDArray[np.
         moved = np.isinf(ray.eta(block)) & (along > 0)
         slow = min(slow, 0.5 * float(np.min(first[moved] / along[moved], initial=np.inf)))
     return Ray(base, ray.direction + slow * second, spread)
+
+
+def pointed_at(objective: Objective, last: Quadratic) -> Ending | None:
+    """The limit along the last step, where that is a direction of separation and what it leaves is certified."""
+    newton = last.newton()
+    separation = along_step(objective, newton.delta) if newton is not None else None
+    if separation is None:
+        return None
+    end = at_infinity(objective, separation, Separated)
+    return None if any(isinstance(finding, NotConverged) for finding in end.findings) else end
 
 
 def runaway(objective: Objective, beta: Array, last: Quadratic) -> Ending | None:

@@ -31,17 +31,20 @@ class Penalty(ABC):
         """λ_j β_j (p,)."""
         return self.strength(free) * beta
 
+    def root(self, free: Array) -> Array:
+        """A (k, p) with A'A the Hessian of the penalty."""
+        return np.diag(np.sqrt(self.strength(free)))
+
     def added_to(self, model: Quadratic, beta: Array, free: Array) -> Quadratic:
         """The local model of the data with that of the penalty added."""
-        strength = self.strength(free)
-        if not strength.any():
+        root = self.root(free)
+        if not root.any():
             return model
         value, gradient = self.value(beta, free), self.gradient(beta, free)
         if isinstance(model, Triangle):
-            upper = triangle(np.diag(np.sqrt(strength)))
-            return model + Triangle(value, gradient, upper, 0.0)
+            return model + Triangle(value, gradient, triangle(root), 0.0)
         assert isinstance(model, Gram)
-        return model + Gram(value, gradient, np.diag(strength), 0.0)
+        return model + Gram(value, gradient, root.T @ root, 0.0)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,30 @@ class Ridge(Penalty):
 
     def strength(self, free: Array) -> Array:
         return self.alpha * free
+
+
+@dataclass(frozen=True)
+class Turned(Penalty):
+    """A penalty on β, of which `held` (p,) says what it holds, as a function of γ (k,) with β = origin + basis γ."""
+
+    penalty: Penalty
+    held: Array
+    basis: Array
+    origin: Array
+
+    name = "turned"
+
+    def strength(self, free: Array) -> Array:
+        return np.asarray(np.sum(self.root(free) ** 2, axis=0))
+
+    def root(self, free: Array) -> Array:
+        return self.penalty.root(self.held) @ self.basis
+
+    def value(self, beta: Array, free: Array) -> float:
+        return self.penalty.value(self.origin + self.basis @ beta, self.held)
+
+    def gradient(self, beta: Array, free: Array) -> Array:
+        return self.basis.T @ self.penalty.gradient(self.origin + self.basis @ beta, self.held)
 
 
 PENALTIES: dict[str, type[Penalty]] = {"ridge": Ridge, "unpenalised": Unpenalised}

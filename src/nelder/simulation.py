@@ -120,9 +120,20 @@ def simulate_fit(fit: Fit, draws: int, seed: int | None) -> Array:
         raise DataError(
             "this fit was loaded without its data: simulate from its coefficients with nd.simulate(X, beta, …)"
         )
+    if not np.isfinite(fit.dispersion):
+        raise DataError(
+            "the dispersion of this fit is not known (no degrees of freedom are left): nothing can be drawn"
+        )
     loss, beta = fit.objective.loss, fit.point
     blocks = fit.objective.design.handles
     eta = np.concatenate([block.eta(beta) for block in blocks])
     weight = np.concatenate([block.weight if block.precision is None else block.precision for block in blocks])
+    if np.isinf(eta).any():
+        raise DataError(
+            f"{int(np.isinf(eta).sum())} rows of this fit have means at a limit (separation): refit with "
+            "penalty=nd.Ridge(1.0), or without them, to draw from it"
+        )
+    if fit.dispersion == 0:
+        return np.tile(fit.link.mean(eta), (times, 1))
     mean, random = checked_mean(loss, eta), np.random.default_rng(seed)
     return np.stack([draw(loss.family, mean, (fit.dispersion, weight), random) for _ in range(times)])

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Design
-from nelder.linalg import Array, Factored, back_solve, cholesky, least_distance, non_negative, null_space
+from nelder.linalg import Array, Factored, back_solve, cholesky, least_distance, non_negative, null_space, triangle
 from nelder.mean import Mean
 from nelder.objective import Loss, Objective
 from nelder.parts import Dense
+from nelder.penalties import Turned
 from nelder.quadratic import Gram
 from nelder.ranks import rank_of_rows
 from nelder.solvers import Newton, solve
@@ -68,7 +69,7 @@ def find_edge(objective: Objective, beta: Array) -> Edge | None:
     None where the conditions of an optimum do not hold in the end. The design must have full column rank; its columns
     are made orthonormal first, so that neither their units nor their condition matter.
     """
-    upper = rank_of_rows(objective)
+    upper = triangle(np.vstack([rank_of_rows(objective), objective.penalty.root(objective.free)]))
     basis = back_solve(upper, np.eye(len(beta)))
     unit = along(objective, basis, np.zeros(len(beta)))
     # an optimum at zero has no size of its own
@@ -105,7 +106,8 @@ def along(objective: Objective, basis: Array, origin: Array) -> Objective:
 
     names = tuple(f"direction {k + 1}" for k in range(basis.shape[1]))
     handles = objective.engine.map(turned, objective.design.handles)
-    return replace(objective, design=Design(handles, names, np.zeros(len(names)), objective.design.n))
+    penalty = Turned(objective.penalty, objective.free, basis, origin)
+    return replace(objective, design=Design(handles, names, np.zeros(len(names)), objective.design.n), penalty=penalty)
 
 
 def reaches(loss: Loss, y: Array, end: float, size: float) -> NDArray[np.bool_]:

@@ -20,8 +20,10 @@ def response(block: Block, mean: Mean, loss: Loss) -> Array:
 
 
 def pearson(block: Block, mean: Mean, loss: Loss) -> Array:
-    """(y − μ) √(w / V(μ))."""
-    return loss.family.residual(block.y, mean) * np.sqrt(block.weight / loss.family.variance(mean))
+    """(y − μ) √(w / V(μ)): their squares sum to Pearson's X²."""
+    residual = loss.family.residual(block.y, mean)
+    scaled = residual / np.exp(0.5 * loss.family.log_variance(mean))
+    return np.sqrt(block.weight) * np.where(residual == 0, 0.0, scaled)  # 0/0 at a limit of the mean
 
 
 def deviance(block: Block, mean: Mean, loss: Loss) -> Array:

@@ -8,7 +8,8 @@ that moves as many rows as any can (Albert & Anderson 1984; Santos Silva & Tenre
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from nelder.objective import Loss, Objective
 from nelder.ranks import rank_of_rows
 
 LARGEST = 1e7  # numbers in the linear programmes of `alternatives`
+FOLLOWS = 1e-4  # of the longest: a row whose η moves less along a last step stays
 STILL = 1e-9  # a row of the orthonormal design that is shorter than this does not move
 
 
@@ -63,14 +65,9 @@ def find_separation(objective: Objective) -> Separation | None:
     condition matter.
     """
     blocks = objective.design.handles
-    p = objective.design.p
     sides = [limits(objective.loss, block.y) for block in blocks]
-    whole, fixed = rank_of_rows(objective), np.zeros((p, p))
-    for block, side in zip(blocks, sides, strict=True):
-        still = block.rows(np.flatnonzero(side == 0))
-        for rows in still.slices():
-            fixed = triangle(np.vstack([fixed, orthonormal(rows, whole)]))
-    basis = null_space(fixed)
+    whole = rank_of_rows(objective)
+    basis = fixed_by(objective, whole, [side == 0 for side in sides])
     moving = [block.rows(np.flatnonzero(side)) for block, side in zip(blocks, sides, strict=True)]
     ahead = [side[side != 0, None] * (orthonormal(b, whole) @ basis) for b, side in zip(moving, sides, strict=True)]
     cone, back = np.vstack(ahead), back_solve(whole, basis)
@@ -84,17 +81,49 @@ def find_separation(objective: Objective) -> Separation | None:
         mask = np.zeros(len(side), dtype=bool)
         mask[np.flatnonzero(side)] = part
         masks.append(mask)
-    signed, unique = alternatives(cone, back)
+    # every such direction leaves the other rows where they are
+    inner = null_space(triangle(cone[~moved])) if not moved.all() else np.eye(basis.shape[1])
+    signed, unique = alternatives(cone[moved] @ inner, back @ inner)
     return Separation(back @ direction, tuple(masks), signed, unique)
+
+
+def along_step(objective: Objective, step: Array) -> Separation | None:
+    """The separation that the last step (p,) of a solver already points to, if it does: far cheaper than a programme.
+
+    It need not move every row that some direction can; what it leaves may be separated again.
+    """
+    blocks = objective.design.handles
+    along = [block.along(step) for block in blocks]
+    longest = max(float(np.max(np.abs(part), initial=0.0)) for part in along)
+    masks = tuple(np.abs(part) > FOLLOWS * longest for part in along)
+    found = straightened(objective, step, masks)
+    if found is None:
+        return None
+    sides = [limits(objective.loss, block.y) for block in blocks]
+    ahead = [side * block.along(found.direction) for side, block in zip(sides, blocks, strict=True)]
+    if not all((part[mask] > 0).all() for part, mask in zip(ahead, masks, strict=True)):
+        return None
+    whole = rank_of_rows(objective)
+    moving = [block.rows(np.flatnonzero(mask)) for block, mask in zip(blocks, masks, strict=True)]
+    cone = [side[mask, None] * orthonormal(b, whole) for b, side, mask in zip(moving, sides, masks, strict=True)]
+    basis = fixed_by(objective, whole, [~mask for mask in masks])
+    signed, unique = alternatives(np.vstack(cone) @ basis, back_solve(whole, basis))
+    return replace(found, signed=signed, unique=unique)
+
+
+def fixed_by(objective: Objective, whole: Array, masks: Sequence[NDArray[np.bool_]]) -> Array:
+    """A basis (p, k), in orthonormal coordinates, of the directions that leave these rows where they are."""
+    fixed = np.zeros_like(whole)
+    for block, mask in zip(objective.design.handles, masks, strict=True):
+        for rows in block.rows(np.flatnonzero(mask)).slices():
+            fixed = triangle(np.vstack([fixed, orthonormal(rows, whole)]))
+    return null_space(fixed)
 
 
 def straightened(objective: Objective, direction: Array, masks: tuple[NDArray[np.bool_], ...]) -> Separation | None:
     """The part of a direction (p,) that leaves all rows but these where they are, or None where there is none."""
-    whole, fixed = rank_of_rows(objective), np.zeros((len(direction), len(direction)))
-    for block, mask in zip(objective.design.handles, masks, strict=True):
-        for rows in block.rows(np.flatnonzero(~mask)).slices():
-            fixed = triangle(np.vstack([fixed, orthonormal(rows, whole)]))
-    basis = null_space(fixed)
+    whole = rank_of_rows(objective)
+    basis = fixed_by(objective, whole, [~mask for mask in masks])
     moved = basis @ (basis.T @ (whole @ direction))
     if not np.linalg.norm(moved) > 0.5 * np.linalg.norm(whole @ direction):
         return None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block
-from nelder.errors import AliasedWarning, BoundaryWarning, DataError, unknown_name
+from nelder.errors import AliasedWarning, BoundaryWarning, DataError, IllConditionedWarning, unknown_name
 from nelder.fit import Fit
 from nelder.formula import Schema, complete_rows
 from nelder.inference.wald import quantile
@@ -19,10 +19,13 @@ from nelder.linalg import Array
 from nelder.objective import Loss
 from nelder.observations import matrix_of, vector_of
 from nelder.parts import Dense, Part
+from nelder.solvers import Reason
+from nelder.solvers.newton import precise_model
 from nelder.sources import source_of
 from nelder.table import Table
 
 KINDS = ("response", "link")
+LOST = 1e-6  # of a variance
 INTERVALS = ("confidence",)
 
 
@@ -100,9 +103,37 @@ def _linear_predictor(fit: Fit, new: object, offset: object, with_se: bool) -> t
             if with_se:
                 X = rows.dense()
                 finite = np.isfinite(eta[at])
-                se[at] = np.where(finite, np.sqrt(np.einsum("ij,ij->i", X @ covariance, X)), np.inf)
+                se[at] = np.where(finite, standard_errors(fit, X, covariance), np.inf)
             done += rows.n
     return eta, se if with_se else None
+
+
+def standard_errors(fit: Fit, X: Array, covariance: Array) -> Array:
+    """√(x'Vx) for rows x of X (n, p), by a root of V where terms cancel; nan, with a warning, where that is lost."""
+    variance = np.einsum("ij,ij->i", X @ covariance, X)
+    rounding = np.finfo(float).eps * np.einsum("ij,ij->i", np.abs(X) @ np.abs(covariance), np.abs(X))
+    lost = (rounding > LOST * variance) & (variance != 0)
+    root = _root(fit) if lost.any() else None
+    if root is not None:
+        variance[lost] = np.sum((X[lost] @ root) ** 2, axis=1)
+        blur = np.finfo(float).eps * np.linalg.norm(np.abs(X[lost]) @ np.abs(root), axis=1)
+        lost[lost] = blur > LOST * np.sqrt(variance[lost])
+    if lost.any():
+        warnings.warn(
+            f"the standard errors of {int(lost.sum())} predictions are lost to rounding, as large terms cancel in "
+            "them, and are nan: centre the columns",
+            IllConditionedWarning,
+            stacklevel=5,
+        )
+    return np.sqrt(np.where(lost, np.nan, variance))
+
+
+def _root(fit: Fit) -> Array | None:
+    """A root (p, k) of the covariance of `fit.point`, where the fit has its data and ended at a regular optimum."""
+    if fit.objective is None or fit.limit is not None or fit.reason != Reason.CONVERGED.value:
+        return None
+    factored = precise_model(fit.objective, np.asarray(fit.point)).factored
+    return None if factored is None else np.sqrt(fit.dispersion) * factored.spread(np.eye(len(factored.scale)))
 
 
 def _rows(fit: Fit, new: object, offset: object) -> NewRows:
