@@ -285,3 +285,44 @@ def test_a_ridge_with_more_columns_than_rows_has_its_closed_form(alpha: float) -
     slopes = centred.T @ np.linalg.solve(centred @ centred.T + alpha * np.eye(12), left)
     assert fit.converged
     assert np.asarray(fit.coef) == pytest.approx(np.r_[y.mean() - X.mean(axis=0) @ slopes, slopes], rel=1e-9, abs=1e-12)
+
+
+# What is read from a fit after a special ending
+
+
+def test_a_ridge_at_the_edge_is_the_constrained_optimum() -> None:
+    random = np.random.default_rng(0)
+    X = np.column_stack([np.ones(20), random.uniform(0, 3, (20, 2))])
+    y = random.poisson(np.maximum(X @ [-0.8, 1.0, 0.3], 0)).astype(float)
+    with pytest.warns(nd.BoundaryWarning, match="edge"):
+        fit = nd.glm_fit(X, y, "poisson", "identity", penalty=nd.Ridge(0.3))
+    assert fit.converged and fit.objective is not None
+    best = fit.objective.values(np.asarray(fit.coef)[None, :])[0]
+    for step in random.normal(size=(2000, 3)) * 10.0 ** random.uniform(-5, 0, (2000, 1)):
+        assert fit.objective.values((np.asarray(fit.coef) + step)[None, :])[0] >= best - 1e-10
+
+
+@pytest.mark.parametrize("shift", [1e6, 1e7, 1e8])
+def test_standard_errors_of_predictions_do_not_depend_on_where_x_begins(shift: float) -> None:
+    x, y = np.arange(12.0), np.random.default_rng(0).normal(size=12)
+    plain, shifted = (
+        nd.glm_fit(np.column_stack([np.ones(12), x + by]), y).predict(interval="confidence") for by in (0.0, shift)
+    )
+    assert shifted["se"] == pytest.approx(plain["se"], rel=1e-6)
+
+
+def test_many_rows_of_an_empty_level_have_a_sign() -> None:
+    random = np.random.default_rng(1)
+    level = random.integers(0, 4, 4000)
+    y = np.where(level == 2, 0, random.integers(0, 2, 4000))
+    data = {"level": np.array(list("abcd"))[level], "z": random.normal(size=4000), "y": y}
+    with pytest.warns(nd.BoundaryWarning, match=r"level\[T.c\] to -inf"):
+        fit = nd.glm("y ~ level + z", data, family="binomial")
+    assert fit.coef["level[T.c]"] == -np.inf and np.isfinite(fit.coef["z"])
+
+
+def test_rows_at_a_limit_have_residuals_of_zero_and_no_draws() -> None:
+    fit = quietly(separated)
+    assert np.isfinite(fit.residuals("pearson")).all()
+    with pytest.raises(nd.DataError, match="means at a limit"):
+        fit.simulate()
