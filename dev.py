@@ -36,7 +36,7 @@ PIN_MARKER = 'python_version < "3.15"'
 
 PROGRAMS = {
     "demo": "python -m nelder.cli demo",
-    "test": "python -m pytest",
+    "test": "python -m pytest -n auto --dist worksteal",
     "docs": "sphinx-build -q -W --keep-going docs build/docs",
     "bench": "python benchmarks/run.py",
 }

@@ -1,8 +1,7 @@
-"""How every test runs: no deadlines, and in CI the same examples each time."""
-
-import os
+"""How every test runs: no deadlines, and the same examples each time; --hypothesis-profile explore draws new ones."""
 
 from hypothesis import settings
 
-settings.register_profile("nelder", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
+settings.register_profile("nelder", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile("nelder")

@@ -19,7 +19,7 @@ from nelder.diagnosis import (
     SeveralMinima,
 )
 from nelder.diagnostics.edges import find_edge
-from nelder.diagnostics.separation import FOLLOWS, Separation, along_step, find_separation, straightened
+from nelder.diagnostics.separation import FOLLOWS, Separation, along_step, find_separation, limits, straightened
 from nelder.errors import DataError
 from nelder.linalg import Array, Factored, cholesky, independent_columns, largest_eigenvalue
 from nelder.mean import Mean
@@ -141,7 +141,19 @@ def suspicious(objective: Objective, solution: Solution, change: float) -> bool:
     """Whether the end of a fit calls for a search for separation: no optimum where a good solver should find one."""
     if objective.penalty.strength(objective.free).any() or solution.reason is Reason.INTERRUPTED:
         return False
-    return not solution.converged or change >= ENDLESS
+    return not solution.converged or change >= ENDLESS or vanished(objective, solution.step.beta)
+
+
+def vanished(objective: Objective, beta: Array) -> bool:
+    """Whether a row whose best mean is a limit stands so near it that its residual has rounded to zero."""
+    loss = objective.loss
+    for rows in (rows for block in objective.design.handles for rows in block.slices()):
+        held = limits(loss, rows.y) != 0
+        if held.any():
+            residual = loss.family.residual(rows.y, Mean(loss.link, rows.eta(beta)))
+            if (held & (residual == 0)).any():
+                return True
+    return False
 
 
 def findings_of(

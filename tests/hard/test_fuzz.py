@@ -84,7 +84,7 @@ def certified(problem: Problem, fit: nd.Fit) -> str | None:
     return perfect(problem, fit) if "PerfectFit" in kinds else finite(problem, fit)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(problem=problems())
 def test_any_fit_is_certified_or_diagnosed(problem: Problem) -> None:
     result = outcome(problem)
@@ -93,7 +93,7 @@ def test_any_fit_is_certified_or_diagnosed(problem: Problem) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 @given(problem=problems())
 def test_many_more_fits_are_certified_or_diagnosed(problem: Problem) -> None:
     result = outcome(problem)
