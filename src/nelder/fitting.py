@@ -15,7 +15,7 @@ from nelder.endings import Ending, blurred, ending, refuse_overflow
 from nelder.engines import Engine
 from nelder.errors import DataError
 from nelder.families import Family
-from nelder.fit import Fit, Limit, Solved, Statistics, Terms
+from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms
 from nelder.linalg import Array
 from nelder.mean import Link
 from nelder.objective import Loss, Objective
@@ -64,7 +64,8 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_objective(objective, model.solver, terms, recorder)
     found = tuple(finding.renumbered(seen.rows[used]) for finding in fit.warnings)
-    return replace(fit, warnings=(*findings, *found), notes=notes)
+    kept = Kept(seen.rows[used], len(seen.rows))
+    return replace(fit, warnings=(*findings, *found), notes=notes, kept=kept)
 
 
 def constants(block: Block) -> Array:

@@ -151,6 +151,46 @@ def null_space(matrix: Array, tolerance: float = 1e-10) -> Array:
     return np.asarray(right[rank:].T)
 
 
+@dataclass(frozen=True)
+class Eliminated:
+    """The solutions of m equations in p unknowns: x = origin + basis γ, with γ the unknowns that are not `pivots` (m,).
+
+    `consistent` says that there are any; fewer pivots than equations, that some equations follow from others.
+    """
+
+    basis: Array
+    origin: Array
+    pivots: NDArray[np.integer]
+    consistent: bool
+
+
+def eliminate(matrix: Array, right: Array, tolerance: float = 1e-12) -> Eliminated:
+    """Solve matrix (m, p) @ x = right (m,) for the unknowns it fixes (Gauss & Jordan, complete pivoting)."""
+    size = np.abs(matrix).max(axis=1, initial=0.0)
+    unit = np.where(size > 0, size, 1.0)
+    left, value = matrix / unit[:, None], right / unit
+    open_rows, pivots, rows = np.ones(len(matrix), dtype=bool), [], []
+    while open_rows.any():
+        inside = np.where(open_rows[:, None], np.abs(left), 0.0)
+        row, column = np.unravel_index(int(np.argmax(inside)), inside.shape) if inside.size else (0, 0)
+        if not inside.size or inside[row, column] <= tolerance:
+            break
+        value[row], left[row] = value[row] / left[row, column], left[row] / left[row, column]
+        share = np.where(np.arange(len(left)) == row, 0.0, left[:, column])
+        value, left = value - share * value[row], left - share[:, None] * left[row]
+        open_rows[row] = False
+        pivots.append(int(column))
+        rows.append(int(row))
+    p = matrix.shape[1]
+    free = np.setdiff1d(np.arange(p), pivots)
+    origin, basis = np.zeros(p), np.zeros((p, len(free)))
+    origin[pivots] = value[rows]
+    basis[free, np.arange(len(free))] = 1.0
+    basis[pivots] = -left[rows][:, free]
+    consistent = bool((np.abs(value[open_rows]) <= 1e-9 * (1.0 + np.abs(value).max(initial=0.0))).all())
+    return Eliminated(basis, origin, np.array(pivots, dtype=np.intp), consistent)
+
+
 def non_negative(matrix: Array, right: Array) -> tuple[Array, float]:
     """The x ≥ 0 (k,) that minimises |matrix x − right|, and that length (Lawson & Hanson 1974, algorithm 23.10)."""
     k = matrix.shape[1]

@@ -11,7 +11,7 @@ from nelder.diagnosis import announce
 from nelder.engines import ENGINES, Engine
 from nelder.errors import DataError, InputTypeError
 from nelder.families import FAMILIES, Family
-from nelder.fit import Fit, Terms
+from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_rows
 from nelder.formula import learn
 from nelder.links import LINKS
@@ -59,7 +59,9 @@ def glm(
     terms = Terms(schema.names, formula.partition("~")[0].strip(), schema, offset is not None)
     fit = fit_rows(model, schema.parts(frame.chunk, frame.rows), seen, terms, Recorder((), watch))
     announce(fit.warnings)
-    return replace(fit, notes=(*frame.notes, *fit.notes))
+    assert fit.kept is not None
+    kept = Kept(fit.kept.rows, frame.total, frame.at(fit.kept.rows), data)
+    return replace(fit, notes=(*frame.notes, *fit.notes), kept=kept)
 
 
 def glm_fit(

@@ -49,6 +49,13 @@ class ModelFrame:
             return self.column(parse(given), "weights")
         return None if given is None else vector_of(given, "weights", self.total)[self.rows]
 
+    def at(self, rows: NDArray[np.integer]) -> Chunk:
+        """The columns at some of these rows, given by their numbers in the table."""
+        if len(rows) == len(self.rows):
+            return self.chunk
+        places = np.searchsorted(self.rows, rows)
+        return {name: column.take(places) for name, column in self.chunk.items()}
+
     @property
     def notes(self) -> tuple[str, ...]:
         """How many rows were left out."""

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from nelder.errors import MissingExtraError, unknown_name
 
 
+P_VALUES = ("p", "p_adjusted", "p.value")
+STATISTICS = ("z", "t", "F", "chi2", "statistic")
+
+
 def number(value: float, digits: int = 5) -> str:
     """A number to so many significant digits, as R prints one: plain where that is short, else with an exponent."""
     if not np.isfinite(value):
@@ -84,12 +88,13 @@ class Named(np.ndarray[Any, Any]):
 
 class Table(Mapping[str, NDArray[Any]]):
     """Columns of one length, by name. `str(table)` is plain text; `to_pandas()`, `to_polars()` and `to_arrow()`
-    convert.
+    convert. `notes` are sentences below the table.
     """
 
-    def __init__(self, columns: Mapping[str, object], title: str = "") -> None:
+    def __init__(self, columns: Mapping[str, object], title: str = "", notes: Sequence[str] = ()) -> None:
         self._columns = {name: np.asarray(values) for name, values in columns.items()}
         self.title = title
+        self.notes = tuple(notes)
         assert len({len(values) for values in self._columns.values()}) <= 1
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -127,7 +132,7 @@ class Table(Mapping[str, NDArray[Any]]):
             left = values.dtype.kind in "OU"
             columns.append([text.ljust(wide) if left else text.rjust(wide) for text in texts])
         lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
-        return "\n".join([self.title, *lines] if self.title else lines)
+        return "\n".join([*([self.title] if self.title else []), *lines, *self.notes])
 
     __repr__ = __str__
 
@@ -145,7 +150,8 @@ class Table(Mapping[str, NDArray[Any]]):
         head, *body = zip(*texts, strict=True)
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         rows = "".join(row("td", cells) for cells in body)
-        return f"<table>{caption}<thead>{row('th', head)}</thead><tbody>{rows}</tbody></table>"
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<table>{caption}<thead>{row('th', head)}</thead><tbody>{rows}</tbody></table>{notes}"
 
     def to_dict(self) -> dict[str, list[Any]]:
         """{name: list of values}."""
@@ -178,9 +184,9 @@ class Table(Mapping[str, NDArray[Any]]):
 
 def _cells(name: str, values: NDArray[Any]) -> list[str]:
     if values.dtype.kind == "f":
-        if name in ("z", "t"):
+        if name in STATISTICS:
             return [f"{value:.3f}" if abs(value) < 1e6 else number(float(value)) for value in values]
-        return [p_value(float(value)) for value in values] if name == "p" else numbers(values)
+        return [p_value(float(value)) for value in values] if name in P_VALUES else numbers(values)
     return [str(value) for value in values.tolist()]
 
 

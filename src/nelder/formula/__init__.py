@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nelder.formula.expressions import Expression, parse
 from nelder.formula.grammar import Formula, Term, parse_formula
-from nelder.formula.schema import Schema, complete_rows, learn, numeric_column
+from nelder.formula.schema import Schema, complete_rows, learn, numeric_column, restricted
 
 __all__ = [
     "Expression",
@@ -16,4 +16,5 @@ __all__ = [
     "numeric_column",
     "parse",
     "parse_formula",
+    "restricted",
 ]

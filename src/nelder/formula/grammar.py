@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nelder.errors import FormulaError, InputTypeError
@@ -48,6 +48,14 @@ class Formula:
         factors = [factor for term in self.terms for factor in term.factors]
         used = [name for part in (*self.response, *factors, *self.offsets) for name in part.columns]
         return tuple(dict.fromkeys(used))
+
+    def with_terms(self, terms: Sequence[Term]) -> Formula:
+        """The formula of the same response and offsets with other terms."""
+        constant = "1" if any(not term.factors for term in terms) else "0"
+        written = [constant, *(term.name for term in terms if term.factors)]
+        written += [f"offset({offset.text})" for offset in self.offsets]
+        text = f"{self.text.partition('~')[0].strip()} ~ {' + '.join(written)}"
+        return replace(self, text=text, terms=tuple(terms))
 
 
 def parse_formula(text: str, available: Sequence[str]) -> Formula:

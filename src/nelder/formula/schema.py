@@ -170,6 +170,13 @@ def assemble(formula: Formula, factors: dict[str, Factor], states: dict[str, Sta
     return schema
 
 
+def restricted(schema: Schema, names: Sequence[str]) -> Schema:
+    """The schema with only some of its terms, by name, which keep what they learned; factors are coded anew."""
+    formula = schema.formula.with_terms([term for term in schema.formula.terms if term.name in names])
+    used = {factor.text for term in formula.terms for factor in term.factors}
+    return assemble(formula, {name: factor for name, factor in schema.factors.items() if name in used}, schema.states)
+
+
 def numeric_column(
     expression: Expression, chunk: Chunk, rows: NDArray[np.integer], states: dict[str, State], role: str
 ) -> Array:

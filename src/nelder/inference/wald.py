@@ -17,7 +17,7 @@ from nelder.table import Table
 
 def statistic_name(fit: Fit) -> str:
     """ "z" or "t"."""
-    return "z" if fit.family.dispersion_known else "t"
+    return "z" if np.isinf(fit.df_reference) else "t"
 
 
 def quantile(fit: Fit, level: float) -> float:
@@ -28,17 +28,18 @@ def quantile(fit: Fit, level: float) -> float:
     if not 0 < a_number(level, "level") < 1:
         raise InputError(f"level={level!r}: a confidence level lies strictly between 0 and 1, such as 0.95")
     upper = 0.5 + level / 2
-    if fit.family.dispersion_known:
+    if np.isinf(fit.df_reference):
         return float(special().ndtri(upper))
-    return float(special().stdtrit(fit.df_resid, upper)) if fit.df_resid > 0 else float("nan")
+    return float(special().stdtrit(fit.df_reference, upper)) if fit.df_reference > 0 else float("nan")
 
 
 def two_sided(fit: Fit, statistic: Array) -> Array:
     """P(|reference| > |statistic|), from the tail itself so that tiny values keep their digits."""
     below = -np.abs(statistic)
-    if fit.family.dispersion_known:
+    if np.isinf(fit.df_reference):
         return np.asarray(2 * special().ndtr(below))
-    return np.asarray(2 * special().stdtr(fit.df_resid, below)) if fit.df_resid > 0 else np.full_like(below, np.nan)
+    df = fit.df_reference
+    return np.asarray(2 * special().stdtr(df, below)) if df > 0 else np.full_like(below, np.nan)
 
 
 def confint(fit: Fit, level: float = 0.95) -> Table:

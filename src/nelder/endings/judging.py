@@ -18,8 +18,8 @@ from nelder.diagnosis import (
     Separated,
     SeveralMinima,
 )
-from nelder.diagnostics.edges import find_edge
-from nelder.diagnostics.separation import FOLLOWS, Separation, along_step, find_separation, limits, straightened
+from nelder.endings.edges import find_edge
+from nelder.endings.separation import FOLLOWS, Separation, along_step, find_separation, limits, straightened
 from nelder.errors import DataError
 from nelder.linalg import Array, Factored, cholesky, independent_columns, largest_eigenvalue
 from nelder.mean import Mean

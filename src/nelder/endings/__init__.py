@@ -1,0 +1,7 @@
+"""How a fit ended: judged, and where no finite optimum exists, at infinity or at the edge of the domain."""
+
+from __future__ import annotations
+
+from nelder.endings.judging import Ending, blurred, ending, refuse_overflow
+
+__all__ = ["Ending", "blurred", "ending", "refuse_overflow"]

@@ -1,0 +1,254 @@
+"""What was estimated and how: the frozen value that everything after the solver reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.design import Ray
+from nelder.diagnosis import Diagnosis
+from nelder.errors import DataError
+from nelder.families import Family
+from nelder.formula import Schema
+from nelder.linalg import Array
+from nelder.mean import Link
+from nelder.objective import Objective
+from nelder.sources import Chunk
+from nelder.table import Named
+from nelder.trace import Trace
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Numbers of the fit as a whole. `loglik` is nan for quasi families; `rank` counts the coefficients that were
+    estimated.
+    """
+
+    n: float
+    rank: float
+    deviance: float
+    null_deviance: float
+    df_null: float
+    pearson: float
+    dispersion: float
+    loglik: float
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How to make rows like those of the fit: the names of the columns, the formula's schema, and where the offset came
+    from.
+
+    `offset_given` says that an array was passed as offset, which new rows then need too.
+    """
+
+    names: tuple[str, ...]
+    response: str
+    schema: Schema | None = None
+    offset_given: bool = False
+
+
+@dataclass(frozen=True)
+class Solved:
+    """How the solver ended. `form` is the local model it ended on: Gram, or Triangle where the design was ill-
+    conditioned.
+    """
+
+    solver: str
+    steps: int
+    reason: str
+    converged: bool
+    form: str
+    penalty: str = "unpenalised"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Where an optimum that is not finite lies: a ray in the coefficients (p,), which are aliased (p,), and whether the
+    ray is the only one.
+    """
+
+    ray: Ray
+    aliased: NDArray[np.bool_]
+    unique: bool = True
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The rows of a fit: their numbers in the caller's table (n,), and how many rows that had.
+
+    A fit by formula also keeps their columns, and the table itself for columns that the formula did not use.
+    """
+
+    rows: NDArray[np.integer]
+    total: int
+    chunk: Chunk | None = None
+    data: object = None
+
+    def aligned(self, values: object, argument: str) -> NDArray[np.generic]:
+        """Values (n,) at the rows of the fit, from one a row of the caller's table or one a row of the fit.
+
+        Raises DataError for any other length.
+        """
+        given = np.asarray(values)
+        if given.ndim != 1 or len(given) not in (self.total, len(self.rows)):
+            fitted = "" if self.total == len(self.rows) else f", of which {len(self.rows)} were fitted"
+            raise DataError(
+                f"{argument} has shape {given.shape}; it needs one value for each of the {self.total} rows of the "
+                f"data{fitted}"
+            )
+        return given[self.rows] if len(given) == self.total else given
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Another covariance than the model's: its `name`, the matrix (k, k) of the coefficients of `point`, and the
+    degrees of freedom that tests and intervals take with it, infinite for the normal distribution.
+    """
+
+    name: str
+    covariance: Array
+    df: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What `Fit` holds; it keeps, and does not copy, the arrays it was fitted to.
+
+    `covariance_unscaled` (p, p) is the inverse expected information at φ = 1. `combination` (p, p) writes each aliased
+    column, in its column, as a combination of the others. `objective` has the columns that are not aliased.
+    """
+
+    coef: Named
+    covariance_unscaled: Array
+    family: Family
+    link: Link
+    statistics: Statistics
+    terms: Terms
+    solved: Solved
+    warnings: tuple[Diagnosis, ...] = ()
+    limit: Limit | None = None
+    combination: Array | None = None
+    notes: tuple[str, ...] = ()
+    trace: Trace = field(default=Trace((), (), ""), repr=False)
+    objective: Objective | None = field(default=None, repr=False, compare=False)
+    kept: Kept | None = field(default=None, repr=False, compare=False)
+    uncertainty: Uncertainty | None = field(default=None, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the p coefficients."""
+        return self.terms.names
+
+    @property
+    def se(self) -> Named:
+        """Standard errors (p,): expected information, φ as in `dispersion`, unless `with_covariance` chose otherwise.
+
+        nan where a coefficient is aliased, penalised, infinite, or held at the edge of the means allowed.
+        """
+        variance = np.diagonal(self.covariance_in_use)
+        return Named(np.sqrt(np.where(variance > 0, variance, np.nan)), self.names)
+
+    @property
+    def deviance(self) -> float:
+        """Σ w d(y, μ): twice the log-likelihood lost against a perfect fit, times φ."""
+        return self.statistics.deviance
+
+    @property
+    def null_deviance(self) -> float:
+        """The deviance with an intercept only, or with none where the model has none; offsets are kept."""
+        return self.statistics.null_deviance
+
+    @property
+    def loglik(self) -> float:
+        """The log-likelihood with all constants, as R's logLik; nan for quasi families."""
+        return self.statistics.loglik
+
+    @property
+    def df_resid(self) -> float:
+        """Observations less estimated coefficients."""
+        return self.statistics.n - self.statistics.rank
+
+    @property
+    def df_null(self) -> float:
+        """Residual degrees of freedom of the null model."""
+        return self.statistics.df_null
+
+    @property
+    def dispersion(self) -> float:
+        """φ: 1 where the family fixes it, else Pearson's X² over its degrees of freedom."""
+        return self.statistics.dispersion
+
+    @property
+    def parameters(self) -> float:
+        """What AIC counts: coefficients, and φ where it is estimated."""
+        return self.statistics.rank + (0 if self.family.dispersion_known else 1)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, 2 parameters − 2 loglik; nan for quasi families."""
+        return 2 * self.parameters - 2 * self.loglik
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, log(n) parameters − 2 loglik; nan for quasi families."""
+        return float(np.log(self.statistics.n)) * self.parameters - 2 * self.loglik
+
+    @property
+    def converged(self) -> bool:
+        """Whether the coefficients are the optimum, to rounding. `reason` says why not."""
+        return self.solved.converged
+
+    @property
+    def reason(self) -> str:
+        """Why the solver stopped, in words."""
+        return self.solved.reason
+
+    @property
+    def steps(self) -> int:
+        """How many steps the solver took after its start."""
+        return self.solved.steps
+
+    @property
+    def aliased(self) -> NDArray[np.bool_]:
+        """Which columns were left out as combinations of others (p,)."""
+        return np.isnan(np.asarray(self.coef)) if self.limit is None else self.limit.aliased
+
+    @property
+    def point(self) -> Array | Ray:
+        """The estimate in the columns that are not aliased: β, or a ray where the optimum is not finite."""
+        kept = np.flatnonzero(~self.aliased)
+        return np.asarray(self.coef)[kept] if self.limit is None else self.limit.ray.select(kept)
+
+    @property
+    def point_covariance(self) -> Array:
+        """The covariance in use of the coefficients of `point`: zero along a ray."""
+        if self.uncertainty is not None:
+            return self.uncertainty.covariance
+        kept = np.flatnonzero(~self.aliased)
+        unscaled = self.covariance_unscaled if self.limit is None else self.limit.ray.covariance
+        return self.dispersion * unscaled[np.ix_(kept, kept)]
+
+    @property
+    def covariance_in_use(self) -> Array:
+        """The covariance (p, p) that standard errors, tests and intervals take; nan where nothing can be said."""
+        if self.uncertainty is None:
+            return self.dispersion * self.covariance_unscaled
+        covariance, kept = np.full_like(self.covariance_unscaled, np.nan), np.flatnonzero(~self.aliased)
+        covariance[np.ix_(kept, kept)] = self.uncertainty.covariance
+        return np.where(np.isnan(self.covariance_unscaled), np.nan, covariance)
+
+    @property
+    def df_reference(self) -> float:
+        """The degrees of freedom of Student's t in tests and intervals: infinite, for the normal, where φ is known."""
+        if self.uncertainty is not None:
+            return self.uncertainty.df
+        return np.inf if self.family.dispersion_known else self.df_resid
+
+    def rows_of_data(self, what: str) -> Objective:
+        """The objective of a fit that still has its data; raises DataError for one that was loaded without."""
+        if self.objective is None:
+            raise DataError(f"this fit was loaded without its data: {what} needs the rows")
+        return self.objective
