@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from nelder.errors import MissingExtraError, unknown_name
 
-
 P_VALUES = ("p", "p_adjusted", "p.value")
 STATISTICS = ("z", "t", "F", "chi2", "statistic")
 

@@ -20,26 +20,32 @@ def statistic_name(fit: Fit) -> str:
     return "z" if np.isinf(fit.df_reference) else "t"
 
 
-def quantile(fit: Fit, level: float) -> float:
-    """The two-sided quantile for a confidence level.
-
-    Raises InputError for a level that is not between 0 and 1.
-    """
+def checked_level(level: float) -> float:
+    """A confidence level; raises InputError for one that is not between 0 and 1."""
     if not 0 < a_number(level, "level") < 1:
         raise InputError(f"level={level!r}: a confidence level lies strictly between 0 and 1, such as 0.95")
-    upper = 0.5 + level / 2
-    if np.isinf(fit.df_reference):
+    return level
+
+
+def two_sided_quantile(df: float, level: float) -> float:
+    """How far Student's t on df degrees of freedom, or the normal where df is infinite, reaches at a level."""
+    upper = 0.5 + checked_level(level) / 2
+    if np.isinf(df):
         return float(special().ndtri(upper))
-    return float(special().stdtrit(fit.df_reference, upper)) if fit.df_reference > 0 else float("nan")
+    return float(special().stdtrit(df, upper)) if df > 0 else float("nan")
 
 
-def two_sided(fit: Fit, statistic: Array) -> Array:
+def two_sided_tail(df: float, statistic: Array) -> Array:
     """P(|reference| > |statistic|), from the tail itself so that tiny values keep their digits."""
     below = -np.abs(statistic)
-    if np.isinf(fit.df_reference):
+    if np.isinf(df):
         return np.asarray(2 * special().ndtr(below))
-    df = fit.df_reference
     return np.asarray(2 * special().stdtr(df, below)) if df > 0 else np.full_like(below, np.nan)
+
+
+def quantile(fit: Fit, level: float) -> float:
+    """The two-sided quantile of the tests of a fit."""
+    return two_sided_quantile(fit.df_reference, level)
 
 
 def confint(fit: Fit, level: float = 0.95) -> Table:
@@ -61,7 +67,7 @@ def coefficient_table(fit: Fit, level: float = 0.95) -> Table:
             "estimate": estimate,
             "se": se,
             statistic_name(fit): statistic,
-            "p": two_sided(fit, statistic),
+            "p": two_sided_tail(fit.df_reference, statistic),
             "lower": interval["lower"],
             "upper": interval["upper"],
         }
