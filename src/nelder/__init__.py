@@ -50,6 +50,11 @@ if TYPE_CHECKING:
         quasipoisson,
     )
     from nelder.fit import Fit
+    from nelder.inference.clustered import Clustered
+    from nelder.inference.effects.cases import Population
+    from nelder.inference.estimates import Estimates
+    from nelder.inference.serial import HAC
+    from nelder.inference.stepwise import Steps
     from nelder.links import (
         Cauchit,
         Cloglog,
@@ -65,8 +70,8 @@ if TYPE_CHECKING:
     )
     from nelder.mean import Link, Mean
     from nelder.model import glm, glm_fit
-    from nelder.observations import frequency
-    from nelder.penalties import Ridge
+    from nelder.observations import frequency, sampling
+    from nelder.penalties import Firth, Jeffreys, MedianBias, Ridge
     from nelder.saving import load
     from nelder.simulation import Draw, simulate
     from nelder.solvers import IRLS, LBFGS, ClosedForm, GradientDescent, Newton, StochasticGradientDescent
@@ -88,11 +93,16 @@ _HOMES = {
         "quasibinomial quasipoisson"
     ),
     "fit": "Fit",
+    "inference.clustered": "Clustered",
+    "inference.effects.cases": "Population",
+    "inference.estimates": "Estimates",
+    "inference.serial": "HAC",
+    "inference.stepwise": "Steps",
     "links": "Cauchit Cloglog Identity Inverse InverseSquared Log Logit Loglog Power Probit Sqrt",
     "mean": "Link Mean",
     "model": "glm glm_fit",
-    "observations": "frequency",
-    "penalties": "Ridge",
+    "observations": "frequency sampling",
+    "penalties": "Firth Jeffreys MedianBias Ridge",
     "saving": "load",
     "simulation": "Draw simulate",
     "solvers": "ClosedForm GradientDescent IRLS LBFGS Newton StochasticGradientDescent",
@@ -108,15 +118,19 @@ __all__ = [
     "Cauchit",
     "Cloglog",
     "ClosedForm",
+    "Clustered",
     "DataError",
     "DivergedWarning",
     "Draw",
+    "Estimates",
     "Family",
+    "Firth",
     "Fit",
     "FormulaError",
     "Gamma",
     "Gaussian",
     "GradientDescent",
+    "HAC",
     "IRLS",
     "Identity",
     "IllConditionedWarning",
@@ -125,6 +139,7 @@ __all__ = [
     "Inverse",
     "InverseGaussian",
     "InverseSquared",
+    "Jeffreys",
     "LBFGS",
     "LevelError",
     "Link",
@@ -132,6 +147,7 @@ __all__ = [
     "Logit",
     "Loglog",
     "Mean",
+    "MedianBias",
     "MissingExtraError",
     "NegativeBinomial",
     "NelderError",
@@ -139,6 +155,7 @@ __all__ = [
     "Newton",
     "NotConvergedWarning",
     "Poisson",
+    "Population",
     "Power",
     "Probit",
     "Quasi",
@@ -147,6 +164,7 @@ __all__ = [
     "SavedFitError",
     "SeveralMinimaWarning",
     "Sqrt",
+    "Steps",
     "StochasticGradientDescent",
     "SupportError",
     "Table",
@@ -161,6 +179,7 @@ __all__ = [
     "load",
     "quasibinomial",
     "quasipoisson",
+    "sampling",
     "simulate",
 ]
 

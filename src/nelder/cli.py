@@ -56,6 +56,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", metavar="fit | predict | demo")
+    _add_fit(commands)
+    predict = commands.add_parser("predict", help="predict from a saved fit at the rows of a file")
+    predict.add_argument("fit", help="a fit saved by nelder fit --save")
+    predict.add_argument("data", help="a .csv or .parquet file with the fit's columns")
+    predict.add_argument("-o", "--output", metavar="OUT.csv", help="where to write; the screen by default")
+    predict.add_argument(
+        "--kind", default="response", help="response (default), the mean, or link, the linear predictor"
+    )
+    predict.add_argument("--interval", action="store_true", help="add the standard error and confidence interval")
+    predict.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
+    predict.set_defaults(run=run_predict)
+    demo = commands.add_parser("demo", help="fit a bundled table, step by step, and again by gradient descent")
+    demo.set_defaults(run=run_demo)
+    return parser
+
+
+def _add_fit(commands: Any) -> None:
     fit = commands.add_parser("fit", help="fit a formula to a CSV or Parquet file and print the summary", epilog=EPILOG)
     fit.add_argument("data", help="a .csv or .parquet file")
     fit.add_argument("formula", help="such as 'y ~ x1 + x2'")
@@ -73,22 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--level", type=float, default=0.95, help="confidence level of the printed intervals (default 0.95)"
     )
+    fit.add_argument(
+        "--covariance", help="standard errors by HC0, HC1, HC2, HC3, HAC, observed or expected information"
+    )
+    fit.add_argument("--relativities", action="store_true", help="print exp(coefficients) too, with the base levels")
+    fit.add_argument("--anova", metavar="TYPE", help="print the analysis of deviance too, of type 1, 2 or 3")
+    fit.add_argument("--check", action="store_true", help="print what the checks of the model say")
     fit.add_argument("--trace", action="store_true", help="print every step after the summary")
     fit.add_argument("--save", metavar="FIT.json", help="write the fit, without the data")
     fit.set_defaults(run=run_fit)
-    predict = commands.add_parser("predict", help="predict from a saved fit at the rows of a file")
-    predict.add_argument("fit", help="a fit saved by nelder fit --save")
-    predict.add_argument("data", help="a .csv or .parquet file with the fit's columns")
-    predict.add_argument("-o", "--output", metavar="OUT.csv", help="where to write; the screen by default")
-    predict.add_argument(
-        "--kind", default="response", help="response (default), the mean, or link, the linear predictor"
-    )
-    predict.add_argument("--interval", action="store_true", help="add the standard error and confidence interval")
-    predict.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
-    predict.set_defaults(run=run_predict)
-    demo = commands.add_parser("demo", help="fit a bundled table, step by step, and again by gradient descent")
-    demo.set_defaults(run=run_demo)
-    return parser
 
 
 def _version() -> str:
@@ -117,9 +127,18 @@ def run_fit(options: argparse.Namespace) -> int:
             missing=options.missing,
             watch=live,
         )
-    print(fit.summary(options.level))
+        if options.covariance:
+            fit = fit.with_covariance(options.covariance)
+        pages: list[object] = [fit.summary(options.level)]
+        if options.relativities:
+            pages.append(fit.relativities(options.level))
+        if options.anova:
+            pages.append(fit.anova(options.anova))
+        if options.check:
+            pages.append(fit.check())
     if options.trace:
-        print(f"\n{fit.trace}")
+        pages.append(fit.trace)
+    print("\n\n".join(map(str, pages)))
     if options.save:
         fit.save(options.save)
         print(f"\nSaved to {options.save}; predict with: nelder predict {options.save} NEW.csv")

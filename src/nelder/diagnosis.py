@@ -123,8 +123,8 @@ class Separated(Diagnosis):
         return (
             f"separation: the likelihood has no maximum at finite coefficients, it rises for ever as {moves} "
             f"({self.rows} rows, such as {_some(self.first)}, then have means at their limits); deviance and means are "
-            "those of the limit, and the other estimates keep their meaning: drop or merge these columns, or hold them "
-            "with penalty=nd.Ridge(1.0)"
+            "those of the limit, and the other estimates keep their meaning: drop or merge these columns, or fit "
+            "with penalty='firth', whose estimates are finite"
         )
 
 
@@ -287,6 +287,61 @@ class SeveralMinima(Diagnosis):
             f"the deviance has several minima: the lowest that was found is {self.lowest:.6g}, others are {others}; "
             "estimates and standard errors are those of the lowest: compare with a link for which there is only one, "
             "such as the family's own, or try your own solver=nd.Newton(start=...)"
+        )
+
+
+@dataclass(frozen=True)
+class ShapeAtEnd(Diagnosis):
+    """A shape parameter that was estimated is likeliest at an end of its range; `meaning` says what that means."""
+
+    name: str
+    value: float
+    meaning: str
+
+    category = BoundaryWarning
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"the likelihood is highest at the end of the range of {self.name}, {self.name} = {self.value:g}, with no "
+            f"standard error: {self.meaning}"
+        )
+
+
+@dataclass(frozen=True)
+class ShapeUnknown(Diagnosis):
+    """A shape parameter could not be estimated, and `value` was taken instead."""
+
+    name: str
+    value: float
+    why: str
+
+    category = NotConvergedWarning
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.name} cannot be estimated, as {self.why}; {self.name} = {self.value:g} is taken instead, for want "
+            "of a better: write out another in the family, or use a family without it"
+        )
+
+
+@dataclass(frozen=True)
+class SeveralShapes(Diagnosis):
+    """The likelihood has several maxima in a shape parameter; `others` are those nearly as high as the one taken."""
+
+    name: str
+    value: float
+    others: tuple[float, ...]
+
+    category = SeveralMinimaWarning
+
+    @property
+    def sentence(self) -> str:
+        others = ", ".join(f"{value:.6g}" for value in self.others)
+        return (
+            f"the likelihood has several maxima in {self.name}: the highest is at {self.value:.6g}, and nearly as high "
+            f"at {others}: compare fits with each written out, and look for rows of two kinds"
         )
 
 

@@ -114,6 +114,18 @@ class Uncertainty:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """The shape parameter of a family, such as θ of the negative binomial: its `name`, `value`, and whether it was
+    `estimated`, with the standard error `se`, which is nan otherwise.
+    """
+
+    name: str
+    value: float
+    se: float
+    estimated: bool
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What `Fit` holds; it keeps, and does not copy, the arrays it was fitted to.
 
@@ -136,6 +148,8 @@ class Estimate:
     objective: Objective | None = field(default=None, repr=False, compare=False)
     kept: Kept | None = field(default=None, repr=False, compare=False)
     uncertainty: Uncertainty | None = field(default=None, repr=False)
+    shape: Shape | None = None
+    dispersion_by: str = "pearson"  # how φ was had: pearson, deviance, ml, or given
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -178,13 +192,22 @@ class Estimate:
 
     @property
     def dispersion(self) -> float:
-        """φ: 1 where the family fixes it, else Pearson's X² over its degrees of freedom."""
+        """φ: 1 where the family fixes it, else Pearson's X² over its degrees of freedom, unless `with_dispersion` chose
+        otherwise.
+        """
         return self.statistics.dispersion
 
     @property
     def parameters(self) -> float:
-        """What AIC counts: coefficients, and φ where it is estimated."""
-        return self.statistics.rank + (0 if self.family.dispersion_known else 1)
+        """What AIC counts: coefficients, φ where it is estimated, and a shape that was."""
+        shapes = 1 if self.shape is not None and self.shape.estimated else 0
+        return self.statistics.rank + (0 if self.family.dispersion_known else 1) + shapes
+
+    @property
+    def family_to_fit(self) -> Family:
+        """The family as other fits to the same response take it: with its shape to estimate, if it was estimated."""
+        estimated = self.shape is not None and self.shape.estimated
+        return self.family.with_shape(None) if estimated else self.family
 
     @property
     def aic(self) -> float:
@@ -241,11 +264,17 @@ class Estimate:
         return np.where(np.isnan(self.covariance_unscaled), np.nan, covariance)
 
     @property
+    def withholds_errors(self) -> bool:
+        """Whether a penalty leaves no standard errors: those of a ridge would not mean what they seem to."""
+        return self.solved.penalty != "unpenalised" and bool(np.isnan(self.covariance_unscaled).all())
+
+    @property
     def df_reference(self) -> float:
         """The degrees of freedom of Student's t in tests and intervals: infinite, for the normal, where φ is known."""
         if self.uncertainty is not None:
             return self.uncertainty.df
-        return np.inf if self.family.dispersion_known else self.df_resid
+        known = self.family.dispersion_known or self.dispersion_by == "given"
+        return np.inf if known else self.df_resid
 
     def rows_of_data(self, what: str) -> Objective:
         """The objective of a fit that still has its data; raises DataError for one that was loaded without."""

@@ -6,41 +6,154 @@ imported when called.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nelder.estimate import Estimate, Kept, Limit, Solved, Statistics, Terms, Uncertainty
+from nelder.estimate import Estimate, Kept, Limit, Shape, Solved, Statistics, Terms, Uncertainty
 from nelder.linalg import Array
 from nelder.table import Table
 
 if TYPE_CHECKING:
+    from nelder.diagnostics.calibration import Calibration
+    from nelder.diagnostics.check import Check
+    from nelder.diagnostics.cross_validation import CrossValidation
+    from nelder.diagnostics.discrimination import RocCurve
+    from nelder.diagnostics.hosmer_lemeshow import HosmerLemeshow
+    from nelder.diagnostics.influence import Influence
+    from nelder.diagnostics.lift import Lift
+    from nelder.inference.bootstrap import Bootstrap
+    from nelder.inference.effects.marginal_means import MarginalMeans
+    from nelder.inference.estimates import Estimates
+    from nelder.inference.profile import Profile
+    from nelder.inference.stepwise import Steps
     from nelder.report.summary import Summary
 
-__all__ = ["Estimate", "Fit", "Kept", "Limit", "Solved", "Statistics", "Terms", "Uncertainty"]
+__all__ = ["Estimate", "Fit", "Kept", "Limit", "Shape", "Solved", "Statistics", "Terms", "Uncertainty"]
 
 
 @dataclass(frozen=True)
 class Fit(Estimate):
     """The result of `glm` or `glm_fit`, or of `load`; its numbers are the properties of `Estimate`."""
 
-    def covariance(self) -> Array:
-        """The covariance of the coefficients (p, p): φ times the inverse expected information unless told otherwise."""
-        return self.covariance_in_use
+    def covariance(self, kind: object = None) -> Array:
+        """The covariance (p, p) in use, or of a kind; see `inference.covariance.covariance`."""
+        from nelder.inference.covariance import covariance
 
-    def confint(self, level: float = 0.95) -> Table:
-        """Wald intervals of the coefficients; see `inference.wald.confint`."""
-        from nelder.inference.wald import confint
+        return covariance(self, kind)
 
-        return confint(self, level)
+    def with_covariance(self, kind: object) -> Fit:
+        """The same fit with robust or other standard errors; see `inference.covariance.with_covariance`."""
+        from nelder.inference.covariance import with_covariance
 
-    def table(self, level: float = 0.95) -> Table:
-        """The coefficient table; see `inference.wald.coefficient_table`."""
-        from nelder.inference.wald import coefficient_table
+        return with_covariance(self, kind)
 
-        return coefficient_table(self, level)
+    def with_dispersion(self, method: str | float) -> Fit:
+        """The same fit with φ by another method, or as given; see `inference.dispersions.with_dispersion`."""
+        from nelder.inference.dispersions import with_dispersion
+
+        return with_dispersion(self, method)
+
+    def table(self, level: float = 0.95, intervals: str = "wald", exponentiate: bool = False) -> Table:
+        """The coefficient table; see `inference.coefficients.coefficient_table`."""
+        from nelder.inference.coefficients import coefficient_table
+
+        return coefficient_table(self, level, intervals, exponentiate)
+
+    def confint(
+        self, level: float = 0.95, kind: str = "wald", adjust: str = "none", terms: str | Sequence[str] | None = None
+    ) -> Table:
+        """Intervals of the coefficients: Wald, profile or score; see `inference.intervals.confint`."""
+        from nelder.inference.intervals import confint
+
+        return confint(self, level, kind, adjust, terms)
+
+    def relativities(self, level: float = 0.95) -> Table:
+        """Exponentiated coefficients, base levels among them; see `inference.effects.relativities.relativities`."""
+        from nelder.inference.effects.relativities import relativities
+
+        return relativities(self, level)
+
+    def profile(self, name: str, points: object = 21) -> Profile:
+        """The profile likelihood of a coefficient; see `inference.profile.profile`."""
+        from nelder.inference.profile import profile
+
+        return profile(self, name, points)
+
+    def delta(self, function: object, level: float = 0.95) -> Table:
+        """Any function of the coefficients, by the delta method; see `inference.delta.delta`."""
+        from nelder.inference.delta import delta
+
+        return delta(self, function, level)
+
+    def hypotheses(self, given: object, level: float = 0.95, adjust: str = "none") -> Table:
+        """Linear hypotheses in words, each by itself; see `inference.hypotheses.hypotheses`."""
+        from nelder.inference.hypotheses import hypotheses
+
+        return hypotheses(self, given, level, adjust)
+
+    def wald_test(self, given: object) -> Table:
+        """The joint Wald test of linear hypotheses; see `inference.hypotheses.wald_test`."""
+        from nelder.inference.hypotheses import wald_test
+
+        return wald_test(self, given)
+
+    def likelihood_ratio(self, given: object) -> Table:
+        """The likelihood-ratio test of linear hypotheses; see `inference.likelihood.likelihood_ratio`."""
+        from nelder.inference.likelihood import likelihood_ratio
+
+        return likelihood_ratio(self, given)
+
+    def score_test(self, given: object) -> Table:
+        """Rao's score test of linear hypotheses; see `inference.score.score_test`."""
+        from nelder.inference.score import score_test
+
+        return score_test(self, given)
+
+    def compare(self, *others: Fit, test: str | None = None) -> Table:
+        """Nested fits to the same rows, in order and tested; see `inference.comparison.compare`."""
+        from nelder.inference.comparison import compare
+
+        return compare(self, others, test)
+
+    def anova(self, type: int | str = 2, test: str | None = None) -> Table:
+        """The analysis of deviance by terms, type 1, 2 or 3; see `inference.anova.anova`."""
+        from nelder.inference.anova import anova
+
+        return anova(self, type, test)
+
+    def drop1(self, scope: object = None, test: str | None = None) -> Table:
+        """The model without each of its terms; see `inference.selection.drop1`."""
+        from nelder.inference.selection import drop1
+
+        return drop1(self, scope, test)
+
+    def add1(self, scope: object, test: str | None = None) -> Table:
+        """The model with each of some terms added; see `inference.selection.add1`."""
+        from nelder.inference.selection import add1
+
+        return add1(self, scope, test)
+
+    def step(self, scope: object = None, criterion: str = "aic", direction: str = "both") -> Steps:
+        """Stepwise selection, with its warning; see `inference.stepwise.step`."""
+        from nelder.inference.stepwise import step
+
+        return step(self, scope, criterion, direction)
+
+    def dispersions(self) -> Table:
+        """φ by Pearson's X², deviance and maximum likelihood; see `inference.dispersions.dispersions`."""
+        from nelder.inference.dispersions import dispersions
+
+        return dispersions(self)
+
+    def shape_interval(self, level: float = 0.95) -> Table:
+        """The interval of a shape that was estimated; see `inference.shapes.shape_interval`."""
+        from nelder.inference.shapes import shape_interval
+
+        return shape_interval(self, level)
 
     def predict(
         self,
@@ -66,11 +179,183 @@ class Fit(Estimate):
 
         return deviance_at(self, betas)
 
-    def residuals(self, kind: str = "deviance") -> Array:
+    def predictions(
+        self, by: object = None, at: object = None, scale: str = "response", others: object = "observed"
+    ) -> Estimates:
+        """Average predictions, by groups or at values; see `inference.effects.predictions.predictions`."""
+        from nelder.inference.effects.averaging import Averaging
+        from nelder.inference.effects.predictions import predictions
+
+        return predictions(self, Averaging(by, at, others), scale)
+
+    def slopes(
+        self,
+        variables: object = None,
+        by: object = None,
+        at: object = None,
+        kind: str = "dydx",
+        others: object = "observed",
+    ) -> Estimates:
+        """Average marginal effects; see `inference.effects.slopes.slopes`."""
+        from nelder.inference.effects.averaging import Averaging
+        from nelder.inference.effects.slopes import slopes
+
+        return slopes(self, variables, Averaging(by, at, others), kind)
+
+    def comparisons(
+        self,
+        variables: object = None,
+        kind: str = "difference",
+        by: object = None,
+        at: object = None,
+        others: object = "observed",
+    ) -> Estimates:
+        """Average differences or ratios of means; see `inference.effects.comparisons.comparisons`."""
+        from nelder.inference.effects.averaging import Averaging
+        from nelder.inference.effects.comparisons import comparisons
+
+        return comparisons(self, variables, Averaging(by, at, others), kind)
+
+    def emmeans(
+        self, specs: object = None, by: object = None, at: object = None, weights: str = "equal", scale: str = "link"
+    ) -> MarginalMeans:
+        """Estimated marginal means, and their contrasts; see `inference.effects.marginal_means.emmeans`."""
+        from nelder.inference.effects.marginal_means import Averaged, emmeans
+
+        return emmeans(self, specs, Averaged(by, at, weights), scale)
+
+    def residuals(self, kind: str = "deviance", seed: int | None = None) -> Array:
         """Residuals (n,); see `diagnostics.residuals.residuals`."""
         from nelder.diagnostics.residuals import residuals
 
-        return residuals(self, kind)
+        return residuals(self, kind, seed)
+
+    def influence(self) -> Influence:
+        """Leverage, Cook's distance and their like, row by row; see `diagnostics.influence.influence`."""
+        from nelder.diagnostics.influence import influence
+
+        return influence(self)
+
+    def check(self, level: float = 0.05) -> Check:
+        """The checks that apply, in plain words; see `diagnostics.check.check`."""
+        from nelder.diagnostics.check import check
+
+        return check(self, level)
+
+    def goodness_of_fit(self) -> Table:
+        """Pearson's, the deviance's and Osius and Rojek's test; see `diagnostics.goodness_of_fit.goodness_of_fit`."""
+        from nelder.diagnostics.goodness_of_fit import goodness_of_fit
+
+        return goodness_of_fit(self)
+
+    def dispersion_tests(self, alternative: str = "greater") -> Table:
+        """Tests of φ = 1; see `diagnostics.dispersion_tests.dispersion_tests`."""
+        from nelder.diagnostics.dispersion_tests import dispersion_tests
+
+        return dispersion_tests(self, alternative)
+
+    def zero_inflation(self) -> Table:
+        """Zeros seen and expected; see `diagnostics.zero_inflation.zero_inflation`."""
+        from nelder.diagnostics.zero_inflation import zero_inflation
+
+        return zero_inflation(self)
+
+    def hosmer_lemeshow(self, groups: int = 10) -> HosmerLemeshow:
+        """Observed and expected by groups of the mean; see `diagnostics.hosmer_lemeshow.hosmer_lemeshow`."""
+        from nelder.diagnostics.hosmer_lemeshow import hosmer_lemeshow
+
+        return hosmer_lemeshow(self, groups)
+
+    def link_test(self, level: float = 0.95) -> Table:
+        """Pregibon's test of the link; see `diagnostics.link_test.link_test`."""
+        from nelder.diagnostics.link_test import link_test
+
+        return link_test(self, level)
+
+    def spread_test(self) -> Table:
+        """Whether residuals vary as the family says; see `diagnostics.spread.spread_test`."""
+        from nelder.diagnostics.spread import spread_test
+
+        return spread_test(self)
+
+    def normality(self, seed: int = 0) -> Table:
+        """Whether quantile residuals are normal; see `diagnostics.normality.normality`."""
+        from nelder.diagnostics.normality import normality
+
+        return normality(self, seed)
+
+    def outliers(self, rows: int = 5) -> Table:
+        """The least likely responses; see `diagnostics.outliers.outliers`."""
+        from nelder.diagnostics.outliers import outliers
+
+        return outliers(self, rows)
+
+    def vif(self) -> Table:
+        """Variance inflation factors, generalised for terms; see `diagnostics.collinearity.vif`."""
+        from nelder.diagnostics.collinearity import vif
+
+        return vif(self)
+
+    def condition_indices(self) -> Table:
+        """Near dependencies among the columns; see `diagnostics.collinearity.condition_indices`."""
+        from nelder.diagnostics.collinearity import condition_indices
+
+        return condition_indices(self)
+
+    def calibration(self, bands: int = 10, level: float = 0.95, predicted: object = None) -> Calibration:
+        """Means promised and seen; see `diagnostics.calibration.calibration`."""
+        from nelder.diagnostics.calibration import calibration
+
+        return calibration(self, bands, level, predicted)
+
+    def brier_score(self, bands: int = 10, predicted: object = None) -> Table:
+        """The Brier score and its parts; see `diagnostics.calibration.brier_score`."""
+        from nelder.diagnostics.calibration import brier_score
+
+        return brier_score(self, bands, predicted)
+
+    def lift(self, bands: int = 10, exposure: object = None, predicted: object = None) -> Lift:
+        """Lift by bands of the mean, and Gini; see `diagnostics.lift.lift`."""
+        from nelder.diagnostics.lift import lift
+
+        return lift(self, bands, exposure, predicted)
+
+    def roc(self, level: float = 0.95, predicted: object = None) -> RocCurve:
+        """The ROC curve and its area; see `diagnostics.discrimination.roc`."""
+        from nelder.diagnostics.discrimination import roc
+
+        return roc(self, level, predicted)
+
+    def pseudo_r_squared(self) -> Table:
+        """Five relatives of R²; see `diagnostics.pseudo_r_squared.pseudo_r_squared`."""
+        from nelder.diagnostics.pseudo_r_squared import pseudo_r_squared
+
+        return pseudo_r_squared(self)
+
+    def cross_validate(self, folds: object = 10, seed: int = 0, groups: object = None) -> CrossValidation:
+        """The deviance at rows left out of the fit; see `diagnostics.cross_validation.cross_validate`."""
+        from nelder.diagnostics.cross_validation import cross_validate
+
+        return cross_validate(self, folds, seed, groups)
+
+    def simulate(self, draws: int = 1, seed: int | None = None) -> Array:
+        """New responses (draws, n) from the fitted model; see `simulation.simulate_fit`."""
+        from nelder.simulation import simulate_fit
+
+        return simulate_fit(self, draws, seed)
+
+    def bootstrap(
+        self,
+        draws: int = 1000,
+        kind: str = "parametric",
+        seed: int | None = None,
+        statistic: Callable[[Fit], object] | None = None,
+        groups: object = None,
+    ) -> Bootstrap:
+        """Refits to simulated or resampled rows; see `inference.bootstrap.bootstrap`."""
+        from nelder.inference.bootstrap import Resampling, bootstrap
+
+        return bootstrap(self, Resampling(draws, kind, seed, statistic, groups))
 
     def summary(self, level: float = 0.95) -> Summary:
         """The page that R's summary() prints; see `report.summary`."""
@@ -78,11 +363,23 @@ class Fit(Estimate):
 
         return Summary(self, level)
 
-    def simulate(self, draws: int = 1, seed: int | None = None) -> Array:
-        """New responses (draws, n) from the fitted model; see `simulation.simulate_fit`."""
-        from nelder.simulation import simulate_fit
+    def tidy(self, level: float = 0.95, exponentiate: bool = False) -> Table:
+        """One row a coefficient, with broom's names; see `report.broom.tidy`."""
+        from nelder.report.broom import tidy
 
-        return simulate_fit(self, draws, seed)
+        return tidy(self, level, exponentiate)
+
+    def glance(self) -> Table:
+        """One row for the fit, with broom's names; see `report.broom.glance`."""
+        from nelder.report.broom import glance
+
+        return glance(self)
+
+    def augment(self) -> Table:
+        """One row for each row of the fit, with broom's names; see `report.broom.augment`."""
+        from nelder.report.broom import augment
+
+        return augment(self)
 
     def save(self, path: str | Path) -> None:
         """Write the fit as JSON, without the data; see `saving.save`."""

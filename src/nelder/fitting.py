@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from nelder.design import Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
-from nelder.endings import Ending, blurred, ending, refuse_overflow
+from nelder.endings import Ending, blurred, ending, is_perfect, refuse_overflow
 from nelder.engines import Engine
 from nelder.errors import DataError
 from nelder.families import Family
-from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms
+from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
 from nelder.linalg import Array
 from nelder.mean import Link
 from nelder.objective import Loss, Objective
@@ -24,14 +24,17 @@ from nelder.parts import Part
 from nelder.penalties import Penalty, Unpenalised
 from nelder.quadratic import Quadratic, Triangle
 from nelder.ranks import find_aliases, selected
-from nelder.solvers import Newton, Solver, automatic, solve
+from nelder.reduction import ADJUSTED_SCORING, reduced
+from nelder.shapes import shaped
+from nelder.solvers import Newton, Solution, Solver, automatic, solve
+from nelder.solvers.loop import Watcher
 from nelder.solvers.starts import usual
 from nelder.table import Named
 from nelder.trace import Recorder
 
-PERFECT = 64.0  # times what rounding in η makes of half a deviance
 # what rounding may take without a word: of a standard error, if it is this of a coefficient too, or in any case
 NOTICED, RELATIVE, SERIOUS = 1e-6, 1e-8, 1e-2
+PSEUDO = "sampling weights: estimates are those of the population; a sample has no log-likelihood, so no AIC or BIC"
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,15 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     design = Design(handles, terms.names, constants(block), seen.counted)
     if p == 0:
         raise DataError("the model has no columns: add an intercept or a predictor")
-    objective = Objective(design, Loss(model.family, model.link), model.penalty, model.engine)
+    objective = Objective(design, Loss(model.family, model.link), model.penalty, model.engine, seen.sampling)
+    notes += (PSEUDO,) if seen.sampling else ()
     odd = model.family.oddities(block.y, block.weight if block.precision is None else block.precision)
     findings = (OddResponse(model.family.label(), odd),) if odd else ()
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_objective(objective, model.solver, terms, recorder)
     found = tuple(finding.renumbered(seen.rows[used]) for finding in fit.warnings)
     kept = Kept(seen.rows[used], len(seen.rows))
-    return replace(fit, warnings=(*findings, *found), notes=notes, kept=kept)
+    return replace(fit, warnings=(*findings, *found), notes=(*fit.notes, *notes), kept=kept)
 
 
 def constants(block: Block) -> Array:
@@ -88,13 +92,13 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
     recorder.names = terms.names
     if alias is not None:
         objective = replace(objective, design=selected(objective, kept))
-    solver = solver or automatic(objective)
-    if alias is not None and solver.start is not None:
+    if alias is not None and solver is not None and solver.start is not None:
         solver = replace(solver, start=np.asarray(solver.start, dtype=float)[kept].tolist())
-    solution = solve(objective, solver, _spread(recorder, kept))
-    end = ending(objective, solver, solution)
+    known = shaped(objective)
+    objective, findings = known.objective, (*((alias,) if alias else ()), *known.findings)
+    solved_by, solution, end = conclusion(objective, solver, _spread(recorder, kept))
     form = type(solution.step.model or end.last).__name__
-    statistics = _statistics(objective, end)
+    statistics = _statistics(objective, end, known.phi)
     refuse_overflow(statistics.dispersion * end.covariance, end.covariance)
     return Fit(
         Named(_put(coefficients(end), kept), terms.names),
@@ -103,14 +107,31 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         objective.loss.link,
         statistics,
         terms,
-        Solved(solver.name, solution.steps, end.reason.value, end.certified, form, objective.penalty.name),
-        (*((alias,) if alias else ()), *end.findings, *what_rounding_leaves(objective, end, statistics)),
+        Solved(solved_by, solution.steps, end.reason.value, end.certified, form, objective.penalty.name),
+        (*findings, *end.findings, *what_rounding_leaves(objective, end, statistics)),
         _limit(end, kept),
         combination,
-        (),
-        recorder.trace(solver.name),
+        (objective.penalty.adjustment.note,) if objective.penalty.adjustment else (),
+        recorder.trace(solved_by),
         objective,
+        uncertainty=_unknown(objective, statistics) if objective.sampling else None,
+        shape=known.shape,
     )
+
+
+def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> tuple[str, Solution, Ending]:
+    """What solved it, its last step, and that step judged."""
+    if objective.penalty.adjustment is not None:
+        return ADJUSTED_SCORING, *reduced(objective, objective.penalty.adjustment, solver, watch)
+    solver = solver or automatic(objective)
+    solution = solve(objective, solver, watch)
+    return solver.name, solution, ending(objective, solver, solution)
+
+
+def _unknown(objective: Objective, statistics: Statistics) -> Uncertainty:
+    """The covariance before the design of a sample has been looked at: nan, rather than the model's own."""
+    k = objective.design.p
+    return Uncertainty("sampling design", np.full((k, k), np.nan), statistics.n - statistics.rank)
 
 
 def coefficients(end: Ending) -> Array:
@@ -161,13 +182,16 @@ def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> A
     return full
 
 
-def _statistics(objective: Objective, end: Ending) -> Statistics:
+def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> Statistics:
+    """Numbers of the fit as a whole; `likeliest` is the φ that was estimated along with a shape."""
     family, n = objective.loss.family, objective.design.n
     fine = isinstance(end.last, Triangle)
     totals = objective.totals(end.point, 1.0, fine)
-    phi = 0.0 if is_perfect(objective, end) else family.likelihood_dispersion(totals.deviance, totals.weight, n)
+    phi = likeliest or family.likelihood_dispersion(totals.deviance, totals.weight, n)
+    phi = 0.0 if is_perfect(objective, end) else phi
     # a perfect fit leaves no dispersion, and a density without limit
-    loglik = objective.totals(end.point, phi, fine).loglik if phi > 0 else np.inf if family.has_likelihood else np.nan
+    likely = family.has_likelihood and not objective.sampling
+    loglik = objective.totals(end.point, phi, fine).loglik if phi > 0 else np.inf if likely else np.nan
     rank = effective_rank(objective, end.last)
     null_deviance, null_rank = null_model(objective)
     return Statistics(
@@ -177,7 +201,7 @@ def _statistics(objective: Objective, end: Ending) -> Statistics:
         null_deviance,
         n - null_rank,
         totals.pearson,
-        pearson_dispersion(family, totals, n - rank),
+        pearson_dispersion(family, totals, n - rank) if end.dispersion is None else end.dispersion,
         loglik,
     )
 
@@ -198,12 +222,6 @@ def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statisti
     if serious or (errors > NOTICED and (moved.any() or blurred(objective, end.point) > NOTICED)):
         return (Imprecise(float(errors), float(share)),)
     return ()
-
-
-def is_perfect(objective: Objective, end: Ending) -> bool:
-    """Whether the deviance is nothing but rounding where φ would be estimated from it."""
-    known = objective.loss.family.dispersion_known
-    return not known and end.last.value <= PERFECT * end.last.noise
 
 
 def effective_rank(objective: Objective, last: Quadratic) -> float:

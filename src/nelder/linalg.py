@@ -24,6 +24,19 @@ def lapack() -> Any:
     return routines
 
 
+def triangular_solve(upper: Array, right: Array, transposed: bool = False) -> Array:
+    """R⁻¹ right or R'⁻¹ right, for R (p, p) without a zero on its diagonal and right (p,) or (p, k).
+
+    By BLAS where there are many columns: LAPACK's dtrtrs then starts threads, which for small matrices takes longer
+    than the solving.
+    """
+    if right.ndim == 1:
+        return np.asarray(lapack().dtrtrs(upper, right, trans=int(transposed))[0])
+    from scipy.linalg import blas
+
+    return np.asarray(blas.dtrsm(1.0, upper, right, trans_a=int(transposed)))
+
+
 def powers_of_two(sizes: Array) -> Array:
     """Exact scales s (p,) with s * sizes in [1, 2); 1 where a size is zero or not finite."""
     usable = np.isfinite(sizes) & (sizes > 0)
@@ -48,13 +61,11 @@ class Factored:
     def half_solve(self, right: Array) -> Array:
         """U'⁻¹ S right: its squared length is right' A⁻¹ right."""
         scale = self.scale if right.ndim == 1 else self.scale[:, None]
-        solution, _ = lapack().dtrtrs(self.upper, scale * right, trans=1)
-        return np.asarray(solution)
+        return triangular_solve(self.upper, scale * right, transposed=True)
 
     def spread(self, right: Array) -> Array:
         """S U⁻¹ right, for right (p, k): columns of standard normal numbers become ones with covariance A⁻¹."""
-        solution, _ = lapack().dtrtrs(self.upper, right)
-        return np.asarray(self.scale[:, None] * solution)
+        return self.scale[:, None] * triangular_solve(self.upper, right)
 
     def inverse(self) -> Array:
         """A⁻¹ (p, p), exactly symmetric."""

@@ -143,7 +143,9 @@ class Link(ABC):
         return 1.0 if self.increasing else -1.0
 
     def curvature(self, mean: Mean) -> Array:
-        """μ''/μ'; by central difference unless a link knows better. It steers Newton's steps, not the answer."""
+        """μ''/μ'; by central difference unless a link knows better. It steers Newton's steps, not the answer, unless a
+        score is adjusted by it (`penalties.ScoreAdjustment`).
+        """
         step = 1e-5 * (1.0 + np.abs(mean.eta))
         return (mean.shifted(step).log_slope - mean.shifted(-step).log_slope) / (2 * step)
 

@@ -14,6 +14,7 @@ from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_rows
 from nelder.formula import learn
+from nelder.inference.covariance import design_based
 from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.model_frame import model_frame
@@ -41,10 +42,10 @@ def glm(
     """Fit a generalized linear model by formula, as R's glm.
 
     `data` is a pandas, Polars or Arrow table, a dictionary of columns, or the path of a .csv or .parquet file.
-    `family`, `link`, `solver` and `penalty` take a name or an object. `weights` are prior weights (an array, an
-    expression on the data, or `nd.frequency(counts)`); `offset` is an array or an expression, beside any offset() in
-    the formula. Rows with a missing value in a column that is used are dropped and counted, or with missing="error"
-    refused. `watch` sees each step.
+    `family`, `link`, `solver` and `penalty` take a name or an object. `weights` are prior weights (an array or an
+    expression on the data), or say what else they are: `nd.frequency(counts)`, `nd.sampling(weights)`. `offset` is an
+    array or an expression, beside any offset() in the formula. Rows with a missing value in a column that is used are
+    dropped and counted, or with missing="error" refused. `watch` sees each step.
 
     Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
     """
@@ -61,7 +62,7 @@ def glm(
     announce(fit.warnings)
     assert fit.kept is not None
     kept = Kept(fit.kept.rows, frame.total, frame.at(fit.kept.rows), data)
-    return replace(fit, notes=(*frame.notes, *fit.notes), kept=kept)
+    return design_based(replace(fit, notes=(*frame.notes, *fit.notes), kept=kept))
 
 
 def glm_fit(
@@ -99,7 +100,7 @@ def glm_fit(
     terms = Terms(named, "y", offset_given=offset is not None)
     fit = fit_rows(model, (Dense(np.arange(p), matrix),), seen, terms, Recorder((), watch))
     announce(fit.warnings)
-    return fit
+    return design_based(fit)
 
 
 def column_names(labels: object, p: int) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from nelder.errors import DataError, FormulaError, some_rows, unknown_name
 from nelder.formula import Expression, Formula, complete_rows, numeric_column, parse, parse_formula
 from nelder.formula.transforms import State
 from nelder.linalg import Array
-from nelder.observations import Frequency, vector_of
+from nelder.observations import Weights, vector_of
 from nelder.sources import Chunk, Labels, Numbers, source_of
 
 MISSING = ("drop", "error")
@@ -43,8 +43,8 @@ class ModelFrame:
 
     def weights(self, given: object) -> object:
         """Weights of any kind for these rows; arrays have a value for every row of the table."""
-        if isinstance(given, Frequency):
-            return Frequency(self.weights(given.counts))
+        if isinstance(given, Weights):
+            return replace(given, given=self.weights(given.given))
         if isinstance(given, str):
             return self.column(parse(given), "weights")
         return None if given is None else vector_of(given, "weights", self.total)[self.rows]
@@ -75,7 +75,7 @@ def model_frame(formula: str, data: object, weights: object, missing: str) -> Mo
     parsed = parse_formula(formula, source.names)
     if not parsed.response:
         raise FormulaError(f"{formula!r} has no response: write it before ~, as in 'y ~ x'")
-    beside = weights.counts if isinstance(weights, Frequency) else weights
+    beside = weights.given if isinstance(weights, Weights) else weights
     extra = parse(beside).columns if isinstance(beside, str) else ()
     needed = list(dict.fromkeys([*parsed.columns, *extra]))
     table = concatenated(list(source.chunks(needed)))

@@ -37,7 +37,11 @@ def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, 
     for anything that is neither a name nor a `base`.
     """
     if isinstance(given, type) and issubclass(given, base):
-        given = given()
+        chosen: Callable[[], object] = given
+        try:
+            given = chosen()
+        except TypeError as problem:
+            raise InputError(f"{kind}: {problem}; give an object of it, with its arguments") from None
     if isinstance(given, base):
         return given
     if not isinstance(given, str):

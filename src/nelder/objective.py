@@ -241,12 +241,16 @@ def _local_model(rows: Block, pieces: tuple[float, Array, Array], size: Array, f
 
 @dataclass(frozen=True)
 class Objective:
-    """design × loss (family, link) × penalty, on an engine. Values are half deviances plus the penalty."""
+    """design × loss (family, link) × penalty, on an engine. Values are half deviances plus the penalty.
+
+    `sampling` says that weights are those of a sample: then there is no likelihood, but a pseudo-likelihood.
+    """
 
     design: Design
     loss: Loss
     penalty: Penalty
     engine: Engine
+    sampling: bool = False
 
     @cached_property
     def free(self) -> Array:
@@ -304,7 +308,8 @@ class Objective:
 
     def totals(self, beta: Array | Ray, phi: float, fine: bool = False) -> Totals:
         """Deviance, Pearson's X² and log-likelihood at β and φ, without the penalty; `fine` takes more digits of η."""
-        return merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, phi, fine))
+        totals: Totals = merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, phi, fine))
+        return replace(totals, loglik=np.nan) if self.sampling else totals
 
     @cached_property
     def mean_response(self) -> float:

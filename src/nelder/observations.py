@@ -22,10 +22,20 @@ Rows = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
-class Frequency:
-    """Weights that say how many identical observations a row stands for; see `frequency`."""
+class Weights:
+    """Weights that say what they are: an array, or an expression on the data. Bare ones are prior weights."""
 
-    counts: object
+    given: object
+
+
+@dataclass(frozen=True)
+class Frequency(Weights):
+    """How many identical observations a row stands for; see `frequency`."""
+
+
+@dataclass(frozen=True)
+class Sampling(Weights):
+    """How many of a population a row of a sample stands for; see `sampling`."""
 
 
 def frequency(counts: object) -> Frequency:
@@ -33,11 +43,20 @@ def frequency(counts: object) -> Frequency:
     return Frequency(counts)
 
 
+def sampling(weights: object) -> Sampling:
+    """weights=nd.sampling(w): rows drawn with probabilities in proportion to 1/w, as in a survey.
+
+    Estimates are those of the population, by pseudo-likelihood, and standard errors those of the sample's design, by
+    linearisation (Binder 1983). Only ratios of the weights matter. There is no log-likelihood and no AIC.
+    """
+    return Sampling(weights)
+
+
 def same_rows(X: object, others: dict[str, object]) -> None:
     """Raise DataError where a labelled series does not have the row labels of a labelled X, in the same order."""
     index = getattr(X, "index", None)
     for argument, other in others.items():
-        theirs = getattr(other, "index", None)
+        theirs = getattr(other.given if isinstance(other, Weights) else other, "index", None)
         if index is not None and hasattr(index, "equals") and hasattr(theirs, "equals") and not index.equals(theirs):
             raise DataError(
                 f"the index of {argument} is not that of the data: align it first, or give {argument}.to_numpy() to go "
@@ -48,7 +67,7 @@ def same_rows(X: object, others: dict[str, object]) -> None:
 @dataclass(frozen=True)
 class Observations:
     """Response y (n,), weight (n,), precision (n,) or None (see `design.Block`), offset (n,), how many they count for,
-    and the rows' numbers in the caller's table (n,).
+    the rows' numbers in the caller's table (n,), and whether their weights are those of a sample.
     """
 
     y: Array
@@ -57,6 +76,7 @@ class Observations:
     offset: Array
     counted: float
     rows: Rows
+    sampling: bool = False
 
 
 def vector_of(values: object, argument: str, n: int | None = None) -> Array:
@@ -138,10 +158,10 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
     if n == 0:
         raise DataError("there are no rows to fit: the table is empty, or every row has a missing value")
     ones = np.ones(n)
-    counts = isinstance(weights, Frequency)
+    counts, sampled = isinstance(weights, Frequency), isinstance(weights, Sampling)
     weight = ones if weights is None else _weights(weights, rows)
     frequencies = weight if counts else ones
-    precision: Array | None = ones if counts else None
+    precision: Array | None = ones if counts or sampled else None
     y = response[0]
     if len(response) == 2 and family.mean_interval != UNIT:
         raise CapabilityError(
@@ -159,18 +179,27 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
     size = float(np.abs(y[used]).max())
     if size > LARGEST or 0 < size < 1 / LARGEST:
         raise DataError(f"y has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other units")
-    return Observations(y, weight, precision, offset, float(frequencies[used].sum()), rows)
+    return Observations(y, weight, precision, offset, float(frequencies[used].sum()), rows, sampled)
 
 
 def _weights(given: object, rows: Rows) -> Array:
+    """Checked weights (n,); those of a sample are scaled to a mean of one over the rows that have any."""
     counts = isinstance(given, Frequency)
-    weight = vector_of(given.counts if isinstance(given, Frequency) else given, "weights", len(rows))
+    if isinstance(given, Weights) and (given.given is None or isinstance(given.given, Weights)):
+        raise InputTypeError(
+            f"nd.{type(given).__name__.lower()} takes one number a row or an expression on the data, not "
+            f"{type(given.given).__name__}"
+        )
+    weight = vector_of(given.given if isinstance(given, Weights) else given, "weights", len(rows))
     bad = np.flatnonzero(weight < 0)
     if len(bad):
         raise DataError(f"weights are negative at {some_rows(rows[bad].tolist())}; a weight is zero or positive")
     parts = np.flatnonzero(weight != np.round(weight))
     if counts and len(parts):
         raise DataError(f"nd.frequency counts must be whole numbers; {some_rows(rows[parts].tolist())} are not")
+    if isinstance(given, Sampling) and weight.any():
+        unit = weight / weight.max()
+        return unit / unit[unit > 0].mean()
     return weight
 
 

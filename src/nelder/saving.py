@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,8 +20,9 @@ from nelder.design import Ray
 from nelder.diagnosis import Remembered
 from nelder.errors import NelderError, SavedFitError
 from nelder.families import FAMILIES, Family
-from nelder.fit import Fit, Limit, Solved, Statistics, Terms
+from nelder.fit import Fit, Limit, Shape, Solved, Statistics, Terms, Uncertainty
 from nelder.formula.saved import schema_from_json, schema_to_json
+from nelder.inference.dispersions import METHODS
 from nelder.linalg import Array
 from nelder.links import LINKS
 from nelder.mean import Link
@@ -76,6 +77,9 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "link": {"name": fit.link.name, **fit.link.options()},
         "statistics": asdict(fit.statistics),
         "solved": asdict(fit.solved),
+        "shape": asdict(fit.shape) if fit.shape is not None else None,
+        "dispersion_by": fit.dispersion_by,
+        "uncertainty": _uncertainty_to_json(fit.uncertainty),
         "response": terms.response,
         "offset_given": terms.offset_given,
         "schema": schema_to_json(terms.schema) if terms.schema is not None else None,
@@ -100,10 +104,12 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
     schema = schema_from_json(saved["schema"]) if saved["schema"] is not None else None
     if schema is not None and schema.names != names:
         raise SavedFitError("its formula does not give its coefficients")
-    return Fit(
+    made = family or _made("family", FAMILIES, saved["family"], Family)
+    made.require_shape("a saved fit")
+    fit = Fit(
         Named(_array(saved["coef"], (p,), infinite=saved["limit"] is not None), names),
         covariance,
-        family or _made("family", FAMILIES, saved["family"], Family),
+        made,
         link or _made("link", LINKS, saved["link"], Link),
         _statistics(saved["statistics"]),
         Terms(names, _text(saved["response"]), schema, _flag(saved["offset_given"])),
@@ -112,7 +118,10 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
         combination=_array(saved["combination"], (p, p)) if saved["combination"] is not None else None,
         warnings=tuple(Remembered(_text(words)) for words in _list(saved["warnings"])),
         notes=tuple(_text(note) for note in _list(saved["notes"])),
+        shape=_shape(saved.get("shape")),
+        dispersion_by=_known(_text(saved.get("dispersion_by", "pearson")), (*METHODS, "given")),
     )
+    return replace(fit, uncertainty=_uncertainty_from_json(saved.get("uncertainty"), int((~fit.aliased).sum())))
 
 
 def is_covariance(matrix: Array) -> bool:
@@ -123,6 +132,21 @@ def is_covariance(matrix: Array) -> bool:
         return False
     size = np.sqrt(np.where(np.diagonal(inner) > 0, np.diagonal(inner), 1.0))
     return bool(len(kept) == 0 or np.linalg.eigvalsh(inner / size / size[:, None])[0] > -1e-8)
+
+
+def _uncertainty_to_json(uncertainty: Uncertainty | None) -> dict[str, Any] | None:
+    if uncertainty is None:
+        return None
+    return {"name": uncertainty.name, "covariance": uncertainty.covariance.tolist(), "df": uncertainty.df}
+
+
+def _uncertainty_from_json(saved: Any, k: int) -> Uncertainty | None:
+    if saved is None:
+        return None
+    covariance, df = _array(saved["covariance"], (k, k)), _number(saved["df"])
+    if not is_covariance(covariance) or not df > 0:
+        raise SavedFitError("its robust covariance is not a covariance")
+    return Uncertainty(_text(saved["name"]), covariance, df)
 
 
 def _limit_to_json(limit: Limit | None) -> dict[str, Any] | None:
@@ -157,6 +181,21 @@ def _statistics(saved: Mapping[str, Any]) -> Statistics:
 def _solved(saved: Mapping[str, Any]) -> Solved:
     words = {name: _text(saved[name]) for name in ("solver", "reason", "form", "penalty")}
     return Solved(steps=int(_number(saved["steps"])), converged=_flag(saved["converged"]), **words)
+
+
+def _known(word: str, words: Iterable[str]) -> str:
+    if word not in words:
+        raise SavedFitError(f"{word!r:.80} stands where one of {', '.join(words)} should")
+    return word
+
+
+def _shape(saved: Any) -> Shape | None:
+    if saved is None:
+        return None
+    value, se = _number(saved["value"]), _number(saved["se"])
+    if not (value > 0 and not se < 0):
+        raise SavedFitError("its shape parameter is not positive")
+    return Shape(_text(saved["name"]), value, se, _flag(saved["estimated"]))
 
 
 def _made(kind: str, known: Mapping[str, Callable[..., Kind]], saved: Mapping[str, Any], base: type[Any]) -> Kind:

@@ -25,6 +25,12 @@ def check_seed(seed: object) -> None:
         raise InputError(f"seed={seed!r}: a seed is a whole number, 0 or more")
 
 
+def random_stream(seed: int | None, purpose: int) -> np.random.Generator:
+    """A generator for a purpose of its own, so that the seed that made the data does not draw them once more."""
+    check_seed(seed)
+    return np.random.default_rng(None if seed is None else [int(seed), purpose])
+
+
 @dataclass(frozen=True)
 class Draw:
     """How to draw: dispersion φ, prior weights (n,) (the trials of a binomial), offset (n,), and a seed."""
@@ -57,6 +63,7 @@ def simulate(
     CapabilityError for quasi families.
     """
     chosen = resolve("family", FAMILIES, family, Family)
+    chosen.require_shape("simulate")
     through = chosen.default_link if link is None else resolve("link", LINKS, link, Link)
     drawn = options or Draw()
     matrix, coefficients = matrix_of(X, "X"), vector_of(beta, "beta")
@@ -131,7 +138,7 @@ def simulate_fit(fit: Fit, draws: int, seed: int | None) -> Array:
     if np.isinf(eta).any():
         raise DataError(
             f"{int(np.isinf(eta).sum())} rows of this fit have means at a limit (separation): refit with "
-            "penalty=nd.Ridge(1.0), or without them, to draw from it"
+            "penalty='firth', or without them, to draw from it"
         )
     if fit.dispersion == 0:
         return np.tile(fit.link.mean(eta), (times, 1))

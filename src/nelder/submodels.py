@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Block, Design
-from nelder.errors import CapabilityError, DataError, InputError, unknown_name
+from nelder.design import Block, Design, split
+from nelder.diagnosis import PerfectFit
+from nelder.dispersion import pearson_dispersion
+from nelder.errors import CapabilityError, DataError, InputError, some_rows, unknown_name
 from nelder.fit import Fit, Solved, Statistics, Terms
-from nelder.fitting import Model, fit_objective, fit_rows
+from nelder.fitting import constants, fit_objective
 from nelder.formula import Schema, restricted
 from nelder.linalg import Array, eliminate
+from nelder.model_frame import concatenated
 from nelder.objective import Objective
 from nelder.observations import Observations
 from nelder.parts import Dense
 from nelder.ranks import selected
+from nelder.shapes import shaped
 from nelder.solvers import Reason
+from nelder.sources import Column, Numbers, source_of
 from nelder.table import Named
 from nelder.trace import Recorder
 
@@ -30,33 +36,68 @@ from nelder.trace import Recorder
 def with_columns(fit: Fit, chosen: NDArray[np.bool_]) -> Fit:
     """The fit of only some columns of `fit.objective` (k,), which are those that were not aliased."""
     objective = fit.rows_of_data("a smaller model")
-    small = replace(objective, design=selected(objective, chosen))
-    return refit(fit, small)
+    return refit(fit, replace(objective, design=selected(objective, chosen)))
 
 
 def refit(fit: Fit, objective: Objective) -> Fit:
     """The fit of another objective on the same rows, with the names of its design."""
-    terms = Terms(objective.design.names, fit.terms.response)
+    return fitted(fit, objective, Terms(objective.design.names, fit.terms.response))
+
+
+def fitted(fit: Fit, objective: Objective, terms: Terms) -> Fit:
+    """The fit of an objective with the rows of another; findings name rows by their numbers in the caller's table.
+
+    A shape of the family that was estimated is estimated anew, so that deviances are compared by `deviance_lost`.
+    """
+    loss = replace(objective.loss, family=fit.family_to_fit)
+    return with_rows_of(fit, replace(objective, loss=loss), terms)
+
+
+def held(fit: Fit, objective: Objective) -> Fit:
+    """As `refit`, with a shape of the family held where it is, so that deviances can be compared as they are."""
+    made = with_rows_of(fit, objective, Terms(objective.design.names, fit.terms.response))
+    return replace(made, shape=fit.shape)
+
+
+def deviance_lost(larger: Fit, smaller: Fit) -> float:
+    """By how much the deviance of the smaller fit is the larger one.
+
+    Where a shape was estimated in each, so that their deviances measure different things, φ times twice the difference
+    of the log-likelihoods stands for it.
+    """
+    if larger.shape is None or not larger.shape.estimated or larger.shape == smaller.shape:
+        return smaller.deviance - larger.deviance
+    return 2.0 * larger.dispersion * (larger.loglik - smaller.loglik)
+
+
+def with_rows_of(fit: Fit, objective: Objective, terms: Terms) -> Fit:
+    """The fit of an objective, its family as it is, with the rows and notes of another fit."""
     if not objective.design.p:
-        return without_columns(fit, objective)
-    made = fit_objective(objective, None, terms, Recorder(()))
-    return replace(made, kept=fit.kept)
+        return replace(without_columns(fit, objective), terms=terms)
+    with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
+        made = fit_objective(objective, None, terms, Recorder(()))
+    rows = np.arange(sum(block.n for block in objective.design.handles)) if fit.kept is None else fit.kept.rows
+    found = tuple(finding.renumbered(rows) for finding in made.warnings)
+    return replace(made, warnings=found, notes=fit.notes, kept=fit.kept)
 
 
 def without_columns(fit: Fit, objective: Objective) -> Fit:
-    """The model in which η is the offset alone: nothing is estimated but φ."""
+    """The model in which η is the offset alone: nothing is estimated but φ and a shape."""
     beta, n = np.zeros(0), objective.design.n
-    totals = objective.totals(beta, 1.0)
-    if not np.isfinite(objective.values(beta[None, :])[0]):
+    if not np.isfinite(replace(objective, loss=fit.rows_of_data("its offset").loss).values(beta[None, :])[0]):
         low, high = objective.loss.bounds
         raise DataError(
-            f"a model without columns has linear predictor {0:g} beside the offset, outside ({low:g}, {high:g}): keep "
-            "the intercept or another column"
+            "a model without columns has linear predictor 0 beside the offset, which family and link do not allow (it "
+            f"must lie between {low:g} and {high:g}): keep the intercept or another column"
         )
-    family = objective.loss.family
-    phi = family.likelihood_dispersion(totals.deviance, totals.weight, n)
-    dispersion = 1.0 if family.dispersion_known else totals.pearson / n
-    loglik = objective.totals(beta, phi).loglik
+    known = shaped(objective)
+    objective = known.objective
+    family, totals = objective.loss.family, objective.totals(beta, 1.0)
+    phi = known.phi or family.likelihood_dispersion(totals.deviance, totals.weight, n)
+    # a perfect fit leaves no dispersion, and a density without limit
+    likely = family.has_likelihood and not objective.sampling
+    loglik = objective.totals(beta, phi).loglik if phi > 0 else np.inf if likely else np.nan
+    dispersion = pearson_dispersion(family, totals, n)
     statistics = Statistics(n, 0, totals.deviance, totals.deviance, n, totals.pearson, dispersion, loglik)
     solved = Solved("none", 0, Reason.CONVERGED.value, True, "Gram", objective.penalty.name)
     return Fit(
@@ -67,8 +108,11 @@ def without_columns(fit: Fit, objective: Objective) -> Fit:
         statistics,
         Terms((), fit.terms.response),
         solved,
+        known.findings if phi > 0 else (*known.findings, PerfectFit(totals.deviance)),
+        notes=fit.notes,
         objective=objective,
         kept=fit.kept,
+        shape=known.shape,
     )
 
 
@@ -96,15 +140,76 @@ def with_terms(fit: Fit, names: Sequence[str]) -> Fit:
 
 def with_schema(fit: Fit, schema: Schema) -> Fit:
     """The fit of another schema to the same rows: response, weights and offset stay."""
+    terms = Terms(schema.names, fit.terms.response, schema, fit.terms.offset_given)
+    return fitted(fit, objective_of(fit, schema), terms)
+
+
+def without_term(fit: Fit, name: str) -> Fit:
+    """The fit of the columns of all other terms, coded as they are beside this one, as tests of type 3 need it."""
+    return refit(fit, objective_without(fit, name))
+
+
+def objective_without(fit: Fit, name: str) -> Objective:
+    """The objective of the columns of all terms but one; those that were aliased are among them, as they may no longer
+    be.
+    """
+    schema = schema_of(fit)
+    objective = objective_of(fit, schema) if fit.aliased.any() else fit.rows_of_data("a smaller model")
+    others = np.ones(objective.design.p, dtype=bool)
+    others[list(dict(schema.spans)[name])] = False
+    return replace(objective, design=selected(objective, others))
+
+
+def objective_of(fit: Fit, schema: Schema) -> Objective:
+    """The objective of all p columns of a schema on the rows of a fit, not yet judged for rank.
+
+    Raises CapabilityError for a fit that does not hold its columns.
+    """
     objective = fit.rows_of_data("another model")
     if fit.kept is None or fit.kept.chunk is None:
         raise CapabilityError("this fit does not hold its columns: fit by formula, nd.glm('y ~ x', data)")
     if not schema.names:
-        return refit(fit, replace(objective, design=selected(objective, np.zeros(objective.design.p, dtype=bool))))
-    parts = schema.parts(fit.kept.chunk, fit.kept.rows)
-    terms = Terms(schema.names, fit.terms.response, schema, fit.terms.offset_given)
-    model = Model(fit.family, fit.link, objective.penalty, None, objective.engine)
-    return replace(fit_rows(model, parts, observations_of(fit), terms, Recorder(())), kept=fit.kept)
+        return replace(objective, design=selected(objective, np.zeros(objective.design.p, dtype=bool)))
+    seen, parts = observations_of(fit), schema.parts(fit.kept.chunk, fit.kept.rows)
+    block = Block(parts, len(schema.names), seen.y, seen.weight, seen.offset, seen.precision)
+    handles = objective.engine.load(split(block), lambda part: part)
+    return replace(objective, design=Design(handles, schema.names, constants(block), objective.design.n))
+
+
+def with_table_columns(fit: Fit, names: Sequence[str]) -> Fit:
+    """The same fit, holding more columns of the caller's table at its rows, for models that need them.
+
+    Raises UnknownNameError for a column that the table does not have, DataError where the table is no longer that of
+    the fit, or where the column is missing in a row of the fit.
+    """
+    if fit.kept is None or fit.kept.chunk is None:
+        raise CapabilityError("this fit does not hold its columns: fit by formula, nd.glm('y ~ x', data)")
+    more = [name for name in dict.fromkeys(names) if name not in fit.kept.chunk]
+    if not more:
+        return fit
+    source, known = source_of(fit.kept.data), fit.kept.chunk
+    table = concatenated(list(source.chunks([*more, *(name for name in known if name in source.names)])))
+    total = len(next(iter(table.values())))
+    if total != fit.kept.total:
+        raise DataError(f"the table has {total} rows now and had {fit.kept.total} when the model was fitted: fit again")
+    every = {name: column.take(fit.kept.rows) for name, column in table.items()}
+    for name in known:
+        if name not in every or not np.array_equal(plain(every[name]), plain(known[name])):
+            raise DataError(f"the table has changed since the model was fitted, in column {name!r}: fit again")
+    read = {name: every[name] for name in more}
+    for name, column in read.items():
+        absent = fit.kept.rows[column.missing].tolist()
+        if absent:
+            raise DataError(
+                f"the number of rows would change: column {name!r} is missing at {some_rows(absent)}, which the fit "
+                "used; fit the first model to the rows that are complete in every column"
+            )
+    return replace(fit, kept=replace(fit.kept, chunk={**fit.kept.chunk, **read}))
+
+
+def plain(column: Column) -> NDArray[Any]:
+    """The values of a column (n,), as they can be compared."""
+    return column.values if isinstance(column, Numbers) else np.array(column.levels, dtype=object)[column.codes]
 
 
 def observations_of(fit: Fit) -> Observations:
@@ -129,7 +234,7 @@ class Constrained:
 
 
 def constrained(fit: Fit, matrix: Array, right: Array) -> Constrained:
-    """The fit under matrix (m, k) @ β = right (m,), for the k coefficients of `fit.objective`.
+    """The fit under matrix (m, k) @ β = right (m,), for the k coefficients of `fit.objective`; a shape is held.
 
     β = origin + basis γ, where γ are the coefficients that the equations leave free: a fit on the columns X basis with
     offset X origin. Raises InputError where no β meets them all.
@@ -143,7 +248,7 @@ def constrained(fit: Fit, matrix: Array, right: Array) -> Constrained:
     alone = (solved.basis[solved.pivots] == 0).all(axis=0)
     constant = np.where(alone, design.constant[free], 0.0)
     names = tuple(design.names[j] for j in free)
-    made = refit(fit, replace(objective, design=Design(handles, names, constant, design.n)))
+    made = held(fit, replace(objective, design=Design(handles, names, constant, design.n)))
     return Constrained(made, solved.origin + solved.basis @ np.asarray(made.coef))
 
 

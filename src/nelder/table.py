@@ -152,6 +152,22 @@ class Table(Mapping[str, NDArray[Any]]):
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return f"<table>{caption}<thead>{row('th', head)}</thead><tbody>{rows}</tbody></table>{notes}"
 
+    def to_latex(self) -> str:
+        """A LaTeX tabular for the package booktabs, as the table is printed."""
+        texts = [[name, *_cells(name, values)] for name, values in self.items()]
+        sides = "".join("l" if values.dtype.kind in "OU" else "r" for values in self.values())
+        head, *body = (" & ".join(latex(cell) for cell in row) + r" \\" for row in zip(*texts, strict=True))
+        lines = [
+            rf"\begin{{tabular}}{{{sides}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+        return "\n".join([*lines, *(f"\\par {latex(note)}" for note in self.notes)])
+
     def to_dict(self) -> dict[str, list[Any]]:
         """{name: list of values}."""
         return {name: values.tolist() for name, values in self._columns.items()}
@@ -179,6 +195,20 @@ class Table(Mapping[str, NDArray[Any]]):
         except ImportError:
             raise MissingExtraError("pyarrow", "files", "to_arrow()") from None
         return pa.table(self.to_dict())
+
+
+SYMBOLS = {"φ": r"\phi", "χ": r"\chi", "θ": r"\theta", "μ": r"\mu", "η": r"\eta", "β": r"\beta", "λ": r"\lambda"}
+SYMBOLS |= {"²": "^2", "−": "-", "±": r"\pm", "<": "<", ">": ">", "∞": r"\infty", "→": r"\to", "≥": r"\ge", "≤": r"\le"}
+LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {symbol: f"${written}$" for symbol, written in SYMBOLS.items()}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\dots{}"}
+)
+
+
+def latex(text: str) -> str:
+    """A text with LaTeX's special characters, and the symbols of our sentences, in its own spelling."""
+    return text.translate(LATEX)
 
 
 def _cells(name: str, values: NDArray[Any]) -> list[str]:

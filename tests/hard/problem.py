@@ -60,7 +60,7 @@ class Problem:
     def exact(self) -> Exact:
         """The same problem in extended precision."""
         n = len(self.y)
-        given = getattr(self.weights, "counts", self.weights)  # of nd.frequency
+        given = getattr(self.weights, "given", self.weights)  # of nd.frequency
         weights = np.ones(n) if given is None else given
         offset = np.zeros(n) if self.offset is None else self.offset
         family, link = ExactFamily(*named(self.family)), ExactLink(*named(self.link))

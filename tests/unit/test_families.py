@@ -281,10 +281,8 @@ def test_negative_binomial_density_at_any_theta(theta):
     y = np.array([0.0, 1.0, 7.0, 1e3])
     got = NegativeBinomial(theta).log_density(y, Mean(Identity(), np.full(4, 6.0)), 1.0, np.ones(4))
     for each, value in zip(y, got, strict=True):
-        # no count: −θ log(1 + μ/θ), which needs no large numbers. The coefficient of the others is SciPy's betaln,
-        # which subtracts θ log θ up to θ = 1e6, where that is worth 3e-9
         wanted = float(negative_binomial_density(each, theta, 6.0))
-        assert value == pytest.approx(wanted, rel=1e-12, abs=4e-9 if each else 0), f"y={each}"
+        assert value == pytest.approx(wanted, rel=1e-13, abs=1e-14 if each else 0), f"y={each}"
 
 
 def tweedie_density(y, mu, phi, power):
@@ -328,7 +326,7 @@ def test_tweedie_density_is_its_series(power, phi):
     [
         (NegativeBinomial, 0.0),
         (NegativeBinomial, -1.0),
-        (NegativeBinomial, np.inf),
+        (NegativeBinomial, np.nan),
         (Tweedie, 1.0),
         (Tweedie, 0.0),
         (Tweedie, np.nan),
@@ -339,9 +337,3 @@ def test_tweedie_density_is_its_series(power, phi):
 def test_options_that_are_no_family_are_refused(family, option):
     with pytest.raises(InputError):
         family(option)
-
-
-@pytest.mark.parametrize("family", [NegativeBinomial, Tweedie])
-def test_a_needed_option_has_no_default(family):
-    with pytest.raises(InputError, match="such as"):
-        family()

@@ -327,22 +327,14 @@ def test_a_class_stands_for_its_instance(good):
     assert np.array_equal(numbers(by_class), numbers(fit_with(good)))
 
 
-@pytest.mark.parametrize("family", ["negative_binomial", nd.NegativeBinomial, "negative_binomial()"])
-def test_negative_binomial_without_theta_says_how_to_give_it(good, family):
-    with pytest.raises(nd.InputError, match=r"theta must be a positive number, such as.*negative_binomial\(2\)"):
-        fit_with(good, family=family)
-
-
 @pytest.mark.parametrize(
     ("argument", "text"),
     [
         ("family", "negative_binomial(-1)"),
         ("family", "negative_binomial(nan)"),
-        ("family", "negative_binomial(1e400)"),
         ("family", "negative_binomial(a)"),
         ("family", "negative_binomial(1/0)"),
         ("family", "negative_binomial(1, 2)"),
-        ("family", "tweedie"),
         ("family", "tweedie(0.5)"),
         ("family", "tweedie(power=1.5, other=3)"),
         ("family", "tweedie(word)"),

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from nelder.endings.judging import Ending, blurred, ending, refuse_overflow
+from nelder.endings.judging import Ending, blurred, ending, is_perfect, refuse_overflow
 
-__all__ = ["Ending", "blurred", "ending", "refuse_overflow"]
+__all__ = ["Ending", "blurred", "ending", "is_perfect", "refuse_overflow"]

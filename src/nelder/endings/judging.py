@@ -32,13 +32,14 @@ from nelder.solvers.newton import best_model, precise_model
 ENDLESS = 1e-3  # a relative change of slopes and variances that no last step makes at a finite optimum
 SETTLED = 1e-8  # and one that leaves slopes, variances and so standard errors as they are
 NEARLY_NOTHING, NOTHING = 1e-3, 1e-8  # what a last step may be worth, in squared standard errors
+PERFECT = 64.0  # times what rounding in η makes of half a deviance
 ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
 
 
 @dataclass(frozen=True)
 class Ending:
     """Where it ended: β (p,) or a ray, which coefficients are finite and known (p,), the reason, findings, last model
-    and unscaled covariance (p, p), nan where there is none.
+    and unscaled covariance (p, p), nan where there is none; and φ, where it was found along with β.
     """
 
     point: Array | Ray
@@ -49,6 +50,7 @@ class Ending:
     covariance: Array
     signed: NDArray[np.bool_] | None = None  # which infinite coefficients have a sign (p,)
     unique: bool = True  # whether a ray is the only one
+    dispersion: float | None = None
 
     @property
     def certified(self) -> bool:
@@ -94,6 +96,12 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     return Ending(beta, everything, reason, findings, last, inverse(objective, beta, last))
 
 
+def is_perfect(objective: Objective, end: Ending) -> bool:
+    """Whether the deviance is nothing but rounding where φ would be estimated from it."""
+    known = objective.loss.family.dispersion_known
+    return not known and end.last.value <= PERFECT * end.last.noise
+
+
 def further(objective: Objective, solver: Solver, solution: Solution) -> Solution:
     """On from a point that is near in standard errors but not in means, until only rounding is left.
 
@@ -120,12 +128,15 @@ def by_basis(objective: Objective, beta: Array, factored: Factored) -> Array:
 
     That is an identity, whatever B; and in this one B'HB is nearly the identity, so that nothing is lost again.
     """
+    root = root_by_basis(objective, beta, factored)
+    return factored.inverse() if root is None else np.asarray(root @ root.T)
+
+
+def root_by_basis(objective: Objective, beta: Array, factored: Factored) -> Array | None:
+    """A (p, p) with A A' the inverse information, by such a basis; None where that is not positive definite."""
     basis = factored.spread(np.eye(len(beta)))
     turned = cholesky(objective.information_in(basis, beta))
-    if turned is None:
-        return factored.inverse()
-    root = basis @ turned.spread(np.eye(len(beta)))
-    return np.asarray(root @ root.T)
+    return None if turned is None else basis @ turned.spread(np.eye(len(beta)))
 
 
 def refuse_overflow(scaled: Array, before: Array) -> None:

@@ -22,6 +22,7 @@ from nelder.ranks import rank_of_rows
 
 LARGEST = 1e7  # numbers in the linear programmes of `alternatives`
 FOLLOWS = 1e-4  # of the longest: a row whose η moves less along a last step stays
+CLEARLY = 1e-8  # of |x|: how far a row must move along a step for that to be a direction of its own
 STILL = 1e-9  # a row of the orthonormal design that is shorter than this does not move
 
 
@@ -100,9 +101,11 @@ def along_step(objective: Objective, step: Array) -> Separation | None:
     if found is None:
         return None
     sides = [limits(objective.loss, block.y) for block in blocks]
-    ahead = [side * block.along(found.direction) for side, block in zip(sides, blocks, strict=True)]
-    if not all((part[mask] > 0).all() for part, mask in zip(ahead, masks, strict=True)):
-        return None
+    for side, block, mask in zip(sides, blocks, masks, strict=True):
+        # clearly, and not by what may be rounding
+        least = CLEARLY * np.abs(found.direction).max() * block.magnitude(np.ones_like(step))
+        if not (side * block.along(found.direction) > least)[mask].all():
+            return None
     whole = rank_of_rows(objective)
     moving = [block.rows(np.flatnonzero(mask)) for block, mask in zip(blocks, masks, strict=True)]
     cone = [side[mask, None] * orthonormal(b, whole) for b, side, mask in zip(moving, sides, masks, strict=True)]

@@ -10,14 +10,17 @@ follow from the variance alone, with θ the natural parameter, dθ/dμ = 1/V(μ)
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import CapabilityError, SupportError, some_rows
+from nelder.errors import CapabilityError, InputError, SupportError, some_rows
+from nelder.families.anscombe import any_anscombe
+from nelder.families.tails import Tails
 from nelder.linalg import Array
 from nelder.mean import REALS, Interval, Link, Mean, special
 
@@ -26,8 +29,9 @@ from nelder.mean import REALS, Interval, Link, Mean, special
 class Family(ABC):
     """A new family needs `name`, `default_link`, `mean_interval`, `log_variance` and `unit_deviance`.
 
-    The rest has defaults that may be replaced. `log_density` and `sample` make likelihoods, AIC and simulation work; a
-    family without them is a quasi family and says so. All methods are elementwise, on arrays of any one shape.
+    The rest has defaults that may be replaced. `log_density` and `sample` make likelihoods, AIC and simulation work,
+    and `log_tails` quantile residuals and prediction intervals; a family without them is a quasi family and says so.
+    All methods are elementwise, on arrays of any one shape.
     """
 
     # `canonical` is the link at which dθ/dη is the constant `natural_constant`, where the library has one
@@ -41,6 +45,11 @@ class Family(ABC):
     dispersion_known: ClassVar[bool] = False
     constant_variance: ClassVar[bool] = False
     counts: ClassVar[bool] = False  # whether responses are counts without a limit
+    # the option that is a shape parameter, estimated where it is not given, such as theta; "" where there is none
+    shape_name: ClassVar[str] = ""
+    shape_start: ClassVar[float] = math.nan  # the value to look at first
+    shape_ends: ClassVar[Interval] = REALS  # of its range, in the order of `shape_grid`
+    inverse_dispersion: ClassVar[str] = ""  # what 1/φ is called, where it has a name of its own
 
     @abstractmethod
     def log_variance(self, mean: Mean) -> Array:
@@ -59,7 +68,9 @@ class Family(ABC):
         return np.exp(self.log_variance(mean))
 
     def log_variance_slope(self, mean: Mean) -> Array:
-        """d log V / dη; by central difference unless a family knows it. It steers Newton's steps, not the answer."""
+        """d log V / dη; by central difference unless a family knows it. It steers Newton's steps, not the answer, save
+        where a score is adjusted by it (`penalties.ScoreAdjustment`).
+        """
         step = 1e-5 * (1.0 + np.abs(mean.eta))
         ahead, behind = mean.shifted(step), mean.shifted(-step)
         return (self.log_variance(ahead) - self.log_variance(behind)) / (2 * step)
@@ -99,6 +110,12 @@ class Family(ABC):
         """Each row's complete log-likelihood, constants included, with prior weight w as R counts it."""
         raise CapabilityError(f"{self.label()} is a quasi family: it has no likelihood, so no AIC or BIC")
 
+    def normaliser_slopes(self, nu: Array) -> tuple[Array, Array, Array] | None:
+        """g′, g″ and g‴ at ν = w/φ, where log f = c(y) + ½ g(ν) − ½ ν d(y, μ), so that d has mean g′ and variance
+        −2 g″; None where φ is known or the density has no such form.
+        """
+        return None
+
     @property
     def has_likelihood(self) -> bool:
         """Whether `log_density` exists."""
@@ -108,9 +125,94 @@ class Family(ABC):
         """The φ at which the log-likelihood is reported: deviance / Σw, as R does; 1 where φ is known."""
         return 1.0 if self.dispersion_known else deviance / weight_sum
 
+    def dispersion_score(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+        """∂ log f / ∂ log φ of each row, where the variance is φ V(μ) / w: by `normaliser_slopes`, or a difference."""
+        nu = weight / phi
+        slopes = self.normaliser_slopes(nu)
+        if slopes is not None:
+            return 0.5 * nu * (self.unit_deviance(y, mean) - slopes[0])
+        # a weight might multiply the density: each row has a dispersion of its own instead
+        one, step = np.ones_like(nu), 1e-5
+        ends = [self.log_density(y, mean, np.exp(move) / nu, one) for move in (step, -step)]
+        return (ends[0] - ends[1]) / (2 * step)
+
+    @property
+    def shape(self) -> float:
+        """The shape parameter; nan where there is none, or where it is to be estimated."""
+        given = getattr(self, self.shape_name) if self.shape_name else None
+        return math.nan if given is None else float(given)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether there is a shape parameter to estimate."""
+        return bool(self.shape_name) and math.isnan(self.shape)
+
+    def with_shape(self, value: float | None) -> Family:
+        """This family at another value of its shape parameter; None to have it estimated."""
+        return replace(self, **{self.shape_name: value}) if self.shape_name else self
+
+    def shape_coordinate(self, value: float) -> float:
+        """Where a value of the shape lies on the axis along which it is looked for; and the inverse of that."""
+        return value
+
+    def shape_stretch(self, value: float) -> float:
+        """How fast the shape changes along its axis there."""
+        return 1.0
+
+    def shape_grid(self, means: Interval) -> Array:
+        """Values of the shape (k,), end to end, that are looked at first; `means` are the smallest and the largest mean
+        of a positive response.
+        """
+        raise CapabilityError(f"{self.label()} has no parameter to estimate beside coefficients and dispersion")
+
+    def shape_score(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+        """The derivative of `log_density` along that axis."""
+        raise CapabilityError(f"{self.label()} has no parameter to estimate beside coefficients and dispersion")
+
+    def at_the_end(self, first: bool) -> str:
+        """What it means that the likelihood is highest at the first end of the grid, or at the last; what to do."""
+        return "the likelihood still rises there"
+
+    def require_shape(self, purpose: str) -> None:
+        """Raise InputError where the shape parameter is not known but needed."""
+        if self.unknown:
+            raise InputError(
+                f"{purpose} needs the {self.shape_name} of {self.name}, which nothing is given to estimate it from: "
+                f"write it out, as '{self.name}({self.shape_name}=1.5)'"
+            )
+
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         """One response a row, drawn at mean μ and variance φ V(μ) / w."""
         raise CapabilityError(f"{self.label()} is a quasi family: it has no distribution to draw from")
+
+    def log_tails(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Tails:
+        """log P(Y ≤ y) and log P(Y > y) of a response with prior weight w as `sample` draws it."""
+        raise CapabilityError(f"{self.label()} has no distribution function: it is for families with a likelihood")
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether `log_tails` exists."""
+        return self.has_likelihood and type(self).log_tails is not Family.log_tails
+
+    def spacing(self, weight: Array) -> Array:
+        """How far apart neighbouring responses are: 0 where they are continuous."""
+        return np.zeros_like(weight)
+
+    def before(self, y: Array, weight: Array) -> Array:
+        """A response up to which lies all of P(Y < y): y itself where it has no probability of its own."""
+        return y
+
+    def cdf(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+        """P(Y ≤ y)."""
+        return self.log_tails(y, mean, phi, weight).cdf
+
+    def cdf_below(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+        """P(Y < y)."""
+        return self.log_tails(self.before(y, weight), mean, phi, weight).cdf
+
+    def anscombe(self, y: Array, mean: Mean) -> Array:
+        """Anscombe's residual at prior weight 1, by quadrature unless a family knows its closed form."""
+        return any_anscombe(y, mean, self.log_variance)
 
     def oddities(self, y: Array, weight: Array) -> str | None:
         """A word on responses that can be fitted but do not look like this family, or None."""
@@ -149,6 +251,11 @@ def poisson_gap(y: Array, mu: Array, log_mu: Array) -> Array:
     """y log(y/μ) − (y − μ), half of Poisson's unit deviance, with its limit μ at y = 0."""
     positive = y > 0
     return np.where(positive, y * gap(log_mu - np.log(np.where(positive, y, 1.0))), mu)
+
+
+def logarithm_slopes(nu: Array) -> tuple[Array, Array, Array]:
+    """The first three derivatives of log ν."""
+    return 1.0 / nu, -1.0 / nu**2, 2.0 / nu**3
 
 
 def stirling_remainder(x: Array) -> Array:

@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import InputError
+from nelder.families.anscombe import binomial_anscombe
 from nelder.families.base import Family, poisson_gap, stirling_remainder
+from nelder.families.incomplete import beta_tails
+from nelder.families.tails import Tails, outside, whole_below, whole_up_to
 from nelder.linalg import Array
 from nelder.links import Logit
 from nelder.mean import UNIT, Mean
@@ -64,9 +67,22 @@ class Binomial(Family):
         return rest - 0.5 * weight * self.unit_deviance(y, mean)
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
-        if (weight != np.round(weight)).any():
-            raise InputError("the trials of a binomial, given as weights, must be whole numbers to draw from")
-        return random.binomial(np.round(weight).astype(np.int64), mean.mu) / weight
+        return random.binomial(whole_trials(weight).astype(np.int64), mean.mu) / weight
+
+    def log_tails(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Tails:
+        trials, count = whole_trials(weight), whole_up_to(y * weight)
+        inside = np.clip(count, 0.0, trials - 1.0)
+        beta = beta_tails(trials - inside, inside + 1.0, mean.complement, mean.mu)
+        return outside(beta, count < 0, count >= trials)
+
+    def spacing(self, weight: Array) -> Array:
+        return 1.0 / weight
+
+    def before(self, y: Array, weight: Array) -> Array:
+        return whole_below(y * weight) / weight
+
+    def anscombe(self, y: Array, mean: Mean) -> Array:
+        return binomial_anscombe(y, mean)
 
     def oddities(self, y: Array, weight: Array) -> str | None:
         successes = weight * y
@@ -77,3 +93,12 @@ class Binomial(Family):
             f"{odd} rows have a number of successes that is not whole: the estimates are quasi-likelihood ones and AIC "
             "means little; give trials as weights, or use family='quasibinomial'"
         )
+
+
+def whole_trials(weight: Array) -> Array:
+    """The trials; raises InputError where they are not whole numbers."""
+    if (weight != np.round(weight)).any():
+        raise InputError(
+            "the trials of a binomial, given as weights, must be whole numbers to draw from or to count in"
+        )
+    return weight

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nelder.families.base import Family
+from nelder.families.base import Family, logarithm_slopes
+from nelder.families.incomplete import normal_tails
+from nelder.families.tails import Tails
 from nelder.linalg import Array
 from nelder.links import Identity
 from nelder.mean import Mean
@@ -33,5 +35,14 @@ class Gaussian(Family):
     def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
         return -0.5 * (weight * (y - mean.mu) ** 2 / phi + np.log(2 * np.pi * phi) - np.log(weight))
 
+    def normaliser_slopes(self, nu: Array) -> tuple[Array, Array, Array]:
+        return logarithm_slopes(nu)
+
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         return random.normal(mean.mu, np.sqrt(phi / weight))
+
+    def log_tails(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Tails:
+        return normal_tails((y - mean.mu) * np.sqrt(weight / phi))
+
+    def anscombe(self, y: Array, mean: Mean) -> Array:
+        return y - mean.mu

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.families.base import Family, power_deviance
+from nelder.families.anscombe import power_anscombe
+from nelder.families.base import Family, logarithm_slopes, power_deviance
+from nelder.families.incomplete import inverse_gaussian_tails
+from nelder.families.tails import Tails, outside
 from nelder.linalg import Array
 from nelder.links import InverseSquared
 from nelder.mean import POSITIVE, Mean
@@ -38,5 +41,15 @@ class InverseGaussian(Family):
         density = -0.5 * (np.log(2 * np.pi * phi) + 3.0 * np.log(y) + self.unit_deviance(y, mean) / phi)
         return np.asarray(weight * density)
 
+    def normaliser_slopes(self, nu: Array) -> tuple[Array, Array, Array]:
+        return logarithm_slopes(nu)
+
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         return random.wald(mean.mu, weight / phi)
+
+    def log_tails(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Tails:
+        inside = np.where((y > 0) & (y < np.inf), y, 1.0)
+        return outside(inverse_gaussian_tails(inside, mean.mu, weight / phi), y <= 0, y == np.inf)
+
+    def anscombe(self, y: Array, mean: Mean) -> Array:
+        return power_anscombe(y, mean, 3.0)

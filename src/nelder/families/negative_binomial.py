@@ -1,25 +1,34 @@
-"""The negative binomial distribution of overdispersed counts: V(μ) = μ + μ²/θ (NB2), θ given."""
+"""The negative binomial distribution of overdispersed counts: V(μ) = μ + μ²/θ (NB2), θ given or to be estimated."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import InputError, a_number
-from nelder.families.base import Family, gap
-from nelder.families.poisson import not_whole
+from nelder.families.anscombe import negative_binomial_anscombe
+from nelder.families.base import Family, gap, stirling_remainder
+from nelder.families.incomplete import beta_tails
+from nelder.families.poisson import Poisson, not_whole
+from nelder.families.tails import Tails, outside, whole_below, whole_up_to
 from nelder.linalg import Array
 from nelder.links import Log
-from nelder.mean import POSITIVE, Mean, special
+from nelder.mean import POSITIVE, Interval, Mean, special
+
+LIMIT = Poisson()
 
 
 @dataclass(frozen=True)
 class NegativeBinomial(Family):
-    """y is Poisson with a gamma-distributed mean of shape θ; θ → ∞ is Poisson. φ is 1: this is a full likelihood."""
+    """y is Poisson with a gamma-distributed mean of shape θ; θ = inf is Poisson. φ is 1: this is a full likelihood.
 
-    theta: float = np.nan  # there is no default: nan says that none was given
+    Without θ it is estimated by maximum likelihood together with the coefficients.
+    """
+
+    theta: float | None = None
 
     name = "negative_binomial"
     convex_links = ("log",)
@@ -28,53 +37,138 @@ class NegativeBinomial(Family):
     support = "zero or positive"
     dispersion_known = True
     counts = True
+    shape_name = "theta"
+    shape_start = math.inf
+    shape_ends = (math.inf, 0.0)
 
     def __post_init__(self) -> None:
+        if self.theta is None:
+            return
         object.__setattr__(self, "theta", a_number(self.theta, "theta of negative_binomial"))
-        given = "" if np.isnan(self.theta) else f"theta={self.theta:g}"
-        if not (np.isfinite(self.theta) and self.theta > 0):
+        if not self.theta > 0:
             raise InputError(
-                f"negative_binomial({given}): theta must be a positive number, such as "
-                "family='negative_binomial(2)'; the variance is mu + mu**2 / theta"
+                f"negative_binomial(theta={self.theta:g}): theta must be a positive number, such as "
+                "family='negative_binomial(2)', or left out to be estimated; the variance is mu + mu**2 / theta"
             )
 
     def in_support(self, y: Array) -> NDArray[np.bool_]:
         return (y >= 0) & np.isfinite(y)
 
     def log_variance(self, mean: Mean) -> Array:
-        return mean.log + np.logaddexp(0.0, mean.log - np.log(self.theta))
+        return mean.log + np.logaddexp(0.0, mean.log - np.log(self.shape))
 
     def log_variance_slope(self, mean: Mean) -> Array:
-        share = 1.0 / (1.0 + np.exp(np.log(self.theta) - mean.log))  # μ / (μ + θ)
+        share = 1.0 / (1.0 + np.exp(np.log(self.shape) - mean.log))  # μ / (μ + θ)
         return mean.rate * (1.0 + share)
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
-        at_zero = self.theta * np.logaddexp(0.0, mean.log - np.log(self.theta))
+        if math.isinf(self.shape):
+            return LIMIT.unit_deviance(y, mean)
+        at_zero = self.shape * np.logaddexp(0.0, mean.log - np.log(self.shape))
         positive = np.where(y > 0, y, 1.0)
-        inside = half_deviance(positive, mean.log - np.log(positive), self.theta)
+        inside = half_deviance(positive, mean.log - np.log(positive), self.shape)
         return 2.0 * np.where(y > 0, np.maximum(inside, 0.0), at_zero)
 
     def start_mean(self, y: Array, weight: Array) -> Array:
         return y + 0.1
 
     def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
-        theta = self.theta
-        ways = -np.log(theta + y) - special().betaln(y + 1.0, theta)
-        share = mean.log - np.log(theta)  # log(μ/θ); log(μ/(μ+θ)) and log(θ/(μ+θ)) without subtraction
-        density = ways - theta * np.logaddexp(0.0, share) - np.where(y > 0, y * np.logaddexp(0.0, -share), 0.0)
-        return np.asarray(weight * density)
+        ways = log_choices(y, self.shape) - stirling_remainder(y)
+        return np.asarray(weight * (ways - 0.5 * self.unit_deviance(y, mean)))
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
-        return random.poisson(random.gamma(self.theta, mean.mu / self.theta)).astype(float)
+        if math.isinf(self.shape):
+            return LIMIT.sample(random, mean, phi, weight)
+        return random.poisson(random.gamma(self.shape, mean.mu / self.shape)).astype(float)
+
+    def log_tails(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Tails:
+        if math.isinf(self.shape):
+            return LIMIT.log_tails(y, mean, phi, weight)
+        count, share = whole_up_to(y), mean.mu / self.shape
+        inside = np.where(np.isfinite(count), np.maximum(count, 0.0), 0.0)
+        beta = beta_tails(self.shape, inside + 1.0, 1.0 / (1.0 + share), 1.0 / (1.0 + 1.0 / share))
+        return outside(beta, count < 0, count == np.inf)
+
+    def spacing(self, weight: Array) -> Array:
+        return np.ones_like(weight)
+
+    def before(self, y: Array, weight: Array) -> Array:
+        return whole_below(y)
+
+    def anscombe(self, y: Array, mean: Mean) -> Array:
+        if math.isinf(self.shape):
+            return LIMIT.anscombe(y, mean)
+        return negative_binomial_anscombe(y, mean, self.shape, self.log_variance(mean))
 
     def oddities(self, y: Array, weight: Array) -> str | None:
         return not_whole(y, "quasipoisson")
 
     def label(self) -> str:
-        return f"negative_binomial({self.theta:g})"
+        return self.name if self.unknown else f"{self.name}({self.shape:g})"
 
     def options(self) -> dict[str, float | str]:
-        return {"theta": self.theta}
+        return {} if self.theta is None else {"theta": self.theta}
+
+    def shape_coordinate(self, value: float) -> float:
+        # κ = 1/θ: in it the likelihood is smooth down to Poisson, κ = 0
+        return 1.0 / value if value else math.inf
+
+    def shape_stretch(self, value: float) -> float:
+        return value**2
+
+    def shape_grid(self, means: Interval) -> Array:
+        # what a row says of κ changes where κ μ is about 1, and where κ is, its square being a coefficient of variation
+        low, high = 1e-2 / means[1], max(1e2, 1e2 / means[0])
+        between = np.geomspace(low, high, int(np.clip(np.log(high / low), 8, 32)))
+        return np.array([math.inf, *(1.0 / between), 1e-3 / high, 1e-6 / high])
+
+    def shape_score(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+        return np.asarray(weight * curvature_score(y, mean.mu, 1.0 / self.shape))
+
+    def at_the_end(self, first: bool) -> str:
+        if first:
+            return (
+                "the counts show no variance of the form mu**2 / theta beside that of Poisson counts, and the fit is "
+                "that of family='poisson': use that, or family='quasipoisson' if its dispersion is far from 1"
+            )
+        return "nearly all counts are zero: look at the few that are not, or model which are as binomial"
+
+
+def log_choices(y: Array, theta: float) -> Array:
+    """log Γ(y+θ)/Γ(θ) − (y+θ) log(y+θ) + θ log θ + y (n,): with the deviance it makes a density that keeps its digits
+    for any θ (Loader 2000). Zero for Poisson, θ = inf.
+    """
+    if math.isinf(theta):
+        return np.zeros_like(y)
+    return stirling_remainder(y + theta) - stirling_remainder(np.asarray(theta)) - np.log1p(y / theta)
+
+
+def curvature_score(y: Array, mu: Array, kappa: float) -> Array:
+    """∂ log f / ∂κ at κ = 1/θ (n,), to full precision from θ = inf, where it is ½ ((y − μ)² − y), to θ near 0.
+
+    It is −(ψ(y+θ) − ψ(θ) − log(1 + y/θ) + log(1 + r) − r) / κ² with r = (y − μ)/(μ + θ) (Lawless 1987, rearranged):
+    two differences of order κ².
+    """
+    rest = (y - mu) / (1.0 + kappa * mu)
+    ratio = kappa * rest
+    logarithm = np.where(np.abs(ratio) < 0.5, np.log1p(ratio), np.log1p(kappa * y) - np.log1p(kappa * mu))
+    slope = np.where(ratio == 0, 1.0, logarithm / np.where(ratio == 0, 1.0, ratio))
+    near = np.abs(logarithm) < 0.01
+    series = 0.5 * (1 + logarithm / 3 * (1 + logarithm / 4 * (1 + logarithm / 5 * (1 + logarithm / 6))))
+    bend = np.where(near, series, gap(logarithm) / np.where(near, 1.0, logarithm**2))
+    return (slope * rest) ** 2 * bend - digamma_rise(y, kappa)
+
+
+def digamma_rise(y: Array, kappa: float) -> Array:
+    """(ψ(y+θ) − ψ(θ) − log(1 + y/θ)) / κ² at θ = 1/κ (n,), by Stirling's series where the differences would cancel."""
+    if kappa > 1 / 16:
+        theta, digamma = 1.0 / kappa, special().digamma
+        return np.asarray(theta**2 * (digamma(y + theta) - digamma(theta) - np.log1p(y / theta)))
+    a, b = kappa, kappa / (1.0 + kappa * y)
+    a2, b2 = a * a, b * b
+    series = 1 / 12 - (a2 + b2) / 120 + (a2**2 + a2 * b2 + b2**2) / 252 - (a2 + b2) * (a2**2 + b2**2) / 240
+    series = series + (a2**4 + a2**3 * b2 + a2**2 * b2**2 + a2 * b2**3 + b2**4) / 132
+    return np.asarray(y / (1.0 + kappa * y) * (0.5 + (a + b) * series))
 
 
 def half_deviance(y: Array, ratio: Array, theta: float) -> Array:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.families.anscombe import power_anscombe
 from nelder.families.base import Family, poisson_gap, stirling_remainder
+from nelder.families.incomplete import gamma_tails
+from nelder.families.tails import Tails, outside, whole_below, whole_up_to
 from nelder.linalg import Array
 from nelder.links import Log
 from nelder.mean import POSITIVE, Mean
@@ -42,6 +45,21 @@ class Poisson(Family):
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         return random.poisson(mean.mu).astype(float)
+
+    def log_tails(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Tails:
+        count = whole_up_to(y)
+        inside = np.where(np.isfinite(count), np.maximum(count, 0.0), 0.0)
+        waiting = gamma_tails(inside + 1.0, mean.mu)  # Y ≤ k where the (k+1)st event comes after μ
+        return outside(Tails(waiting.upper, waiting.lower), count < 0, count == np.inf)
+
+    def spacing(self, weight: Array) -> Array:
+        return np.ones_like(weight)
+
+    def before(self, y: Array, weight: Array) -> Array:
+        return whole_below(y)
+
+    def anscombe(self, y: Array, mean: Mean) -> Array:
+        return power_anscombe(y, mean, 1.0)
 
     def oddities(self, y: Array, weight: Array) -> str | None:
         return not_whole(y, "quasipoisson")

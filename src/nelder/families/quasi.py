@@ -51,6 +51,7 @@ class Quasi(Family):
             "variance_function": spelling,
             "mean_interval": like.mean_interval,
             "support": like.support,
+            "counts": like.counts,
         }
         learned["convex_links"] = like.convex_links
         if self.called != "quasi":
@@ -89,6 +90,9 @@ class Quasi(Family):
 
     def start_mean(self, y: Array, weight: Array) -> Array:
         return self.like.start_mean(y, weight)
+
+    def anscombe(self, y: Array, mean: Mean) -> Array:
+        return self.like.anscombe(y, mean)
 
     def remedy(self) -> str:
         return self.like.remedy()

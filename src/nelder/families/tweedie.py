@@ -1,4 +1,6 @@
-"""Tweedie's family: V(μ) = μ^p, p given. Between 1 and 2 it is compound Poisson-gamma, with an atom at zero."""
+"""Tweedie's family: V(μ) = μ^p, p given or to be estimated. Between 1 and 2 it is compound Poisson-gamma, with an atom
+at zero.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import InputError, a_number
-from nelder.families.base import Family, power_deviance
+from nelder.families.anscombe import power_anscombe
+from nelder.families.base import Family, gap, power_deviance
+from nelder.families.compound_poisson import base_slope_in_dispersion, base_slope_in_power, log_base
+from nelder.families.compound_poisson_tails import compound_tails
+from nelder.families.tails import Tails, outside
 from nelder.linalg import Array
 from nelder.links import Log
-from nelder.mean import POSITIVE, Mean, special
+from nelder.mean import POSITIVE, Interval, Mean
 
-ROWS_AT_A_TIME = 8192
-SADDLEPOINT = 1e-5  # below this ξ the approximation has more digits than the series
+# nearer to 1 amounts are multiples of one, and where they were rounded the likelihood has spikes without limit
+GRID = (*(p / 10 for p in range(11, 20)), 1.95, 1.99)
 
 
 @dataclass(frozen=True)
@@ -22,23 +28,28 @@ class Tweedie(Family):
     """1 < p < 2: a Poisson number of gamma amounts, as in total claims, where y = 0 has positive probability.
 
     p ≥ 2: positive responses, by quasi-likelihood (for a likelihood at 2 and 3 there are gamma and inverse_gaussian).
+    Without p it is estimated, between 1.1 and 1.99, by maximum likelihood together with φ and the coefficients.
     """
 
-    power: float = np.nan  # there is no default: nan says that none was given
+    power: float | None = None
 
     name = "tweedie"
     convex_links = ("log",)
     default_link = Log()
     mean_interval = POSITIVE
     support = "zero or positive"
+    shape_name = "power"
+    shape_start = 1.5
+    shape_ends = (1.0, 2.0)
 
     def __post_init__(self) -> None:
+        if self.power is None:
+            return
         object.__setattr__(self, "power", a_number(self.power, "power of tweedie"))
-        given = "" if np.isnan(self.power) else f"power={self.power:g}"
         if not (self.power > 1 and np.isfinite(self.power)):
             raise InputError(
-                f"tweedie({given}): the power must be above 1, such as family='tweedie(1.5)'; "
-                "0 is gaussian and 1 poisson"
+                f"tweedie(power={self.power:g}): the power must be above 1, such as family='tweedie(1.5)', or left out "
+                "to be estimated; 0 is gaussian and 1 poisson"
             )
         if self.power >= 2:
             object.__setattr__(self, "support", "positive")
@@ -47,19 +58,19 @@ class Tweedie(Family):
 
     @property
     def has_likelihood(self) -> bool:
-        return self.power < 2
+        return self.power is None or self.power < 2
 
     def in_support(self, y: Array) -> NDArray[np.bool_]:
-        return (y >= 0) & np.isfinite(y) & ((y > 0) | (self.power < 2))
+        return (y >= 0) & np.isfinite(y) & ((y > 0) | self.has_likelihood)
 
     def log_variance(self, mean: Mean) -> Array:
-        return self.power * mean.log
+        return self.shape * mean.log
 
     def log_variance_slope(self, mean: Mean) -> Array:
-        return self.power * mean.rate
+        return self.shape * mean.rate
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
-        return power_deviance_with_zeros(y, mean, self.power)
+        return power_deviance_with_zeros(y, mean, self.shape)
 
     def start_mean(self, y: Array, weight: Array) -> Array:
         return np.where(y > 0, y, 0.1 * np.average(y, weights=weight) + np.finfo(float).tiny)
@@ -70,26 +81,68 @@ class Tweedie(Family):
         phi_of_row, base = phi / weight, np.zeros_like(y)
         positive = y > 0
         if positive.any():
-            base[positive] = log_base(y[positive], phi_of_row[positive], self.power)
+            base[positive] = log_base(y[positive], phi_of_row[positive], self.shape)
         return base - 0.5 * self.unit_deviance(y, mean) / phi_of_row
 
     def likelihood_dispersion(self, deviance: float, weight_sum: float, n: float) -> float:
         return deviance / n  # the density takes φ/w, so that the unit of the weights does not matter
 
+    def dispersion_score(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+        phi_of_row, base, positive = phi / weight, np.zeros_like(y), y > 0
+        base[positive] = base_slope_in_dispersion(y[positive], phi_of_row[positive], self.shape)
+        return base + 0.5 * self.unit_deviance(y, mean) / phi_of_row
+
+    def shape_grid(self, means: Interval) -> Array:
+        return np.array(GRID)
+
+    def shape_score(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+        phi_of_row, base, positive = phi / weight, np.zeros_like(y), y > 0
+        base[positive] = base_slope_in_power(y[positive], phi_of_row[positive], self.shape)
+        return base - half_deviance_slope(y, mean, self.shape) / phi_of_row
+
+    def at_the_end(self, first: bool) -> str:
+        if first:
+            return (
+                "positive responses look like multiples of one amount, as counts do: use family='quasipoisson', "
+                "'negative_binomial' for counts, or a power that is written out"
+            )
+        return (
+            "the response has no zeros, or hardly any, and is as skewed as a gamma response or more: use "
+            "family='gamma' or 'inverse_gaussian'"
+        )
+
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         if not self.has_likelihood:
             return super().sample(random, mean, phi, weight)
-        p, spread = self.power, phi / weight
+        p, spread = self.shape, phi / weight
         claims = random.poisson(mean.mu ** (2.0 - p) / (spread * (2.0 - p)))
         shape = claims * (2.0 - p) / (p - 1.0)
         amount = random.gamma(np.where(claims > 0, shape, 1.0), spread * (p - 1.0) * mean.mu ** (p - 1.0))
         return np.where(claims > 0, amount, 0.0)
 
+    def log_tails(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Tails:
+        if not self.has_likelihood:
+            return super().log_tails(y, mean, phi, weight)
+        p = self.shape
+        y, log_mu, spread = np.broadcast_arrays(y, mean.log, phi / weight)
+        rate, scale = np.exp((2.0 - p) * log_mu) / (spread * (2.0 - p)), spread * (p - 1.0) * np.exp((p - 1.0) * log_mu)
+        lower, upper = -rate, np.log(-np.expm1(-rate))  # of the atom at zero
+        some = (y > 0) & (y < np.inf) & (rate > 0) & (rate < np.inf)
+        tails = compound_tails(y[some], rate[some], (2.0 - p) / (p - 1.0), scale[some])
+        lower[some], upper[some] = tails.lower, tails.upper
+        return outside(Tails(lower, upper), (y < 0) | (rate == np.inf), (y == np.inf) | (rate == 0))
+
+    def before(self, y: Array, weight: Array) -> Array:
+        return np.where(y == 0, -1.0, y)
+
+    def anscombe(self, y: Array, mean: Mean) -> Array:
+        return power_anscombe(y, mean, self.shape)
+
     def label(self) -> str:
-        return f"tweedie({self.power:g})"
+        return self.name if self.unknown else f"{self.name}({self.shape:g})"
 
     def options(self) -> dict[str, float | str]:
-        return {"power": self.power}
+        return {} if self.power is None else {"power": self.power}
 
 
 def power_deviance_with_zeros(y: Array, mean: Mean, power: float) -> Array:
@@ -101,40 +154,19 @@ def power_deviance_with_zeros(y: Array, mean: Mean, power: float) -> Array:
     return np.where(positive, power_deviance(np.where(positive, y, 1.0), mean, power), at_zero)
 
 
-def log_base(y: Array, phi: Array, power: float) -> Array:
-    """log f(y; μ = y, φ) for y > 0 (n,): what the density is beside exp(−d/2φ).
-
-    By the series of Dunn & Smyth (2005, equation 7), or where ξ = φ y^(p−2) is so small that the series would cancel,
-    by the saddlepoint approximation with its first correction, whose error is of order ξ² (Dunn & Smyth 2001).
+def half_deviance_slope(y: Array, mean: Mean, power: float) -> Array:
+    """∂(d/2)/∂p for 1 < p < 2, in the terms of `power_deviance`: with h(x) = x (eˣ − 1) − (eˣ − 1 − x),
+    y^b (h(aℓ)/a² − h(bℓ)/b²) − log y · d/2.
     """
-    xi = phi * np.exp((power - 2.0) * np.log(y))
-    base = -0.5 * np.log(2 * np.pi * phi) - 0.5 * power * np.log(y) + xi * power * (power - 3.0) / 24.0
-    for start in range(0, len(y), ROWS_AT_A_TIME):
-        part = start + np.flatnonzero(xi[start : start + ROWS_AT_A_TIME] >= SADDLEPOINT)
-        if len(part):
-            saturated = (1.0 / (1.0 - power) - 1.0 / (2.0 - power)) / xi[part]
-            base[part] = log_series(y[part], phi[part], power) + saturated
-    return base
+    positive, a, b = y > 0, 1.0 - power, 2.0 - power
+    some, mu_b = np.where(positive, y, 1.0), np.exp(b * mean.log)
+    ratio, log_y = mean.log - np.log(some), np.log(some)
+    inside = np.exp(b * log_y) * (bend(a * ratio) / a**2 - bend(b * ratio) / b**2)
+    above = inside - 0.5 * log_y * power_deviance(some, mean, power)
+    return np.where(positive, above, np.where(mu_b == 0, 0.0, mu_b * (1.0 / b - mean.log) / b))
 
 
-def log_series(y: Array, phi: Array, power: float) -> Array:
-    """log a(y, φ, p), the factor of the density free of μ, summed in a window around its largest term, for y > 0 (n,).
-
-    log W_j is concave with standard deviation σ = √(j* (p − 1)) around its peak j* = y^(2−p) / (φ (2−p)). Where σ is
-    large the sum over integers is, to far below rounding, its own integral (Poisson summation), so that a stride of σ/4
-    sees every digit; where it is small all integers within the window are added.
-    """
-    sf = special()
-    alpha = (2.0 - power) / (power - 1.0)
-    log_z = alpha * np.log(y) - alpha * np.log(power - 1.0) - (1.0 + alpha) * np.log(phi) - np.log(2.0 - power)
-    peak = y ** (2.0 - power) / (phi * (2.0 - power))
-    sigma = np.sqrt(peak * (power - 1.0))
-    smooth = (sigma > 4.0) & (peak > 12.0 * sigma)
-    stride = np.where(smooth, sigma / 4.0, 1.0)
-    reach = int(np.ceil(max(40.0, 10.0 * float(sigma[~smooth].max(initial=0.0)) + 12.0)))
-    first = np.where(smooth, peak - reach * stride, np.maximum(1.0, np.round(peak) - reach))
-    j = first[:, None] + stride[:, None] * np.arange(2 * reach + 1)
-    log_terms = j * log_z[:, None] - sf.gammaln(1.0 + j) - sf.gammaln(alpha * j)
-    top = log_terms.max(axis=1)
-    total = np.exp(log_terms - top[:, None]).sum(axis=1)
-    return np.asarray(top + np.log(stride * total) - np.log(y))
+def bend(x: Array) -> Array:
+    """x (eˣ − 1) − (eˣ − 1 − x) ≥ 0 without cancellation."""
+    series = x * x * (1 / 2 + x * (1 / 3 + x * (1 / 8 + x * (1 / 30 + x * (1 / 144 + x / 840)))))
+    return np.where(np.abs(x) < 0.01, series, x * np.expm1(x) - gap(x))

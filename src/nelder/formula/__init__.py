@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nelder.formula.expressions import Expression, parse
-from nelder.formula.grammar import Formula, Term, parse_formula
+from nelder.formula.grammar import Formula, Term, parse_formula, quoted
 from nelder.formula.schema import Schema, complete_rows, learn, numeric_column, restricted
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "numeric_column",
     "parse",
     "parse_formula",
+    "quoted",
     "restricted",
 ]

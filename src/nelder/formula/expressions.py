@@ -174,7 +174,7 @@ class Reader(ast.NodeVisitor):
             raise unknown_name("column", name, self.chunk)
         return self.chunk[name]
 
-    def _written(self, node: ast.expr) -> str:
+    def written(self, node: ast.expr) -> str:
         """A part of the expression as text, with the columns' own names."""
         text = ast.unparse(node)
         for stand_in, name in self.expression.quoted.items():
@@ -189,7 +189,7 @@ class Reader(ast.NodeVisitor):
         return self.visit(node)
 
     def _transform(self, name: str, node: ast.Call) -> Any:
-        text = self._written(node)
+        text = self.written(node)
         if not node.args:
             raise FormulaError(f"{text} needs a column as its first argument")
         values = self._first(name, node.args[0])

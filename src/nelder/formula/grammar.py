@@ -27,6 +27,12 @@ class Term:
         """As it is written."""
         return ":".join(factor.text for factor in self.factors) or "Intercept"
 
+    @property
+    def written(self) -> str:
+        """As it can be written into any formula."""
+        scale = [] if self.scale == 1.0 else [f"{self.scale:.17g}"]
+        return ":".join([*scale, *(quoted(factor) for factor in self.factors)])
+
 
 @dataclass(frozen=True)
 class Formula:
@@ -52,10 +58,17 @@ class Formula:
     def with_terms(self, terms: Sequence[Term]) -> Formula:
         """The formula of the same response and offsets with other terms."""
         constant = "1" if any(not term.factors for term in terms) else "0"
-        written = [constant, *(term.name for term in terms if term.factors)]
+        written = [constant, *(term.written for term in terms if term.factors)]
         written += [f"offset({offset.text})" for offset in self.offsets]
         text = f"{self.text.partition('~')[0].strip()} ~ {' + '.join(written)}"
         return replace(self, text=text, terms=tuple(terms))
+
+
+def quoted(factor: Expression) -> str:
+    """A factor as it can be written into any formula."""
+    if factor.text.isidentifier():
+        return factor.text
+    return f"`{factor.text}`" if factor.columns == (factor.text,) else f"{{{factor.text}}}"
 
 
 def parse_formula(text: str, available: Sequence[str]) -> Formula:

@@ -90,12 +90,19 @@ class Schema:
 
         Raises LevelError for a level that the fit did not see, DataError for a value that is not finite.
         """
-        values = {name: self._values(name, factor, chunk, rows) for name, factor in self.factors.items()}
+        return self.design(self.values(chunk, rows), len(rows))
+
+    def values(self, chunk: Chunk, rows: NDArray[np.integer]) -> dict[str, Any]:
+        """What each factor is in these rows: numbers (n, k), or codes (n,) of its levels. Raises as `parts`."""
+        return {name: self._values(name, factor, chunk, rows) for name, factor in self.factors.items()}
+
+    def design(self, values: dict[str, Any], n: int) -> tuple[Part, ...]:
+        """The design of n rows from the values of their factors."""
         dense: list[Array] = []
         places: list[int] = []
         coded: list[Part] = []
         for piece in self.pieces:
-            numbers = _product(piece, self.factors, values, len(rows))
+            numbers = _product(piece, self.factors, values, n)
             codings = [(f, self.factors[f], reduced) for f, reduced in piece.factors]
             categories = [(values[f], c.coding(r).coding) for f, c, r in codings if isinstance(c, CategoricalFactor)]
             if not categories:

@@ -1,13 +1,27 @@
-"""The likelihood away from its maximum."""
+"""The likelihood away from its maximum: elsewhere, and at the best coefficients that meet a hypothesis."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from nelder.errors import DataError
+from nelder.design import Ray
+from nelder.diagnosis import Aliased, IllConditioned, Imprecise, OddResponse, PerfectFit, Runaway
+from nelder.errors import CapabilityError, DataError, InputError
 from nelder.fit import Fit
-from nelder.linalg import Array
+from nelder.inference.hypotheses import Hypotheses, matrix_of_hypotheses
+from nelder.inference.simultaneous import f_tail
+from nelder.linalg import Array, eliminate
+from nelder.objective import Objective
 from nelder.observations import numeric
+from nelder.submodels import Constrained, constrained
+from nelder.table import Named, Table, number
+
+SAME = 1e-9  # of a deviance: a smaller one is that of another minimum
+# findings about the columns and the response as such, which are those of the larger fit
+SHARED = (Aliased, IllConditioned, Imprecise, OddResponse)
 
 
 def deviance_at(fit: Fit, betas: object) -> Array:
@@ -25,3 +39,126 @@ def deviance_at(fit: Fit, betas: object) -> Array:
     penalties = np.array([objective.penalty.value(beta, objective.free) for beta in many[:, ~fit.aliased]])
     values = 2 * (objective.values(many[:, ~fit.aliased]) - penalties)
     return values if given.ndim == 2 else values[0]
+
+
+def likelihood_of(fit: Fit, what: str) -> Objective:
+    """The objective of a fit at whose end the likelihood has its maximum, so that `what` can be built on it.
+
+    Raises CapabilityError for a fit with another covariance or with a penalty, one that ran away, and a perfect one
+    where φ is estimated; InputError for one that did not converge; DataError for one without data or degrees of
+    freedom.
+    """
+    objective = fit.rows_of_data(what)
+    if fit.uncertainty is not None:
+        raise CapabilityError(
+            f"{what} rests on the likelihood, which knows nothing of the covariance in use ({fit.uncertainty.name}): "
+            "use kind='wald' and wald_test, which take it, or the fit as it was before that covariance was chosen"
+        )
+    if fit.solved.penalty != "unpenalised":
+        raise CapabilityError(
+            f"{what} rests on the maximum of the likelihood, and this fit is held away from it by a penalty "
+            f"({fit.solved.penalty}): fit with penalty='unpenalised'"
+        )
+    if any(isinstance(finding, Runaway) for finding in fit.warnings):
+        raise CapabilityError(
+            f"{what} needs the lowest deviance, and the lowest that was found here lies at infinity though some rows "
+            "object to it: use a link that can reach the responses, such as the family's own"
+        )
+    if not fit.converged and fit.limit is None:
+        raise InputError(
+            f"{what} needs the lowest deviance, and this fit did not converge ({fit.reason}): take more steps, or use "
+            "solver='newton'"
+        )
+    if not fit.family.dispersion_known and fit.dispersion_by != "given":
+        if not fit.df_resid > 0:
+            raise DataError(
+                f"{what} measures deviances by φ, and {fit.df_resid:g} residual degrees of freedom are left to "
+                "estimate it: fit fewer coefficients or more rows"
+            )
+        if not fit.dispersion > 0 or any(isinstance(finding, PerfectFit) for finding in fit.warnings):
+            raise CapabilityError(
+                f"{what} measures deviances by φ, and this fit is perfect, so that φ is nothing but rounding: fit "
+                "fewer columns, or look for the response among the predictors"
+            )
+    return objective
+
+
+@dataclass(frozen=True)
+class Under:
+    """The best fit under hypotheses that were `asked`, in the coordinates of the larger one; `notes` say what is odd
+    about it.
+    """
+
+    asked: Hypotheses
+    best: Constrained
+    notes: tuple[str, ...]
+
+    def point(self, fit: Fit) -> Array | Ray:
+        """Where it stands among the k coefficients of the larger fit: β, or a ray where it has no finite optimum."""
+        if not isinstance(self.best.fit.point, Ray):
+            return self.best.beta
+        solved, ray = eliminate(self.asked.of_point(fit), self.asked.right), self.best.fit.point
+        base = solved.origin + solved.basis @ ray.base
+        return Ray(base, solved.basis @ ray.direction, np.zeros((len(base), len(base))))
+
+
+def under(fit: Fit, hypotheses: object, what: str) -> Under:
+    """Fit the model once more, under hypotheses as `hypotheses.matrix_of_hypotheses` reads them.
+
+    They may be about infinite coefficients too: what is compared are fits, not estimates. Raises the errors of
+    `likelihood_of`, and InputError where the fit under the hypotheses does not converge or is the better one.
+    """
+    likelihood_of(fit, what)
+    some = np.where(fit.aliased, np.nan, np.where(np.isfinite(fit.coef), fit.coef, 0.0))
+    asked = matrix_of_hypotheses(replace(fit, coef=Named(some, fit.names)), hypotheses)
+    with np.errstate(invalid="ignore"):  # infinite coefficients have no combinations
+        best = constrained(fit, asked.of_point(fit), asked.right)
+    said = ", ".join(asked.labels)
+    if not best.fit.converged and best.fit.limit is None:
+        raise InputError(f"under {said} the fit does not converge ({best.fit.reason}): {what} has nothing to compare")
+    if best.fit.deviance < fit.deviance * (1 - SAME):
+        raise InputError(
+            f"under {said} the deviance is {best.fit.deviance:.8g}, below the {fit.deviance:.8g} of the fit that has "
+            "these coefficients free: that one stands at a minimum which is not the lowest; fit it again from "
+            f"solver=nd.Newton(start={np.round(best.beta, 6).tolist()})"
+        )
+    known = (*SHARED, *map(type, fit.warnings))
+    found = (finding for finding in best.fit.warnings if not isinstance(finding, known))
+    notes = (*held_shape(fit), *(f"under the hypothesis: {finding.sentence}" for finding in found))
+    return Under(asked, best, notes)
+
+
+def likelihood_ratio(fit: Fit, hypotheses: object) -> Table:
+    """All hypotheses at once, by what they cost in deviance: (D under them − D) / φ (Wilks 1938).
+
+    Columns chi2, df, p where φ is known; else F, which is that over df, with df and df_residual, as in R's
+    anova(test="F"): φ is that of the fit itself. For quasi families it is the ratio of quasi-likelihoods (McCullagh &
+    Nelder 1989, section 9.3). Hypotheses are texts, as "x1 = x2", a matrix (m, p) or (matrix, right); errors are those
+    of `under`.
+    """
+    compared = under(fit, hypotheses, "a likelihood-ratio test")
+    lost = max(compared.best.fit.deviance - fit.deviance, 0.0) / fit.dispersion
+    kind = "Likelihood-ratio" if fit.family.has_likelihood else "Quasi-likelihood-ratio"
+    m = len(compared.asked.right)
+    return tested(fit, f"{kind} test of {listed(compared.asked)}", lost, m, compared.notes)
+
+
+def listed(asked: Hypotheses) -> str:
+    """The hypotheses as the end of a title."""
+    return ", ".join(asked.labels[:10]) + (", …" if len(asked.labels) > 10 else "")
+
+
+def tested(fit: Fit, title: str, statistic: float, m: int, notes: Sequence[str] = ()) -> Table:
+    """A statistic in units of φ on m degrees of freedom, with its p-value: χ² where φ is known, else F."""
+    p, df = f_tail(np.array([statistic / m]), m, fit.df_reference), fit.df_reference
+    if np.isinf(df):
+        return Table({"chi2": [statistic], "df": [m], "p": p}, title, tuple(notes))
+    whole = int(df) if df == int(df) else df
+    return Table({"F": [statistic / m], "df": [m], "df_residual": [whole], "p": p}, title, tuple(notes))
+
+
+def held_shape(fit: Fit) -> tuple[str, ...]:
+    """A word on the shape of the family, where it was estimated and is now held."""
+    if fit.shape is None or not fit.shape.estimated:
+        return ()
+    return (f"{fit.shape.name} is held at its estimate, {number(fit.shape.value)}",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import numbers
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,37 +12,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block
-from nelder.errors import AliasedWarning, BoundaryWarning, DataError, IllConditionedWarning, unknown_name
+from nelder.diagnostics.fitted_rows import precision_of
+from nelder.errors import (
+    AliasedWarning,
+    BoundaryWarning,
+    CapabilityError,
+    DataError,
+    IllConditionedWarning,
+    a_number,
+    some_rows,
+    unknown_name,
+)
 from nelder.fit import Fit
 from nelder.formula import Schema, complete_rows
+from nelder.inference.estimable import aliases_of, settled_by
+from nelder.inference.prediction_intervals import observation_interval
+from nelder.inference.variances import covariance_root
 from nelder.inference.wald import quantile
 from nelder.linalg import Array
 from nelder.objective import Loss
 from nelder.observations import matrix_of, vector_of
 from nelder.parts import Dense, Part
-from nelder.solvers import Reason
-from nelder.solvers.newton import precise_model
 from nelder.sources import source_of
 from nelder.table import Table
 
 KINDS = ("response", "link")
 LOST = 1e-6  # of a variance
-INTERVALS = ("confidence",)
+INTERVALS = ("confidence", "prediction")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to predict: kind "response" (means) or "link" (η), with an interval or None."""
+    """What to predict: kind "response" (means) or "link" (η), with an interval or None.
+
+    `weights` are the prior weights of new observations, a number or one a row, for interval="prediction".
+    """
 
     kind: str = "response"
     interval: str | None = None
     level: float = 0.95
+    weights: object = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise unknown_name("kind of prediction", self.kind, KINDS)
         if self.interval is not None and self.interval not in INTERVALS:
             raise unknown_name("interval", self.interval, INTERVALS)
+        if self.interval == "prediction" and self.kind == "link":
+            raise CapabilityError("a new observation is a response, not an η: leave out kind='link'")
 
 
 def predict(fit: Fit, new: object, request: Request, offset: object = None) -> Array | Table:
@@ -49,8 +67,8 @@ def predict(fit: Fit, new: object, request: Request, offset: object = None) -> A
 
     `new` is a table for a fit by formula and a matrix X (m, p) for a fit by arrays. An offset in the formula is
     computed from the new rows; one that was given as an array is demanded. With interval="confidence", a Table with
-    columns fit, se (of η), lower and upper: the interval of η carried through the link. Rows with missing values give
-    nan.
+    columns fit, se (of η), lower and upper: the interval of η carried through the link. With interval="prediction" it
+    is for a new observation; see `prediction_interval`. Rows with missing values give nan.
 
     Raises DataError for an offset that is missing or not expected, LevelError for an unseen level.
     """
@@ -73,12 +91,44 @@ def predict(fit: Fit, new: object, request: Request, offset: object = None) -> A
         shown = eta if request.kind == "link" else fit.link.mean(eta)
         if se is None:
             return shown
+        if request.interval == "prediction":
+            lower, upper = observation_interval(fit, eta, se, _weights(fit, new, request.weights, eta), request.level)
+            return Table({"fit": shown, "se": se, "lower": lower, "upper": upper})
         reach = quantile(fit, request.level) * se
         ends = np.stack([eta - reach, eta + reach])
         if request.kind == "response":
             ends = fit.link.mean(np.clip(ends, low, high))
             ends = ends if fit.link.increasing else ends[::-1]
         return Table({"fit": shown, "se": se, "lower": ends[0], "upper": ends[1]})
+
+
+def prediction_interval(
+    fit: Fit, new: object = None, level: float = 0.95, weights: object = None, offset: object = None
+) -> Table:
+    """Where a new observation lies at each row: columns fit, se (of η), lower and upper.
+
+    Its own spread and what is not known of its mean and of φ are averaged; see `inference.prediction_intervals`. For
+    counts and proportions the interval is of values that can occur, and holds at least `level`. `weights` are prior
+    weights of the new observations, such as the trials of a binomial: by default those of the fit at its own rows and 1
+    at new ones, as in R's predict.lm. Raises what `predict` raises, and CapabilityError for quasi families.
+    """
+    made = predict(fit, new, Request("response", "prediction", level, weights), offset)
+    assert isinstance(made, Table)
+    return made
+
+
+def _weights(fit: Fit, new: object, given: object, eta: Array) -> Array:
+    """Prior weights (m,) of new observations."""
+    if given is None:
+        if fit.objective is None or new is not None:
+            return np.ones_like(eta)
+        return np.concatenate([precision_of(block) for block in fit.objective.design.handles])
+    single = isinstance(given, numbers.Real)
+    weight = np.full_like(eta, a_number(given, "weights")) if single else vector_of(given, "weights", len(eta))
+    bad = np.flatnonzero(~((weight > 0) & np.isfinite(weight)))
+    if len(bad):
+        raise DataError(f"weights of new observations must be positive: {some_rows(bad.tolist())} are not")
+    return weight
 
 
 @dataclass(frozen=True)
@@ -113,7 +163,7 @@ def standard_errors(fit: Fit, X: Array, covariance: Array) -> Array:
     variance = np.einsum("ij,ij->i", X @ covariance, X)
     rounding = np.finfo(float).eps * np.einsum("ij,ij->i", np.abs(X) @ np.abs(covariance), np.abs(X))
     lost = (rounding > LOST * variance) & (variance != 0)
-    root = _root(fit) if lost.any() else None
+    root = covariance_root(fit) if lost.any() else None
     if root is not None:
         variance[lost] = np.sum((X[lost] @ root) ** 2, axis=1)
         blur = np.finfo(float).eps * np.linalg.norm(np.abs(X[lost]) @ np.abs(root), axis=1)
@@ -126,14 +176,6 @@ def standard_errors(fit: Fit, X: Array, covariance: Array) -> Array:
             stacklevel=5,
         )
     return np.sqrt(np.where(lost, np.nan, variance))
-
-
-def _root(fit: Fit) -> Array | None:
-    """A root (p, k) of the covariance of `fit.point`, where the fit has its data and ended at a regular optimum."""
-    if fit.objective is None or fit.limit is not None or fit.reason != Reason.CONVERGED.value:
-        return None
-    factored = precise_model(fit.objective, np.asarray(fit.point)).factored
-    return None if factored is None else np.sqrt(fit.dispersion) * factored.spread(np.eye(len(factored.scale)))
 
 
 def _rows(fit: Fit, new: object, offset: object) -> NewRows:
@@ -150,18 +192,16 @@ def _rows(fit: Fit, new: object, offset: object) -> NewRows:
         X = X[:, column_order(fit, getattr(new, "columns", None))]
         block = _block((Dense(np.arange(X.shape[1]), X),), X.shape[1], _new_offset(fit, offset, len(X)))
         asked = NewRows([block], [np.arange(len(X))], len(X))
-    blocks = [_within(fit, block).select(kept) for block in asked.blocks]
+    blocks = [_settled(fit, _within(fit, block).select(kept)) for block in asked.blocks]
     return replace(asked, blocks=blocks)
 
 
 def _within(fit: Fit, block: Block) -> Block:
     """The block with offset nan in rows off the pattern of the aliased columns, where the fit has nothing to say."""
-    if fit.combination is None:
+    aliases = aliases_of(fit)
+    if aliases is None:
         return block
-    X = block.dense()
-    off = X @ fit.combination - np.where(fit.aliased, X, 0.0)
-    size = np.abs(X) @ np.abs(fit.combination) + np.abs(X)
-    outside = (np.abs(off) > 1e-7 * size).any(axis=1)
+    outside = aliases.broken_by(block.dense())
     if outside.any():
         warnings.warn(
             f"{int(outside.sum())} of the new rows break the pattern of the aliased columns "
@@ -170,6 +210,24 @@ def _within(fit: Fit, block: Block) -> Block:
             stacklevel=2,
         )
     return replace(block, offset=np.where(outside, np.nan, block.offset))
+
+
+def _settled(fit: Fit, block: Block) -> Block:
+    """The block, of the columns that were estimated, with offset nan in rows that only some of several directions to a
+    limit leave where they are.
+    """
+    if fit.limit is None or fit.limit.unique or fit.objective is None:
+        return block
+    settled = settled_by(fit)
+    loose = np.isfinite(block.eta(fit.point)) & (settled is not None and settled.broken_by(block.dense()))
+    if loose.any():
+        warnings.warn(
+            f"the mean of {int(loose.sum())} new rows cannot be told: some directions that separate the data move them "
+            "and others do not: predicted as nan",
+            BoundaryWarning,
+            stacklevel=2,
+        )
+    return replace(block, offset=np.where(loose, np.nan, block.offset))
 
 
 def column_order(fit: Fit, labels: object) -> NDArray[np.integer]:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nelder.errors import InputError, unknown_name
+from nelder.inference.studentized_range import studentized_quantile, studentized_tail
 from nelder.inference.wald import checked_level, two_sided_quantile, two_sided_tail
 from nelder.linalg import Array
 from nelder.mean import special
@@ -35,7 +36,7 @@ class Adjusted:
     """p-values (k,) for a family, how many standard errors its intervals reach, and a sentence that says how."""
 
     p: Array
-    reach: float
+    reach: Array | float
     note: str
 
 
@@ -84,8 +85,6 @@ def scheffe(family: Family, level: float) -> Adjusted:
 
 def tukey(family: Family, level: float) -> Adjusted:
     """√2 |statistic| against the studentised range of m means, k = m (m − 1)/2. Raises InputError for another k."""
-    from scipy.stats import studentized_range
-
     k = len(family.statistic)
     means = round((1.0 + np.sqrt(1.0 + 8.0 * k)) / 2.0)
     if means * (means - 1) != 2 * k:
@@ -93,9 +92,9 @@ def tukey(family: Family, level: float) -> Adjusted:
             f"adjust='tukey' is for all pairwise differences of some means (1, 3, 6, 10, …): these are {k} estimates; "
             "use adjust='holm'"
         )
-    p = studentized_range.sf(np.sqrt(2.0) * np.abs(family.statistic), means, family.df)
-    reach = float(studentized_range.isf(1.0 - checked_level(level), means, family.df) / np.sqrt(2.0))
-    return Adjusted(np.asarray(p), reach, f"p-values and intervals adjusted for comparing {means} means (Tukey)")
+    p = studentized_tail(np.sqrt(2.0) * np.abs(family.statistic), means, family.df)
+    reach = studentized_quantile(1.0 - checked_level(level), means, family.df) / np.sqrt(2.0)
+    return Adjusted(p, reach, f"p-values and intervals adjusted for comparing {means} means (Tukey)")
 
 
 ADJUSTMENTS: dict[str, Callable[[Any, float], Adjusted]] = {

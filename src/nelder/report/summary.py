@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
+
+import numpy as np
 
 from nelder.fit import Fit
 from nelder.inference.wald import coefficient_table, statistic_name
-from nelder.table import Table, count, number
+from nelder.table import Table, count, latex, number
+
+WITH_ERRORS = "standard errors are those of the information at the estimate"
+WITHOUT_ERRORS = "no standard errors, which would not mean what they seem to"
+DISPERSION = {
+    "pearson": "Pearson's X² / residual df",
+    "deviance": "deviance / residual df",
+    "ml": "maximum likelihood",
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +58,16 @@ class Summary:
             ("Observations", f"{count(fit.statistics.n)}, residual df {count(fit.df_resid)}"),
             ("Solver", f"{solved.solver}, {steps}, {solved.form.lower()}: {ended}"),
         ]
+        if fit.uncertainty is not None:
+            facts.append(("Standard errors", fit.uncertainty.name))
         if solved.penalty != "unpenalised":
-            facts.append(("Penalty", f"{solved.penalty}: no standard errors, which would not mean what they seem to"))
+            known = np.isfinite(fit.se).any()
+            facts.append(("Penalty", f"{solved.penalty}: {WITH_ERRORS if known else WITHOUT_ERRORS}"))
+        if fit.shape is not None and fit.shape.estimated:
+            shape = fit.shape
+            facts.append(
+                ("Shape", f"{shape.name} = {number(shape.value)}, se {number(shape.se)}, by maximum likelihood")
+            )
         return facts
 
     def coefficients(self) -> Table:
@@ -62,20 +81,38 @@ class Summary:
     def measures(self) -> list[tuple[str, str]]:
         """Dispersion, deviances and criteria."""
         fit = self.fit
-        how = "fixed" if fit.family.dispersion_known else "Pearson's X² / residual df"
+        how = "fixed" if fit.family.dispersion_known else DISPERSION.get(fit.dispersion_by, fit.dispersion_by)
         measures = [
             ("Dispersion", f"{count(fit.dispersion)} ({how})"),
             ("Null deviance", f"{number(fit.null_deviance, 6)} on {count(fit.df_null)} df"),
             ("Residual deviance", f"{number(fit.deviance, 6)} on {count(fit.df_resid)} df"),
         ]
-        if fit.family.has_likelihood:
+        if fit.family.has_likelihood and not math.isnan(fit.loglik):
             likelihood = f"{number(fit.loglik, 7)}, AIC {number(fit.aic, 7)}, BIC {number(fit.bic, 7)}"
             return [*measures, ("Log-likelihood", likelihood)]
+        if fit.family.has_likelihood:
+            return [*measures, ("Log-likelihood", "none: a sample has a pseudo-likelihood only, so no AIC")]
         return [*measures, ("Log-likelihood", "none: a quasi family has no likelihood, so no AIC")]
 
     def notes(self) -> tuple[str, ...]:
         """Rows left out, and where standard errors come from."""
         return self.fit.notes
+
+    def to_latex(self) -> str:
+        """The page in LaTeX, for the package booktabs: facts, coefficients, measures, notes and warnings."""
+        title, words = latex(self.title()), [f"Note: {note}" for note in self.notes()]
+        words += [f"Warning: {finding.sentence}" for finding in self.fit.warnings]
+        facts, measures = (
+            [
+                r"\begin{tabular}{ll}",
+                *(rf"{latex(label)} & {latex(value)} \\" for label, value in pairs),
+                r"\end{tabular}",
+            ]
+            for pairs in (self.facts(), self.measures())
+        )
+        table = self.coefficients().to_latex()
+        blocks = [rf"\textbf{{{title}}}", "\n".join(facts), table, "\n".join(measures), *map(latex, words)]
+        return "\n\n".join(rf"\noindent {block}" for block in blocks)
 
     def _repr_html_(self) -> str:
         left = " style='text-align:left'"

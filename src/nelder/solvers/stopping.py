@@ -31,6 +31,7 @@ class Reason(Enum):
     NOT_FINITE = "the steps left the range of numbers"
     UNSETTLED = "the design is so ill-conditioned that the last step still moves the means"
     INTERRUPTED = "interrupted"
+    NO_ROOT = "no step brings the adjusted score nearer to zero any more"
     AT_EDGE = "converged to the edge of the means allowed"
     AT_INFINITY = "the maximum lies at infinity, and limits are shown"
 

@@ -1,0 +1,126 @@
+"""Goodness of fit where φ is known: are the responses as far from their means as the family says?
+
+Pearson's X² and the deviance have χ² on the residual degrees of freedom where each response is nearly normal around
+its mean, as counts are from about five on (McCullagh & Nelder 1989, section 4.4). Where responses are sparse, X² still
+has a mean and a variance that can be told, and so a test (Osius & Rojek 1992).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nelder.design import Block
+from nelder.diagnostics.fitted_rows import caveats, counted, precision_of, regular, whole_where_whole
+from nelder.engines import merge
+from nelder.errors import CapabilityError
+from nelder.fit import Fit
+from nelder.linalg import Array
+from nelder.mean import Mean, special
+from nelder.objective import Loss
+from nelder.table import Table, number
+
+ROUGH, FAR = 0.2, 1.0  # mean excess kurtosis of the responses: that of counts with mean 5, and with mean 1
+STEP = 1e-3  # in η, to see how V' changes with μ
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Pearson's X² beside what it would be if the model held: its mean, the residual `df`, and its `variance`.
+
+    `kurtosis` is the mean of |excess kurtosis| of the responses: 0 for normal ones, 1/μ for counts.
+    """
+
+    pearson: float
+    df: float
+    variance: float
+    kurtosis: float
+
+    @property
+    def z(self) -> float:
+        """X² on the scale of the normal distribution (Osius & Rojek 1992)."""
+        usable = 0 < self.variance < np.inf and self.df > 0
+        return (self.pearson - self.df) / float(np.sqrt(self.variance)) if usable else float("nan")
+
+    @property
+    def tails(self) -> tuple[float, float]:
+        """P(less), P(more) of a scaled χ² with this mean and variance, which is skewed as X² is."""
+        if np.isnan(self.z):
+            return float("nan"), float("nan")
+        shape = self.df**2 / self.variance
+        at = shape * self.pearson / self.df
+        return float(special().gammainc(shape, at)), float(special().gammaincc(shape, at))
+
+
+def goodness_of_fit(fit: Fit) -> Table:
+    """Pearson's X² and the deviance against χ², and X² against its own mean and variance: small p says a poor fit.
+
+    Columns test, chi2, df, p; `osius_rojek` is the square of Osius & Rojek's z. The p of the first two is nan, with a
+    word, where responses are too sparse for χ²: for zeros and ones the deviance says nothing at all. Trials and prior
+    weights are the precision of a row, frequencies repeat it.
+
+    Raises CapabilityError where φ is estimated, so that nothing is left to test, and for separated or penalised fits.
+    """
+    if not fit.family.dispersion_known:
+        raise CapabilityError(
+            f"goodness of fit needs a family that fixes φ, such as poisson or binomial: with {fit.family.label()} φ is "
+            f"estimated from the same residuals ({number(fit.dispersion)} here), so that they cannot be too large"
+        )
+    moments = pearson_moments(fit)
+    chi2 = [moments.pearson, fit.deviance, moments.z**2]
+    df, notes = fit.df_resid, caveats(fit)
+    with np.errstate(all="ignore"):
+        p = [float(special().gammaincc(df / 2, value / 2)) if df > 0 else np.nan for value in chi2[:2]]
+        p.append(float(2 * special().ndtr(-abs(moments.z))))
+    if df <= 0:
+        notes += ("No degrees of freedom are left: the model has as many coefficients as there are rows.",)
+    elif moments.kurtosis > FAR or np.isnan(moments.kurtosis):
+        p[:2] = [np.nan, np.nan]
+        notes += ("Single responses are too far from normal for χ² (zeros and ones, or small counts): its p is nan.",)
+    elif moments.kurtosis > ROUGH:
+        notes += ("Some means are small: the p of χ² are rough, that of osius_rojek is better.",)
+    tests = ["pearson", "deviance", "osius_rojek"]
+    columns = {"test": tests, "chi2": chi2, "df": whole_where_whole(np.array([df, df, 1.0])), "p": p}
+    return Table(columns, f"Goodness of fit: {fit.family.label()}", notes)
+
+
+def pearson_moments(fit: Fit) -> Moments:
+    """X² of a fit with its mean and variance under the model.
+
+    At the true coefficients each row adds 2 + κ₄ to the variance, κ₄ its excess kurtosis; estimating k coefficients
+    takes b'I⁻¹b from it, b the covariance of X² and the score.
+    """
+    objective = regular(fit, "goodness of fit")
+    beta = np.asarray(fit.point)
+    sums = merge(objective.engine.map(moments_kernel, objective.design.handles, beta, objective.loss))
+    spread, kurtosis, slope = float(sums[0]), float(sums[1]), sums[2:]
+    kept = np.flatnonzero(~fit.aliased)
+    explained = float(slope @ fit.covariance_unscaled[np.ix_(kept, kept)] @ slope)
+    n = fit.statistics.n
+    return Moments(fit.statistics.pearson, fit.df_resid, spread - explained, kurtosis / n)
+
+
+def moments_kernel(block: Block, beta: Array, loss: Loss) -> Array:
+    """Σ (2 + κ₄), Σ |κ₄| and the covariance of X² with the score (k,), as one vector (2 + k,).
+
+    With V' and V'' the derivatives of the variance by μ, the cumulants of a response of an exponential family are
+    κ₃ = V V' and κ₄ = V (V'² + V V''), divided by powers of its precision.
+    """
+    total = np.zeros(2 + block.p)
+    with np.errstate(all="ignore"):
+        for rows in block.slices():
+            mean, times = Mean(loss.link, rows.eta(beta)), counted(rows)
+            ahead, behind = mean.shifted(np.full(rows.n, STEP)), mean.shifted(np.full(rows.n, -STEP))
+            first = variance_slope(loss, mean)
+            second = (variance_slope(loss, ahead) - variance_slope(loss, behind)) / (ahead.mu - behind.mu)
+            kurtosis = (first**2 / loss.family.variance(mean) + second) / precision_of(rows)
+            total[0] += times @ (2.0 + kurtosis)
+            total[1] += times @ np.abs(kurtosis)
+            total[2:] += rows.transpose_times(times * first * loss.family.natural_slope(mean))
+    return total
+
+
+def variance_slope(loss: Loss, mean: Mean) -> Array:
+    """V' = dV/dμ (n,)."""
+    return loss.family.variance(mean) * loss.family.log_variance_slope(mean) / mean.slope

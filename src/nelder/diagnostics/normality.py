@@ -1,0 +1,64 @@
+"""Are the quantile residuals normal, as they are whatever the family if it is the right one?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nelder.diagnostics.fitted_rows import caveats, counted, regular
+from nelder.diagnostics.residuals import residuals
+from nelder.errors import CapabilityError, DataError
+from nelder.fit import Fit
+from nelder.mean import special
+from nelder.table import Table
+
+FEWEST = 20  # observations, from which the approximations hold
+
+
+def normality(fit: Fit, seed: int = 0) -> Table:
+    """Skewness and kurtosis of the quantile residuals against those of normal ones, and both together.
+
+    Columns test, value, chi2, df, p: D'Agostino's (1970) test of skewness and Anscombe & Glynn's (1983) of kurtosis, as
+    squared z, and their sum K² (D'Agostino & Pearson 1973). `seed` is for families whose responses have probabilities
+    of their own, where quantile residuals are random within their steps.
+
+    Raises CapabilityError for quasi families, separated and penalised fits; DataError for fewer than 20 observations.
+    """
+    objective = regular(fit, "the test of normality")
+    if not fit.family.has_distribution:
+        raise CapabilityError(f"{fit.family.label()} has no distribution that residuals could be held against")
+    times = np.concatenate([counted(block) for block in objective.design.handles])
+    n = float(times.sum())
+    if n < FEWEST:
+        raise DataError(f"{n:g} observations are too few for the test of normality: it needs {FEWEST}")
+    found = residuals(fit, "quantile", seed=seed)
+    apart = found - times @ found / n
+    second, third, fourth = (float(times @ apart**k) / n for k in (2, 3, 4))
+    skewness, kurtosis = third / second**1.5, fourth / second**2
+    z = np.array([skewness_score(skewness, n), kurtosis_score(kurtosis, n)])
+    chi2, df = np.array([*z**2, z @ z]), np.array([1, 1, 2])
+    columns = {
+        "test": ["skewness", "kurtosis", "both"],
+        "value": [skewness, kurtosis, np.nan],
+        "chi2": chi2,
+        "df": df,
+        "p": special().gammaincc(df / 2, chi2 / 2),
+    }
+    return Table(columns, "Are the quantile residuals normal? (skewness 0, kurtosis 3)", caveats(fit))
+
+
+def skewness_score(skewness: float, n: float) -> float:
+    """The skewness of n normal numbers as a standard normal one (D'Agostino 1970)."""
+    y = skewness * np.sqrt((n + 1) * (n + 3) / (6 * (n - 2)))
+    kurtosis = 3 * (n**2 + 27 * n - 70) * (n + 1) * (n + 3) / ((n - 2) * (n + 5) * (n + 7) * (n + 9))
+    w2 = np.sqrt(2 * (kurtosis - 1)) - 1
+    return float(np.arcsinh(y * np.sqrt((w2 - 1) / 2)) / np.sqrt(0.5 * np.log(w2)))
+
+
+def kurtosis_score(kurtosis: float, n: float) -> float:
+    """The kurtosis of n normal numbers as a standard normal one (Anscombe & Glynn 1983)."""
+    variance = 24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5))
+    x = (kurtosis - 3 * (n - 1) / (n + 1)) / np.sqrt(variance)
+    skewness = 6 * (n**2 - 5 * n + 2) / ((n + 7) * (n + 9)) * np.sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)))
+    a = 6 + 8 / skewness * (2 / skewness + np.sqrt(1 + 4 / skewness**2))
+    cube = (1 - 2 / a) / (1 + x * np.sqrt(2 / (a - 4)))
+    return float((1 - 2 / (9 * a) - np.cbrt(cube)) / np.sqrt(2 / (9 * a)))

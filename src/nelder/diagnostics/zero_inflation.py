@@ -1,0 +1,78 @@
+"""Zeros: does a model of counts expect as many as there are?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nelder.design import Block
+from nelder.diagnostics.fitted_rows import caveats, counted, precision_of, regular, whole_counts, whole_where_whole
+from nelder.engines import merge
+from nelder.errors import CapabilityError
+from nelder.fit import Fit
+from nelder.linalg import Array
+from nelder.mean import Mean, special
+from nelder.objective import Loss
+from nelder.table import Table
+
+LEFT = 1e-9  # of an information: what is left when the coefficients explain all of it is rounding
+
+
+def zero_inflation(fit: Fit) -> Table:
+    """Whether there are more zeros, or fewer, than a model of counts expects.
+
+    Columns test, observed, expected (Σ P(Y = 0)), ratio, chi2, df, p. `zero_count` compares the two numbers;
+    `van_den_broek` is the score test of a further probability of zero, the same in every row (van den Broek 1995), here
+    with any link and any family of counts at the shape it has. Both allow for the coefficients being estimated. A row
+    of precision w is the mean of w counts, and a zero where all of them are.
+
+    Raises CapabilityError for other families, separated or penalised fits, DataError where responses are no counts.
+    """
+    if not (fit.family.counts and fit.family.has_likelihood):
+        raise CapabilityError(
+            "zero inflation is asked of counts, as of family='poisson' or negative_binomial; this fit is "
+            f"{fit.family.label()}"
+        )
+    objective = regular(fit, "the zero-inflation test")
+    whole_counts(fit, "the zero-inflation test")
+    handles, beta = objective.design.handles, np.asarray(fit.point)
+    sums = merge(objective.engine.map(zero_kernel, handles, beta, objective.loss))
+    observed, expected = float(sums[0, 0]), float(sums[0, 1])
+    kept = np.flatnonzero(~fit.aliased)
+    covariance, notes = fit.covariance_unscaled[np.ix_(kept, kept)], caveats(fit)
+    chi2 = []
+    for score, information, *slope in sums[1:]:
+        explained = float(np.asarray(slope) @ covariance @ np.asarray(slope)) if np.isfinite(slope).all() else np.nan
+        left = float(information) - explained
+        chi2.append(float(score) ** 2 / left if LEFT * information < left < np.inf else np.nan)
+    if np.isnan(chi2).any():
+        notes += ("A test is nan where no row has a chance of a zero, or the coefficients explain every one of them.",)
+    columns = {
+        "test": ["zero_count", "van_den_broek"],
+        "observed": whole_where_whole(np.array([observed] * 2)),
+        "expected": [expected] * 2,
+        "ratio": [observed / expected if expected > 0 else np.nan] * 2,
+        "chi2": chi2,
+        "df": [1, 1],
+        "p": [float(special().gammaincc(0.5, value / 2)) for value in chi2],
+    }
+    return Table(columns, f"Zeros under {fit.family.label()}", notes)
+
+
+def zero_kernel(block: Block, beta: Array, loss: Loss) -> Array:
+    """Sums (3, 2 + k): zeros seen and expected; then for each test its score, information, and covariance with that
+    of β.
+    """
+    total = np.zeros((3, 2 + block.p))
+    with np.errstate(all="ignore"):
+        for rows in block.slices():
+            mean, times, own = Mean(loss.link, rows.eta(beta)), counted(rows), precision_of(rows)
+            none, zero = np.zeros(rows.n), rows.y == 0
+            log_chance = loss.family.log_density(none, mean, 1.0, own)
+            chance, unlikely = np.exp(log_chance), np.exp(-log_chance)
+            score = times * own * loss.family.score(none, mean)
+            total[0, :2] += np.array([times @ zero, times @ chance])
+            total[1, :2] += np.array([times @ (zero - chance), -(times @ (chance * np.expm1(log_chance)))])
+            total[2, :2] += np.array([times @ (np.where(zero, unlikely, 0.0) - 1.0), times @ np.expm1(-log_chance)])
+            total[1, 2:] += rows.transpose_times(chance * score)
+            total[2, 2:] += rows.transpose_times(score)
+    return total

@@ -1,0 +1,119 @@
+"""Labels of rows, of any type, as codes: which cluster a row is in, or where in time it stands."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
+from nelder.fit import Fit
+from nelder.model_frame import concatenated
+from nelder.observations import same_rows
+from nelder.sources import Numbers, source_of
+
+MISSING = ("NAType", "NaTType")  # pandas' own, which equal nothing
+Codes = NDArray[np.integer]
+
+
+def codes_of(fit: Fit, given: object, argument: str) -> Codes:
+    """The labels at the rows of the fit as codes from 0 (n,), in the order of the labels where they have one.
+
+    `given` has one label a row, of the data or of the fit, or is the name of a column. Raises DataError for missing
+    labels, naming the rows, and for a wrong number of them.
+    """
+    values = column(fit, given, argument) if isinstance(given, str) else given
+    if fit.kept is None:
+        raise CapabilityError(f"this fit does not know its rows: {argument} cannot be matched with them")
+    if fit.kept.data is not None:
+        same_rows(fit.kept.data, {argument: values})
+    codes = np.asarray(fit.kept.aligned(numbered(values, argument), argument), dtype=np.intp)
+    absent = fit.kept.rows[codes < 0].tolist()
+    if absent:
+        raise DataError(f"{argument} is missing at {some_rows(absent)}, which the fit used: give every row a label")
+    return np.asarray(np.unique(codes, return_inverse=True)[1]).reshape(-1)
+
+
+def column(fit: Fit, name: str, argument: str) -> Any:
+    """A column of the caller's table by name: codes or numbers (n,), nan where a value is missing, or as it is where no
+    formula could read it, such as dates.
+    """
+    if fit.kept is None or fit.kept.data is None:
+        raise CapabilityError(
+            f"{argument}={name!r} is the name of a column, and this fit was made from arrays: give the labels "
+            "themselves, one a row"
+        )
+    data: Any = fit.kept.data
+    try:
+        found = concatenated(list(source_of(data).chunks([name])))[name]
+    except InputTypeError:
+        if not hasattr(data, "__getitem__") or isinstance(data, str):
+            raise
+        return data[name]
+    if isinstance(found, Numbers):
+        return found.values
+    return np.where(found.missing, np.nan, found.codes.astype(float))
+
+
+def numbered(values: object, argument: str) -> Codes:
+    """Labels as codes from 0 (n,), −1 where one is missing. Raises InputTypeError for what cannot be a label."""
+    array = _as_array(values, argument)
+    if array.ndim != 1:
+        raise DataError(f"{argument} has shape {array.shape}; it needs one label a row")
+    if array.dtype.kind == "O":
+        return _by_hand(array.tolist(), argument)
+    absent = np.zeros(len(array), dtype=bool)
+    if array.dtype.kind in "fcmM":
+        absent = np.isnat(array) if array.dtype.kind in "mM" else np.isnan(array)
+    codes = np.asarray(np.unique(array, return_inverse=True)[1]).reshape(-1)
+    return np.where(absent, -1, codes)
+
+
+def _as_array(values: object, argument: str) -> NDArray[Any]:
+    """Labels as an array; a list keeps the types of its items, which NumPy would turn into texts if one is a text."""
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.tolist()  # None where masked
+    elif hasattr(values, "to_numpy"):
+        values = values.to_numpy()
+    if isinstance(values, np.ndarray):
+        return values
+    if isinstance(values, bytes | dict | set) or not isinstance(values, Iterable):
+        raise InputTypeError(f"{argument} must be one label a row or the name of a column, not {values!r:.60}")
+    listed = list(values)
+    array = np.empty(len(listed), dtype=object)
+    array[:] = listed
+    return array
+
+
+def _by_hand(values: list[Any], argument: str) -> Codes:
+    """Codes of any objects, in the order of the labels if they can be sorted, else as they come."""
+    labels = [None if _missing(value) else value for value in values]
+    try:
+        different = list(dict.fromkeys(label for label in labels if label is not None))
+    except TypeError:
+        raise InputTypeError(f"{argument} holds lists or other things that cannot be labels") from None
+    with contextlib.suppress(TypeError):  # labels of several types have no order, and clusters need none
+        different = sorted(different)
+    place = {label: code for code, label in enumerate(different)}
+    return np.array([-1 if label is None else place[label] for label in labels], dtype=np.intp)
+
+
+def _missing(value: object) -> bool:
+    if value is None or type(value).__name__ in MISSING:
+        return True
+    return isinstance(value, float) and math.isnan(value)
+
+
+def crossed(first: Codes, second: Codes) -> Codes:
+    """Codes of the pairs of two codes (n,)."""
+    pairs = first.astype(np.int64) * (int(second.max()) + 1) + second
+    return np.asarray(np.unique(pairs, return_inverse=True)[1]).reshape(-1)
+
+
+def rows_of(fit: Fit) -> int:
+    """How many rows were fitted."""
+    return sum(block.n for block in fit.rows_of_data("rows").design.handles)

@@ -1,0 +1,144 @@
+"""The profile of the likelihood: how low the deviance can be with one coefficient held, and where that is too much.
+
+With D(b) the lowest deviance at β_j = b, the signed root sign(b − β̂_j) √((D(b) − D) / φ) is near a straight line, and
+normal, or Student's t where φ is estimated, to a higher order than Wald's statistic. The interval holds the b at which
+it is within a quantile (Venzon & Moolgavkar 1988; Venables & Ripley 2002, section 8.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nelder.errors import CapabilityError, InputError, a_count, unknown_name
+from nelder.fit import Fit
+from nelder.inference.ends import SAME, End, Limit, end
+from nelder.inference.held import Held
+from nelder.inference.likelihood import held_shape, likelihood_of
+from nelder.inference.paths import Path, path_along
+from nelder.inference.wald import two_sided_quantile
+from nelder.linalg import Array
+from nelder.observations import vector_of
+from nelder.table import Table
+
+WIDE = 0.99  # the level of the interval that a profile covers
+PRECISE = 1e-13  # of a quantile
+FADED = 0.05  # of a quantile: where the profile of an infinite coefficient is left
+ROUNDING = np.finfo(float).eps
+
+Measure = Callable[[Fit, Path, Held], float]  # a statistic, negative below the estimate and positive above
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The best fits with the coefficient `name` held at `values` (m,): their `deviance` (m,), its signed root (m,) in
+    units of √φ, and all `coefficients` (m, p), by `names`.
+    """
+
+    name: str
+    values: Array
+    root: Array
+    deviance: Array
+    coefficients: Array
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def table(self) -> Table:
+        """Columns: the coefficient, `signed root` and `deviance`, and the other coefficients by their names."""
+        columns: dict[str, Array] = {self.name: self.values, "signed root": self.root, "deviance": self.deviance}
+        for name, column in zip(self.names, self.coefficients.T, strict=True):
+            if name != self.name:
+                columns[f"coefficient {name}" if name in columns else name] = column
+        return Table(columns, f"Profile of {self.name}", self.notes)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def signed_root(fit: Fit, path: Path, held: Held) -> float:
+    """sign(b − β̂_j) √((D(b) − D) / φ). Raises InputError where D(b) is below the D of the fit itself."""
+    lost = held.half - path.least
+    if lost < -SAME * path.least:
+        raise InputError(
+            f"with {path.name} held at {held.value:.6g} the deviance is {2 * held.half:.8g}, below the "
+            f"{2 * path.least:.8g} of the fit itself, which stands at a minimum that is not the lowest: fit it again "
+            f"from solver=nd.Newton(start={np.round(held.beta, 6).tolist()})"
+        )
+    return float(np.sign(held.value - path.estimate) * np.sqrt(2.0 * max(lost, 0.0) / fit.dispersion))
+
+
+def ends_of(fit: Fit, path: Path, reach: float, measure: Measure = signed_root) -> tuple[End, End]:
+    """Both ends of the interval around an estimate in which a measure stays within a quantile."""
+    if path.flat:
+        return End(-np.inf), End(np.inf)
+    lower, upper = (end(path, side, limit_of(fit, path, side, reach, measure)) for side in (-1.0, 1.0))
+    return lower, upper
+
+
+def limit_of(fit: Fit, path: Path, side: float, reach: float, measure: Measure = signed_root) -> Limit:
+    """What ends an interval on one side: where a measure, turned outward, reaches a quantile."""
+    noise = 4.0 * ROUNDING * path.least / (fit.dispersion * reach)
+    return Limit(lambda held: side * measure(fit, path, held), reach, PRECISE * reach + noise, reach * path.scale)
+
+
+def profile(fit: Fit, name: str, points: object = 21) -> Profile:
+    """The profile of one coefficient, as R's profile.glm, over its 99 % interval or at given points.
+
+    `points` is their number, or an array of values (m,). φ is that of the fit. Where an end is infinite the profile
+    stops where it has become flat. Raises UnknownNameError for a coefficient that the fit does not have,
+    CapabilityError for one that is aliased or of which the data say nothing, and the errors of `likelihood_of`.
+    """
+    likelihood_of(fit, "a profile")
+    if name not in fit.names:
+        raise unknown_name("coefficient", name, fit.names)
+    j = fit.names.index(name)
+    if fit.aliased[j]:
+        raise CapabilityError(f"{name!r} is aliased: its column is a combination of others, and it has no profile")
+    path = path_along(fit, int(np.sum(~fit.aliased[:j])))
+    if path.flat:
+        raise CapabilityError(
+            f"the data say nothing about {name!r}: they separate, and the lowest deviance is the same at all its values"
+        )
+    many = np.asarray(points).ndim == 0
+    values = grid(fit, path, a_count(points, "points")) if many else vector_of(points, "points")
+    held = walked(path, values)
+    gained = 2.0 * (np.array([each.half for each in held]) - path.least)
+    coefficients = np.full((len(values), len(fit.names)), np.nan)
+    coefficients[:, ~fit.aliased] = [path.coefficients(each) for each in held]
+    coefficients[~np.isfinite(gained)] = np.nan
+    coefficients[:, j] = values
+    root = np.array([signed_root(fit, path, each) for each in held])
+    return Profile(name, values, root, fit.deviance + gained, coefficients, fit.names, held_shape(fit))
+
+
+def walked(path: Path, values: Array) -> list[Held]:
+    """The fits at some values, in their order; each from the one before it on the way out from the start."""
+    found: dict[int, Held] = {}
+    for side in (-1.0, 1.0):
+        here = path.start
+        outward = side * (values - here.value)
+        for k in np.argsort(outward, kind="stable"):
+            if outward[k] > 0 or (outward[k] == 0 and side > 0):
+                here = found[int(k)] = path.at(float(values[k]), here)
+    return [found[k] for k in range(len(values))]
+
+
+def grid(fit: Fit, path: Path, many: int) -> Array:
+    """Values between the ends of the wide interval; an infinite end is replaced by one where little is left to see."""
+    reach = two_sided_quantile(fit.df_reference, WIDE)
+    ends = [found.value for found in ends_of(fit, path, reach)]
+    for k, side in enumerate((-1.0, 1.0)):
+        if path.estimate == side * np.inf:
+            ends[k] = end(path, -side, limit_of(fit, path, -side, FADED * reach)).value
+        elif np.isinf(ends[k]):
+            ends[k] = path.estimate + side * 3.0 * reach * path.scale
+    # a domain is open: its own ends belong to no fit
+    inset = 1e-9 * (ends[1] - ends[0])
+    return np.linspace(ends[0] + inset, ends[1] - inset, many)

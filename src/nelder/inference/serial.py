@@ -1,0 +1,99 @@
+"""A covariance for rows in order whose errors are alike near each other: Newey & West (1987).
+
+The numbers are those of R's sandwich::NeweyWest at the same lags.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.errors import DataError, InputError, a_number
+from nelder.fit import Fit
+from nelder.inference.groups import codes_of
+from nelder.inference.sandwich import (
+    Covariance,
+    Found,
+    bread_of,
+    each_slice,
+    finished,
+    model_df,
+    refuse_frequencies,
+    refuse_without_residuals,
+)
+from nelder.linalg import Array
+
+EXPLOSIVE = 1e-8  # how near a prewhitening autoregression may come to a unit root
+
+
+@dataclass(frozen=True, eq=False)
+class HAC(Covariance):
+    """Products of scores up to `lags` rows apart, with weights that fall from 1 in a straight line (Bartlett's).
+
+    `lags` is the whole part of 4 (n/100)^(2/9) unless given (Newey & West 1994). `order` sorts the rows: labels that
+    can be sorted, one a row, or the name of a column. `prewhiten` takes out a first-order autoregression of the scores
+    first and puts it back after (Andrews & Monahan 1992). `correction` multiplies by n/(n − p).
+    """
+
+    lags: int | None = None
+    order: object = field(default=None, repr=False)
+    prewhiten: bool = False
+    correction: bool = True
+
+    name = "HAC"
+
+    def found(self, fit: Fit) -> Found:
+        refuse_without_residuals(fit, self.name)
+        refuse_frequencies(fit, self.name)
+        bread = bread_of(fit)
+        scores = np.concatenate(
+            [found.pull[:, None] * found.z for found in each_slice(fit.rows_of_data("rows"), bread)]
+        )
+        scores = scores[self.places(fit, len(scores))]
+        lags = self.chosen(len(scores) - self.prewhiten)
+        back = np.eye(scores.shape[1])
+        if self.prewhiten:
+            scores, back = whitened(scores)
+        meat = scores.T @ scores
+        for lag in range(1, lags + 1):
+            product = scores[:-lag].T @ scores[lag:]
+            meat += (1 - lag / (lags + 1)) * (product + product.T)
+        factor = fit.statistics.n / fit.df_resid if self.correction else 1.0
+        named = f"HAC with {lags} lag{'' if lags == 1 else 's'}{', prewhitened' if self.prewhiten else ''}"
+        return finished(fit, bread, factor * back @ meat @ back.T, (named, model_df(fit)))
+
+    def places(self, fit: Fit, n: int) -> NDArray[np.integer]:
+        """The rows in their order (n,). Raises DataError where two of them share a place."""
+        if self.order is None:
+            return np.arange(n)
+        codes = codes_of(fit, self.order, "order")
+        if int(codes.max()) + 1 < n:
+            raise DataError(
+                f"order has {int(codes.max()) + 1} different values for {n} rows: rows that share a place in time have "
+                "no order; for several series use nd.Clustered(groups)"
+            )
+        return np.argsort(codes)
+
+    def chosen(self, n: int) -> int:
+        """The number of lags. Raises InputError for one that is not a whole number below n."""
+        if self.lags is None:
+            return min(int(4 * (n / 100) ** (2 / 9)), n - 1)
+        lags = a_number(self.lags, "lags")
+        if not (lags.is_integer() and 0 <= lags < n):
+            raise InputError(f"lags={self.lags!r}: give a whole number from 0 to {n - 1}, fewer than there are rows")
+        return int(lags)
+
+
+def whitened(scores: Array) -> tuple[Array, Array]:
+    """What a first-order autoregression leaves of scores (n, r), and the matrix (r, r) that undoes it in their sum.
+
+    Raises DataError where the autoregression has a root at one.
+    """
+    before, after = scores[:-1], scores[1:]
+    slopes = np.linalg.lstsq(before, after, rcond=None)[0].T
+    rest = np.eye(len(slopes)) - slopes
+    if np.linalg.svd(rest, compute_uv=False)[-1] < EXPLOSIVE:
+        raise DataError("the scores follow a random walk, which prewhitening cannot undo: use prewhiten=False")
+    return after - before @ slopes.T, np.linalg.inv(rest)

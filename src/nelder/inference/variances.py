@@ -1,0 +1,101 @@
+"""Covariances of combinations of coefficients, by a root of their covariance where its terms would cancel."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from nelder.errors import CapabilityError, DataError, IllConditionedWarning
+from nelder.fit import Fit
+from nelder.linalg import Array, back_solve, cholesky, triangle
+from nelder.solvers import Reason
+from nelder.solvers.newton import precise_model
+
+LOST = 1e-6  # of a variance
+SINGULAR = 1e12  # a condition, of unit variances
+
+
+def covariance_root(fit: Fit) -> Array | None:
+    """A root (k, k) of the model's covariance of `fit.point`, where the fit has its data and ended at a regular
+    optimum; None where it has another covariance.
+    """
+    regular = fit.limit is None and fit.reason == Reason.CONVERGED.value
+    if fit.objective is None or fit.uncertainty is not None or not regular:
+        return None
+    factored = precise_model(fit.objective, np.asarray(fit.point)).factored
+    return None if factored is None else np.sqrt(fit.dispersion) * factored.spread(np.eye(len(factored.scale)))
+
+
+def usable_covariance(fit: Fit) -> Array:
+    """The covariance (k, k) of `fit.point`. Raises CapabilityError or DataError where the fit has none, saying why."""
+    finite = np.isfinite(np.asarray(fit.coef))
+    if finite.any() and np.isnan(np.diagonal(fit.covariance_unscaled)[finite]).all():
+        if fit.solved.penalty == "unpenalised":
+            raise DataError("the information is singular at the coefficients, so that they have no standard errors")
+        raise CapabilityError(
+            f"this fit is penalised ({fit.solved.penalty}): it has no standard errors, which would not mean what they "
+            "seem to; fit with penalty='unpenalised'"
+        )
+    if not (fit.df_reference > 0 and np.isfinite(fit.dispersion)):
+        raise DataError(
+            f"there are {fit.df_reference:g} degrees of freedom left for tests: fit fewer coefficients or more rows"
+        )
+    return fit.point_covariance
+
+
+def covariance_of(fit: Fit, weights: Array) -> Array:
+    """The covariance (m, m) of weights (m, k) @ point; nan where a coefficient in it has no variance, and, with a
+    warning, where it is lost to rounding.
+    """
+    covariance = usable_covariance(fit)
+    unknown = (weights[:, np.isnan(np.diagonal(covariance))] != 0).any(axis=1)
+    covariance = np.where(np.isnan(covariance), 0.0, covariance)
+    joint = weights @ covariance @ weights.T
+    joint[unknown, :] = joint[:, unknown] = np.nan
+    variance, size = np.diagonal(joint), np.abs(weights) @ np.abs(covariance)
+    lost = np.finfo(float).eps * np.einsum("ij,ij->i", size, np.abs(weights)) > LOST * variance
+    lost &= variance != 0
+    if not lost.any():
+        return joint
+    root = covariance_root(fit)
+    if root is not None:
+        joint = (weights @ root) @ (weights @ root).T
+        blur = np.finfo(float).eps * np.linalg.norm(np.abs(weights) @ np.abs(root), axis=1)
+        lost = blur > LOST * np.sqrt(np.diagonal(joint))
+    if lost.any():
+        joint[lost, :] = joint[:, lost] = np.nan
+        warnings.warn(
+            f"the standard errors of {int(lost.sum())} combinations of coefficients are lost to rounding, as large "
+            "terms cancel in them, and are nan: centre the columns",
+            IllConditionedWarning,
+            stacklevel=4,
+        )
+    return joint
+
+
+def squared_length(fit: Fit, weights: Array, gap: Array) -> float:
+    """gap' (L V L')⁻¹ gap for the weights L (m, k) and the covariance in use V.
+
+    Raises DataError where L V L' is singular.
+    """
+    root = covariance_root(fit)
+    if root is not None:
+        usable_covariance(fit)
+        rows = weights @ root
+        size = np.linalg.norm(rows, axis=1)
+        upper = triangle((rows / size[:, None]).T)
+        half = back_solve(upper, gap / size, transposed=True)
+        return float(half @ half)
+    joint = covariance_of(fit, weights)
+    name = f" ({fit.uncertainty.name})" if fit.uncertainty is not None else ""
+    if not (np.diagonal(joint) > 0).all():
+        raise DataError(f"the covariance in use{name} gives no variance to some of these hypotheses: nothing to test")
+    factored = cholesky(joint)
+    if factored is None or factored.condition > SINGULAR:
+        raise DataError(
+            f"the covariance in use{name} cannot tell these {len(gap)} hypotheses apart: its rank is too low, as that "
+            "of fewer clusters than hypotheses; test fewer at once, or with the model's covariance"
+        )
+    half = factored.half_solve(gap)
+    return float(half @ half)

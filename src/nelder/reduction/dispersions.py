@@ -1,0 +1,87 @@
+"""The dispersion φ that goes with a β: the root of its own adjusted score, or Pearson's where it has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nelder.design import Block
+from nelder.dispersion import pearson_dispersion
+from nelder.engines import merge
+from nelder.errors import DataError
+from nelder.families import Family
+from nelder.linalg import Array
+from nelder.objective import Objective
+from nelder.penalties import ScoreAdjustment
+
+WIDEST = 200  # steps of a factor 4 in which φ is bracketed
+
+
+@dataclass(frozen=True)
+class NormaliserSums:
+    """Σ w g′, Σ w² g″ and Σ w³ g‴ over observations, w one observation's own weight; see `Family.normaliser_slopes`."""
+
+    first: float
+    second: float
+    third: float
+
+    def __add__(self, other: NormaliserSums) -> NormaliserSums:
+        return NormaliserSums(self.first + other.first, self.second + other.second, self.third + other.third)
+
+
+def normaliser_kernel(block: Block, family: Family, phi: float) -> NormaliserSums | None:
+    """The sums of one block at φ, or None where the family has none."""
+    with np.errstate(all="ignore"):
+        weight = block.weight if block.precision is None else block.precision
+        times = block.weight / weight
+        if weight.min() == weight.max():
+            weight, times = weight[:1], np.array([times.sum()])
+        slopes = family.normaliser_slopes(weight / phi)
+        if slopes is None:
+            return None
+        return NormaliserSums(*(float(times @ (weight**k * slope)) for k, slope in enumerate(slopes, start=1)))
+
+
+def dispersion_at(objective: Objective, adjustment: ScoreAdjustment, beta: Array, fine: bool) -> float:
+    """φ at β: 1 where it is known; else the root of the adjusted score for φ, or Pearson's X² over its df.
+
+    Raises DataError where there are no residual degrees of freedom to estimate it from.
+    """
+    family, design = objective.loss.family, objective.design
+    if family.dispersion_known:
+        return 1.0
+    df = design.n - design.p
+    if df <= 0:
+        raise DataError(
+            f"penalty '{adjustment.name}' takes the dispersion of {family.label()} into the coefficients, and "
+            f"{design.n:g} rows leave none to estimate beside {design.p} coefficients: use fewer columns"
+        )
+    totals = objective.totals(beta, 1.0, fine)
+    if family.normaliser_slopes(np.ones(1)) is None or not 0 < totals.deviance < np.inf:
+        return pearson_dispersion(family, totals, df)
+    linear, constant = adjustment.of_dispersion(design.p)
+
+    def score(log_phi: float) -> float:
+        phi = float(np.exp(log_phi))
+        sums = merge(objective.engine.map(normaliser_kernel, design.handles, family, phi))
+        return (totals.deviance - sums.first - constant * sums.third / sums.second) / phi + linear
+
+    return float(np.exp(decreasing_root(score, float(np.log(totals.deviance / totals.weight)))))
+
+
+def decreasing_root(score: Any, near: float) -> float:
+    """The root of a function of one number that falls from positive to negative, found around `near`; nan for none."""
+    from scipy.optimize import brentq
+
+    low = high = near
+    for _ in range(WIDEST):
+        if score(low) > 0:
+            break
+        high, low = low, low - np.log(4.0)
+    for _ in range(WIDEST):
+        if score(high) <= 0:
+            return float(brentq(score, low, high, xtol=1e-15, rtol=4 * np.finfo(float).eps))
+        low, high = high, high + np.log(4.0)
+    return float("nan")

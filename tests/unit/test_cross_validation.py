@@ -1,0 +1,191 @@
+"""Cross-validation against refits by hand, and what it says when a fold cannot be judged."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import nelder as nd
+from nelder.diagnostics.cross_validation import cross_validate
+from nelder.diagnostics.discrimination import roc
+from nelder.families import FAMILIES
+
+FAMILY = {"negative_binomial": nd.NegativeBinomial(2.0), "tweedie": nd.Tweedie(1.5)}
+
+
+def table(n=60, seed=1):
+    random = np.random.default_rng(seed)
+    X = np.column_stack([np.ones(n), random.normal(size=n), random.uniform(-1, 1, n)])
+    return X, X @ [0.3, 0.6, -0.4], random
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_leaving_one_out_of_least_squares_is_by_leverage(weighted):
+    X, eta, random = table()
+    y, weight = random.normal(eta), random.uniform(0.5, 2, len(eta)) if weighted else np.ones(len(eta))
+    fit = nd.glm_fit(X, y, weights=weight)
+    leverage = np.einsum("ij,jk,ik->i", X, np.linalg.inv(X.T @ (weight[:, None] * X)), X) * weight
+    left_out = (y - fit.fitted) / (1 - leverage)
+    found = cross_validate(fit, len(y))
+    assert np.isclose(found.deviance, np.average(left_out**2, weights=weight), rtol=1e-11)
+    assert np.allclose(found.predicted, y - left_out, rtol=1e-9)
+    assert found.in_sample < found.deviance < found.null_deviance and 0 < found.explained < 1
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_each_fold_is_judged_by_a_refit_to_the_others(name):
+    X, eta, random = table()
+    chosen = FAMILY.get(name, name)
+    mean = np.exp(eta)
+    y = {"binomial": eta + random.logistic(size=60) > 0, "gaussian": random.normal(mean)}
+    y["quasibinomial"] = y["binomial"]
+    response = y.get(name, random.poisson(mean) + 0.0)
+    response = random.gamma(2, mean / 2) if name in ("gamma", "inverse_gaussian", "quasi") else response
+    fold, offset = np.arange(60) % 4, 0.1 * random.normal(size=60)
+    link = "log" if name in ("gamma", "inverse_gaussian", "quasi") else None
+    fit = nd.glm_fit(X, response, chosen, link, offset=offset)
+    found = cross_validate(fit, fold)
+    total = 0.0
+    for k in range(4):
+        inside = fold == k
+        again = nd.glm_fit(X[~inside], response[~inside], chosen, link, offset=offset[~inside])
+        assert np.allclose(found.predicted[inside], again.predict(X[inside], offset=offset[inside]), rtol=1e-7)
+        same_rows = nd.glm_fit(X[inside], response[inside], chosen, link, offset=offset[inside])
+        total += same_rows.deviance_at(np.asarray(again.coef))
+        assert np.isclose(found.folds["deviance"][k] * inside.sum(), same_rows.deviance_at(again.coef), rtol=1e-7)
+    assert np.isclose(found.deviance, total / 60, rtol=1e-8)
+    assert found.notes == () and found.folds["rows"].sum() == 60
+
+
+def test_a_frequency_is_so_many_rows_in_the_same_fold():
+    X, eta, random = table()
+    y, times, fold = random.poisson(np.exp(eta)), random.integers(1, 4, 60), np.arange(60) % 5
+    folded = cross_validate(nd.glm_fit(X, y, "poisson", weights=nd.frequency(times)), fold)
+    rows = cross_validate(nd.glm_fit(np.repeat(X, times, 0), np.repeat(y, times), "poisson"), np.repeat(fold, times))
+    assert np.isclose(folded.deviance, rows.deviance, rtol=1e-10)
+    assert np.isclose(folded.null_deviance, rows.null_deviance, rtol=1e-10)
+    assert np.array_equal(folded.folds["rows"], rows.folds["rows"])
+
+
+def test_a_penalty_is_kept():
+    X, eta, random = table()
+    y, fold = random.normal(eta), np.arange(60) % 3
+    found = cross_validate(nd.glm_fit(X, y, penalty=nd.Ridge(5.0)), fold)
+    again = nd.glm_fit(X[fold != 0], y[fold != 0], penalty=nd.Ridge(5.0))
+    assert np.allclose(found.predicted[fold == 0], again.predict(X[fold == 0]), rtol=1e-9)
+    firth = nd.glm_fit(X, y > 0, "binomial", penalty="firth")
+    again = nd.glm_fit(X[fold != 0], y[fold != 0] > 0, "binomial", penalty="firth")
+    assert np.allclose(cross_validate(firth, fold).predicted[fold == 0], again.predict(X[fold == 0]), rtol=1e-7)
+
+
+def test_rows_are_dealt_by_the_seed_and_evenly():
+    X, eta, random = table()
+    fit = nd.glm_fit(X, random.normal(eta))
+    one, same, other = (cross_validate(fit, 7, seed=seed) for seed in (0, 0, 1))
+    assert np.array_equal(one.fold, same.fold) and one.deviance == same.deviance
+    assert not np.array_equal(one.fold, other.fold)
+    assert set(np.bincount(one.fold)) == {8, 9}
+
+
+def test_groups_stay_together():
+    X, eta, random = table()
+    group = np.repeat(np.arange(12), 5)
+    fit = nd.glm("y ~ a", {"y": random.normal(eta), "a": X[:, 1]})
+    found = cross_validate(fit, 4, groups=group)
+    assert all(len(set(found.fold[group == g])) == 1 for g in range(12))
+    with pytest.raises(nd.DataError, match="12 groups"):
+        cross_validate(fit, 13, groups=group)
+    with pytest.raises(nd.InputError, match="leave out groups"):
+        cross_validate(fit, group, groups=group)
+
+
+def test_folds_may_be_named_and_go_by_the_table():
+    X, eta, random = table()
+    data = {"y": random.normal(eta), "a": X[:, 1].copy()}
+    data["a"][4] = np.nan
+    names = np.array(["north", "south", "west"])[np.arange(60) % 3]
+    found = cross_validate(nd.glm("y ~ a", data), names)
+    assert found.folds["fold"].tolist() == ["north", "south", "west"]
+    assert found.folds["rows"].tolist() == [20, 19, 20]
+
+
+def test_a_level_that_the_training_rows_lack_counts_as_zero_and_is_said():
+    data = {"y": np.arange(12.0), "g": list("aaabbbbbbbbc"), "x": np.arange(12.0) ** 2}
+    found = cross_validate(nd.glm("y ~ g + x", data), np.arange(12) % 4)
+    assert "1 rows (fold 3) have a level or a combination" in found.notes[0]
+    training = {name: np.asarray(column)[np.arange(12) % 4 != 3] for name, column in data.items()}
+    without = nd.glm("y ~ g + x", training)
+    assert np.isclose(found.predicted[11], without.predict({"g": ["a"], "x": [121.0]})[0], rtol=1e-8)
+
+
+def test_training_rows_that_separate_may_make_the_deviance_infinite():
+    data = {"y": np.array([1.0, 1, 1, 0, 0, 0, 0, 0]), "g": list("aabbccad")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", nd.NelderWarning)
+        fit = nd.glm("y ~ g", data, "binomial")
+    found = cross_validate(fit, np.arange(8))
+    assert found.deviance == np.inf and found.explained == -np.inf
+    assert any("separate" in note for note in found.notes) and any("no chance" in note for note in found.notes)
+    assert "explained" not in str(found)
+
+
+def test_a_mean_outside_its_domain_is_infinitely_wrong_and_said():
+    x = np.array([1.0, 2, 3, 4, 5, 60])
+    y = np.array([1.0, 1.4, 2.1, 3.5, 9.0, 9.5])
+    found = cross_validate(nd.glm("y ~ x", {"y": y, "x": x}, "gamma"), np.arange(6))
+    assert found.deviance == np.inf and np.isnan(found.predicted[5])
+    assert any("a mean it cannot have" in note for note in found.notes)
+
+
+def test_rows_in_many_blocks():
+    random = np.random.default_rng(2)
+    n = 70_000
+    x, g = random.normal(size=n), np.array(list("abc"))[random.integers(0, 3, n)]
+    fit = nd.glm("y ~ x + g", {"y": random.poisson(np.exp(0.1 * x)) + 0.0, "x": x, "g": g}, "poisson")
+    fold = (np.arange(n) >= 65_536).astype(int)  # the second block by itself
+    found = cross_validate(fit, fold)
+    first = fold == 0
+    again = nd.glm("y ~ x + g", {"y": fit.objective.design.handles[0].y, "x": x[first], "g": g[first]}, "poisson")
+    assert np.allclose(found.predicted[~first], again.predict({"x": x[~first], "g": g[~first]}), rtol=1e-9)
+
+
+def test_means_of_rows_not_seen_can_be_judged_in_turn():
+    X, eta, random = table(200)
+    fit = nd.glm_fit(X, eta + random.logistic(size=200) > 0, "binomial")
+    found = cross_validate(fit)
+    assert roc(fit, predicted=found.predicted).auc < roc(fit).auc
+
+
+@pytest.mark.parametrize(
+    ("folds", "error", "words"),
+    [
+        (1, nd.DataError, "two folds"),
+        (0, nd.InputError, "1 or more"),
+        (2.5, nd.InputError, "whole number"),
+        ("ten", nd.InputTypeError, "must be a number"),
+        (61, nd.DataError, "60 rows"),
+        (np.zeros(60), nd.DataError, "two folds"),
+        (np.zeros(5), nd.DataError, "folds has shape"),
+    ],
+)
+def test_folds_that_cannot_be(folds, error, words):
+    X, eta, random = table()
+    with pytest.raises(error, match=words):
+        cross_validate(nd.glm_fit(X, random.normal(eta)), folds)
+
+
+def test_what_else_cannot_be(tmp_path):
+    X, eta, random = table()
+    fit = nd.glm_fit(X, random.normal(eta))
+    with pytest.raises(nd.InputError, match="seed"):
+        cross_validate(fit, seed=-1)
+    fit.save(tmp_path / "fit.json")
+    with pytest.raises(nd.DataError, match="without its data"):
+        cross_validate(nd.load(tmp_path / "fit.json"))
+
+
+def test_a_model_without_an_intercept_is_held_against_its_offset():
+    X, eta, random = table()
+    y, offset = random.normal(eta), random.normal(size=60)
+    found = cross_validate(nd.glm_fit(X[:, 1:], y, offset=offset), 6)
+    assert np.isclose(found.null_deviance, np.mean((y - offset) ** 2), rtol=1e-12)
