@@ -108,7 +108,7 @@ class Influence:
                 "dffits": np.abs(self.dffits) > 3.0 * np.sqrt(share),
                 "covratio": np.abs(1.0 - self.covratio) > 3.0 * share,
                 "cook": self.cook > (f_quantile(0.5, p, n - p) if n > p > 0 else np.nan),
-                "leverage": self.leverage > 3.0 * p / n,
+                "leverage": self.leverage > (3.0 * p / n if n else np.nan),
             }
 
     @property
@@ -157,7 +157,7 @@ def influence(fit: Fit) -> Influence:
     single = single_rows(fit, "influence")
     known_dispersion(fit)
     rows = np.arange(len(single.count)) if fit.kept is None else fit.kept.rows
-    n, p, h = single.total, single.rank, single.leverage
+    n, p, h = np.float64(single.total), np.float64(single.rank), single.leverage
     with np.errstate(all="ignore"):
         outside, sigma = single.root**2, single.deleted_scale
         cook = (single.pearson / outside) ** 2 * h / (fit.dispersion * p)

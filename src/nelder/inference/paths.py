@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nelder.design import Ray
 from nelder.endings import ending
-from nelder.endings.edges import along
+from nelder.endings.edges import along, find_edge
 from nelder.endings.separation import Separation, find_separation
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
@@ -113,27 +113,40 @@ class Path:
         return float(furthest(self.objective, inner, step)[self.column])
 
     def afresh(self, value: float, guess: Array | None = None) -> Held:
-        """The same by the whole machinery of a fit: from all its starts or from a guess (k,), and to an edge where that
-        is best. Raises CapabilityError where it does not converge.
+        """The same by the whole machinery of a fit: from all its starts, or from a guess (k,), next to which there may
+        be an edge. Raises CapabilityError where it does not converge.
         """
-        k, name = self.objective.design.p, self.name
+        k = self.objective.design.p
         basis, origin = np.delete(np.eye(k), self.column, axis=1), value * unit(self.column, k)
         if k == 1:  # nothing is left to fit
             return at_edge(origin, float(self.objective.values(origin[None, :])[0]), self.column)
         small = replace(along(self.objective, basis, origin), penalty=self.objective.penalty)
-        solver = Newton() if guess is None else Newton(start=np.delete(guess, self.column).tolist())
+        where = f"with {self.name} held at {value:g}"
         try:
             with np.errstate(all="ignore"):
-                ended = ending(small, solver, solve(small, solver))
+                gamma, interior = optimum(small, None if guess is None else np.delete(guess, self.column))
         except DataError as problem:
-            raise CapabilityError(f"with {name} held at {value:g} no fit was found: {problem}") from None
-        if not ended.certified or isinstance(ended.point, Ray):
-            raise CapabilityError(f"with {name} held at {value:g} the fit does not converge: {ended.reason.value}")
-        beta = origin + basis @ ended.point
-        half = float(self.objective.values(beta[None, :])[0])
-        interior = ended.reason is not Reason.AT_EDGE
+            raise CapabilityError(f"{where} no fit was found: {problem}") from None
+        except CapabilityError as problem:
+            raise CapabilityError(f"{where} the fit does not converge: {problem}") from None
+        beta = origin + basis @ gamma
         found = settle(self.objective, beta, self.column, near_edge=True) if interior else None
-        return found or at_edge(beta, half, self.column)
+        return found or at_edge(beta, float(self.objective.values(beta[None, :])[0]), self.column)
+
+
+def optimum(objective: Objective, guess: Array | None) -> tuple[Array, bool]:
+    """The certified optimum (k,) of an objective, from a guess (k,) or from all its starts, and whether it is inside
+    the domain. Raises CapabilityError where there is none, DataError where there is no start.
+    """
+    if guess is not None and np.isfinite(objective.loss.bounds).any():
+        edge = find_edge(objective, guess)
+        if edge is not None:
+            return edge.beta, False
+    solver = Newton() if guess is None else Newton(start=guess.tolist())
+    ended = ending(objective, solver, solve(objective, solver))
+    if not ended.certified or isinstance(ended.point, Ray):
+        raise CapabilityError(ended.reason.value)
+    return ended.point, ended.reason is not Reason.AT_EDGE
 
 
 def at_edge(beta: Array, half: float, column: int) -> Held:

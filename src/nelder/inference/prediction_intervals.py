@@ -62,7 +62,7 @@ class Predictive:
         for phi, share, stretch in zip(self.phi, self.share, self.stretch, strict=True):
             se = stretch * self.se
             middle, width = self.crossing(y, phi, se)
-            low, high = (np.where(se > 0, (end - self.eta) / se, end) for end in self.loss.bounds)
+            low, high = self.ends(se)
             first, last = np.maximum(low, -FARTHEST), np.minimum(high, FARTHEST)
             bend = np.abs(Mean(self.loss.link, self.eta).curvature) * se
             inside = (first == -FARTHEST) & (last == FARTHEST)
@@ -79,9 +79,18 @@ class Predictive:
 
     def given(self, y: Array, phi: float, se: Array, z: Array) -> Tails:
         """The tails at y (m,) where η is z (m, k) standard errors from its estimate, or at the end of its interval."""
-        eta = np.clip(self.eta[:, None] + se[:, None] * z, *self.loss.bounds)
+        (low, high), (least, most) = self.ends(se), self.loss.bounds
+        eta = self.eta[:, None] + se[:, None] * z
+        # at an end itself, which rounding might miss
+        eta = np.where(z <= low[:, None], least, np.where(z >= high[:, None], most, np.clip(eta, least, most)))
         response, prior = (np.broadcast_to(values[:, None], eta.shape) for values in (y, self.weight))
         return self.loss.family.log_tails(response, Mean(self.loss.link, eta), phi, prior)
+
+    def ends(self, se: Array) -> tuple[Array, Array]:
+        """How many standard errors from its estimate the interval of η begins and ends (m,)."""
+        low, high = self.loss.bounds
+        moving = se > 0
+        return np.where(moving, (low - self.eta) / se, -np.inf), np.where(moving, (high - self.eta) / se, np.inf)
 
     def crossing(self, y: Array, phi: float, se: Array) -> tuple[Array, Array]:
         """The z (m,) at which y is about the median, and over what distance (m,) it ceases to be: where the mean is y
