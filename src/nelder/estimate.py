@@ -162,8 +162,9 @@ class Estimate:
 
         nan where a coefficient is aliased, penalised, infinite, or held at the edge of the means allowed.
         """
+        held = ~(np.diagonal(self.covariance_unscaled) > 0)  # φ may be zero, what it multiplies is not
         variance = np.diagonal(self.covariance_in_use)
-        return Named(np.sqrt(np.where(variance > 0, variance, np.nan)), self.names)
+        return Named(np.sqrt(np.where(held | ~(variance >= 0), np.nan, variance)), self.names)
 
     @property
     def deviance(self) -> float:

@@ -240,3 +240,12 @@ def test_a_new_family_gets_anscombe_by_quadrature_and_says_what_it_lacks():
     assert np.allclose(Cubic().anscombe(y, mean), np.log(y), rtol=1e-10)
     assert not Cubic().has_distribution
     assert Cubic().spacing(np.ones(3)).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("power", [1.01, 1.5, 1.99])
+def test_a_compound_sum_rises_whatever_its_dispersion(power):
+    y = np.array([0.0, 1e-300, 1e-10, 0.5, 1.0, 2.0, 1e5, 1e300])
+    for phi in (1e-12, 1e-6, 1.0, 1e6, 1e12):
+        score = at(Tweedie(power), y, 1.0, phi=phi).normal_score
+        assert not np.isnan(score).any() and (np.diff(score) >= -1e-9 * np.abs(score[1:])).all()
+        assert np.isfinite(score[:-1]).all()

@@ -206,3 +206,10 @@ def test_a_row_held_at_the_edge_of_the_means_has_no_leverage():
     found = influence(fit)
     assert found.leverage[0] == 0.0 and found.leverage[1:].sum() == pytest.approx(1.0, rel=1e-6)
     assert np.isfinite(found.cook).all()
+
+
+def test_where_every_row_is_at_a_limit_nothing_is_left_to_influence():
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm("y ~ 1", {"y": np.zeros(3)}, "poisson")
+    found = influence(fit)
+    assert (found.leverage == 0).all() and not found.influential.any()

@@ -248,3 +248,22 @@ def test_tails_between_two_are_a_mixture():
     assert half.cdf[0] == pytest.approx(0.45) and half.survival[0] == pytest.approx(0.55)
     assert half.normal_score[0] == pytest.approx(stats.norm.ppf(0.45))
     assert Logit().increasing
+
+
+@pytest.mark.parametrize(
+    ("family", "link"), [("gamma", "inverse"), ("gamma", "log"), ("inverse_gaussian", "inverse_squared")], ids=str
+)
+def test_the_unit_of_the_response_does_not_matter(family, link):
+    """With two degrees of freedom left φ may be anything, and with an inverse link η may reach its end."""
+    y = np.array([1.0, 2.0, 1.5])
+    base = prediction_interval(nd.glm("y ~ 1", {"y": y}, family, link))
+    for unit in (1e-9, 1e8):
+        scaled = prediction_interval(nd.glm("y ~ 1", {"y": unit * y}, family, link))
+        for end in ("fit", "lower", "upper"):
+            assert np.allclose(scaled[end] / unit, base[end], rtol=1e-6)
+
+
+def test_hardly_any_degrees_of_freedom_leave_an_interval():
+    for family in ("gamma", "inverse_gaussian", nd.Tweedie(1.5)):
+        made = prediction_interval(nd.glm("y ~ 1", {"y": [1.0, 2.0, 4.0]}, family, "log"), level=0.99)
+        assert 0 <= made["lower"][0] < 1 and 4 < made["upper"][0] < np.inf

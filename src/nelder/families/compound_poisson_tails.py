@@ -10,6 +10,7 @@ from nelder.linalg import Array
 
 ROWS_AT_A_TIME = 2048
 FEW = 100.0  # expected amounts, below which both tails are summed
+BEYOND = 1e12  # amounts that are as good as infinite, where few are expected
 
 
 def compound_tails(y: Array, rate: Array, jump: float, scale: Array) -> Tails:
@@ -17,10 +18,12 @@ def compound_tails(y: Array, rate: Array, jump: float, scale: Array) -> Tails:
 
     P(Y ≤ y) = e^−rate + Σ_j P(N = j) P(j jump, y/scale), and the upper tail likewise, all terms positive.
     """
-    lower, upper = np.empty_like(y), np.empty_like(y)
-    for start in range(0, len(y), ROWS_AT_A_TIME):
-        rows = slice(start, start + ROWS_AT_A_TIME)
-        lower[rows], upper[rows] = _summed(y[rows] / scale[rows], rate[rows], jump)
+    x = y / scale
+    lower, upper = np.zeros_like(y), -x
+    near = np.flatnonzero((x < BEYOND) | (x < 1e3 * rate * jump))  # beyond, the upper tail is e^−x to leading order
+    for start in range(0, len(near), ROWS_AT_A_TIME):
+        rows = near[start : start + ROWS_AT_A_TIME]
+        lower[rows], upper[rows] = _summed(x[rows], rate[rows], jump)
     return Tails(lower, upper)
 
 

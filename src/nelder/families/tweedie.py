@@ -127,7 +127,7 @@ class Tweedie(Family):
         y, log_mu, spread = np.broadcast_arrays(y, mean.log, phi / weight)
         rate, scale = np.exp((2.0 - p) * log_mu) / (spread * (2.0 - p)), spread * (p - 1.0) * np.exp((p - 1.0) * log_mu)
         lower, upper = -rate, np.log(-np.expm1(-rate))  # of the atom at zero
-        some = (y > 0) & (y < np.inf) & (rate > 0) & (rate < np.inf)
+        some = (y / scale > 0) & (y < np.inf) & (rate > 0) & (rate < np.inf)
         tails = compound_tails(y[some], rate[some], (2.0 - p) / (p - 1.0), scale[some])
         lower[some], upper[some] = tails.lower, tails.upper
         return outside(Tails(lower, upper), (y < 0) | (rate == np.inf), (y == np.inf) | (rate == 0))

@@ -83,7 +83,10 @@ class Path:
         guess = guesses[int(np.argmin(values))] if np.isfinite(values).any() else self.between(value)
         if guess is None:
             return replace(near, value=value, half=np.inf)
-        return settle(self.objective, guess, self.column) or self.afresh(value, guess)
+        # next to a fit at an edge there is another, which Newton's method would not come to rest at
+        at_edge = np.isfinite(near.half) and not np.isfinite(near.slope)
+        found = None if at_edge else settle(self.objective, guess, self.column)
+        return found or self.afresh(value, guess)
 
     def between(self, value: float) -> Array | None:
         """A β (k,) inside the domain with the coefficient at a value; None where there is none.
@@ -119,7 +122,8 @@ class Path:
         k = self.objective.design.p
         basis, origin = np.delete(np.eye(k), self.column, axis=1), value * unit(self.column, k)
         if k == 1:  # nothing is left to fit
-            return at_edge(origin, float(self.objective.values(origin[None, :])[0]), self.column)
+            found = settle(self.objective, origin, self.column, near_edge=True)
+            return found or at_edge(origin, np.inf, self.column)
         small = replace(along(self.objective, basis, origin), penalty=self.objective.penalty)
         where = f"with {self.name} held at {value:g}"
         try:

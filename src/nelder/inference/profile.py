@@ -25,7 +25,7 @@ from nelder.table import Table
 
 WIDE = 0.99  # the level of the interval that a profile covers
 PRECISE = 1e-13  # of a quantile
-FADED = 0.05  # of a quantile: where the profile of an infinite coefficient is left
+FADED = 0.1  # of a quantile: where the profile of an infinite coefficient is left
 ROUNDING = np.finfo(float).eps
 
 Measure = Callable[[Fit, Path, Held], float]  # a statistic, negative below the estimate and positive above
