@@ -50,11 +50,11 @@ if TYPE_CHECKING:
         quasipoisson,
     )
     from nelder.fit import Fit
-    from nelder.inference.clustered import Clustered
+    from nelder.inference.comparisons.stepwise import Steps
+    from nelder.inference.covariances.clustered import Clustered
+    from nelder.inference.covariances.serial import HAC
     from nelder.inference.effects.cases import Population
     from nelder.inference.estimates import Estimates
-    from nelder.inference.serial import HAC
-    from nelder.inference.stepwise import Steps
     from nelder.links import (
         Cauchit,
         Cloglog,
@@ -93,11 +93,11 @@ _HOMES = {
         "quasibinomial quasipoisson"
     ),
     "fit": "Fit",
-    "inference.clustered": "Clustered",
+    "inference.covariances.clustered": "Clustered",
     "inference.effects.cases": "Population",
     "inference.estimates": "Estimates",
-    "inference.serial": "HAC",
-    "inference.stepwise": "Steps",
+    "inference.covariances.serial": "HAC",
+    "inference.comparisons.stepwise": "Steps",
     "links": "Cauchit Cloglog Identity Inverse InverseSquared Log Logit Loglog Power Probit Sqrt",
     "mean": "Link Mean",
     "model": "glm glm_fit",

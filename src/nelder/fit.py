@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from nelder.diagnostics.hosmer_lemeshow import HosmerLemeshow
     from nelder.diagnostics.influence import Influence
     from nelder.diagnostics.lift import Lift
-    from nelder.inference.bootstrap import Bootstrap
+    from nelder.inference.comparisons.stepwise import Steps
     from nelder.inference.effects.marginal_means import MarginalMeans
     from nelder.inference.estimates import Estimates
-    from nelder.inference.profile import Profile
-    from nelder.inference.stepwise import Steps
+    from nelder.inference.likelihood.profile import Profile
+    from nelder.inference.resamples.bootstrap import Bootstrap
     from nelder.report.summary import Summary
 
 __all__ = ["Estimate", "Fit", "Kept", "Limit", "Shape", "Solved", "Statistics", "Terms", "Uncertainty"]
@@ -40,14 +40,14 @@ class Fit(Estimate):
     """The result of `glm` or `glm_fit`, or of `load`; its numbers are the properties of `Estimate`."""
 
     def covariance(self, kind: object = None) -> Array:
-        """The covariance (p, p) in use, or of a kind; see `inference.covariance.covariance`."""
-        from nelder.inference.covariance import covariance
+        """The covariance (p, p) in use, or of a kind; see `inference.covariances.covariance.covariance`."""
+        from nelder.inference.covariances.covariance import covariance
 
         return covariance(self, kind)
 
     def with_covariance(self, kind: object) -> Fit:
-        """The same fit with robust or other standard errors; see `inference.covariance.with_covariance`."""
-        from nelder.inference.covariance import with_covariance
+        """The same fit with robust or other standard errors; see `inference.covariances.covariance.with_covariance`."""
+        from nelder.inference.covariances.covariance import with_covariance
 
         return with_covariance(self, kind)
 
@@ -78,68 +78,68 @@ class Fit(Estimate):
         return relativities(self, level)
 
     def profile(self, name: str, points: object = 21) -> Profile:
-        """The profile likelihood of a coefficient; see `inference.profile.profile`."""
-        from nelder.inference.profile import profile
+        """The profile likelihood of a coefficient; see `inference.likelihood.profile.profile`."""
+        from nelder.inference.likelihood.profile import profile
 
         return profile(self, name, points)
 
     def delta(self, function: object, level: float = 0.95) -> Table:
-        """Any function of the coefficients, by the delta method; see `inference.delta.delta`."""
-        from nelder.inference.delta import delta
+        """Any function of the coefficients, by the delta method; see `inference.hypotheses.delta.delta`."""
+        from nelder.inference.hypotheses.delta import delta
 
         return delta(self, function, level)
 
     def hypotheses(self, given: object, level: float = 0.95, adjust: str = "none") -> Table:
-        """Linear hypotheses in words, each by itself; see `inference.hypotheses.hypotheses`."""
-        from nelder.inference.hypotheses import hypotheses
+        """Linear hypotheses in words, each by itself; see `inference.hypotheses.linear.hypotheses`."""
+        from nelder.inference.hypotheses.linear import hypotheses
 
         return hypotheses(self, given, level, adjust)
 
     def wald_test(self, given: object) -> Table:
-        """The joint Wald test of linear hypotheses; see `inference.hypotheses.wald_test`."""
-        from nelder.inference.hypotheses import wald_test
+        """The joint Wald test of linear hypotheses; see `inference.hypotheses.linear.wald_test`."""
+        from nelder.inference.hypotheses.linear import wald_test
 
         return wald_test(self, given)
 
     def likelihood_ratio(self, given: object) -> Table:
-        """The likelihood-ratio test of linear hypotheses; see `inference.likelihood.likelihood_ratio`."""
-        from nelder.inference.likelihood import likelihood_ratio
+        """The likelihood-ratio test of linear hypotheses; see `inference.likelihood.tests.likelihood_ratio`."""
+        from nelder.inference.likelihood.tests import likelihood_ratio
 
         return likelihood_ratio(self, given)
 
     def score_test(self, given: object) -> Table:
-        """Rao's score test of linear hypotheses; see `inference.score.score_test`."""
-        from nelder.inference.score import score_test
+        """Rao's score test of linear hypotheses; see `inference.likelihood.score.score_test`."""
+        from nelder.inference.likelihood.score import score_test
 
         return score_test(self, given)
 
     def compare(self, *others: Fit, test: str | None = None) -> Table:
-        """Nested fits to the same rows, in order and tested; see `inference.comparison.compare`."""
-        from nelder.inference.comparison import compare
+        """Nested fits to the same rows, in order and tested; see `inference.comparisons.comparison.compare`."""
+        from nelder.inference.comparisons.comparison import compare
 
         return compare(self, others, test)
 
     def anova(self, type: int | str = 2, test: str | None = None) -> Table:
-        """The analysis of deviance by terms, type 1, 2 or 3; see `inference.anova.anova`."""
-        from nelder.inference.anova import anova
+        """The analysis of deviance by terms, type 1, 2 or 3; see `inference.comparisons.anova.anova`."""
+        from nelder.inference.comparisons.anova import anova
 
         return anova(self, type, test)
 
     def drop1(self, scope: object = None, test: str | None = None) -> Table:
-        """The model without each of its terms; see `inference.selection.drop1`."""
-        from nelder.inference.selection import drop1
+        """The model without each of its terms; see `inference.comparisons.selection.drop1`."""
+        from nelder.inference.comparisons.selection import drop1
 
         return drop1(self, scope, test)
 
     def add1(self, scope: object, test: str | None = None) -> Table:
-        """The model with each of some terms added; see `inference.selection.add1`."""
-        from nelder.inference.selection import add1
+        """The model with each of some terms added; see `inference.comparisons.selection.add1`."""
+        from nelder.inference.comparisons.selection import add1
 
         return add1(self, scope, test)
 
     def step(self, scope: object = None, criterion: str = "aic", direction: str = "both") -> Steps:
-        """Stepwise selection, with its warning; see `inference.stepwise.step`."""
-        from nelder.inference.stepwise import step
+        """Stepwise selection, with its warning; see `inference.comparisons.stepwise.step`."""
+        from nelder.inference.comparisons.stepwise import step
 
         return step(self, scope, criterion, direction)
 
@@ -163,8 +163,8 @@ class Fit(Estimate):
         level: float = 0.95,
         offset: object = None,
     ) -> Array | Table:
-        """Means or linear predictors, at new rows or those of the fit; see `inference.prediction.predict`."""
-        from nelder.inference.prediction import Request, predict
+        """Means or linear predictors, at new rows or those of the fit; see `predictions.prediction.predict`."""
+        from nelder.inference.predictions.prediction import Request, predict
 
         return predict(self, new, Request(kind, interval, level), offset)
 
@@ -175,7 +175,7 @@ class Fit(Estimate):
 
     def deviance_at(self, betas: object) -> Array:
         """The deviance at other coefficients, one (p,) or many (k, p), to sweep or to draw."""
-        from nelder.inference.likelihood import deviance_at
+        from nelder.inference.likelihood.tests import deviance_at
 
         return deviance_at(self, betas)
 
@@ -352,8 +352,8 @@ class Fit(Estimate):
         statistic: Callable[[Fit], object] | None = None,
         groups: object = None,
     ) -> Bootstrap:
-        """Refits to simulated or resampled rows; see `inference.bootstrap.bootstrap`."""
-        from nelder.inference.bootstrap import Resampling, bootstrap
+        """Refits to simulated or resampled rows; see `inference.resamples.bootstrap.bootstrap`."""
+        from nelder.inference.resamples.bootstrap import Resampling, bootstrap
 
         return bootstrap(self, Resampling(draws, kind, seed, statistic, groups))
 

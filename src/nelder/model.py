@@ -14,7 +14,7 @@ from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_rows
 from nelder.formula import learn
-from nelder.inference.covariance import design_based
+from nelder.inference.covariances.covariance import design_based
 from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.model_frame import model_frame

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import nelder as nd
-from nelder.inference.anova import anova
-from nelder.inference.comparison import compare
-from nelder.inference.selection import add1, drop1
-from nelder.inference.stepwise import step
+from nelder.inference.comparisons.anova import anova
+from nelder.inference.comparisons.comparison import compare
+from nelder.inference.comparisons.selection import add1, drop1
+from nelder.inference.comparisons.stepwise import step
 
 HERE = Path(__file__).parent
 RECORDS = json.loads((HERE / "anova.json").read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nelder as nd
-from nelder.inference.penalised_intervals import penalised_confint
+from nelder.inference.likelihood.penalised_intervals import penalised_confint
 from nelder.penalties import Jeffreys
 
 HERE = Path(__file__).parent

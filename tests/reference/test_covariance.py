@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import nelder as nd
-from nelder.inference.clustered import Clustered
-from nelder.inference.covariance import covariance, with_covariance
-from nelder.inference.delta import delta
-from nelder.inference.hypotheses import wald_test
-from nelder.inference.serial import HAC
+from nelder.inference.covariances.clustered import Clustered
+from nelder.inference.covariances.covariance import covariance, with_covariance
+from nelder.inference.covariances.serial import HAC
+from nelder.inference.hypotheses.delta import delta
+from nelder.inference.hypotheses.linear import wald_test
 from nelder.observations import sampling
 
 HERE = Path(__file__).parent

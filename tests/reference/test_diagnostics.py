@@ -11,8 +11,8 @@ import nelder as nd
 from nelder.diagnostics.influence import influence
 from nelder.diagnostics.residuals import residuals
 from nelder.families import FAMILIES
-from nelder.inference.bootstrap import Bootstrap, Resampling, bootstrap
-from nelder.inference.prediction import prediction_interval
+from nelder.inference.predictions.prediction import prediction_interval
+from nelder.inference.resamples.bootstrap import Bootstrap, Resampling, bootstrap
 from nelder.links import Identity
 from nelder.mean import Mean
 from nelder.table import Named

@@ -14,11 +14,11 @@ import pytest
 from scipy import stats
 
 import nelder as nd
-from nelder.inference.hypotheses import wald_test
+from nelder.inference.hypotheses.linear import wald_test
 from nelder.inference.intervals import confint
-from nelder.inference.likelihood import likelihood_ratio
-from nelder.inference.profile import profile
-from nelder.inference.score import score_of, score_test
+from nelder.inference.likelihood.profile import profile
+from nelder.inference.likelihood.score import score_of, score_test
+from nelder.inference.likelihood.tests import likelihood_ratio
 
 HERE = Path(__file__).parent
 VERSIONS, *RECORDS = json.loads((HERE / "intervals.json").read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import nelder as nd
-from nelder.inference.anova import anova
+from nelder.inference.comparisons.anova import anova
 from nelder.inference.dispersions import dispersions, gamma_shape, with_dispersion
 from nelder.submodels import deviance_lost, with_terms
 

@@ -9,9 +9,9 @@ import pytest
 import nelder as nd
 from nelder.families import FAMILIES
 from nelder.fit import Uncertainty
-from nelder.inference.anova import anova
-from nelder.inference.comparison import compare
-from nelder.inference.selection import drop1
+from nelder.inference.comparisons.anova import anova
+from nelder.inference.comparisons.comparison import compare
+from nelder.inference.comparisons.selection import drop1
 
 N = 90
 ARGUMENTS = {"negative_binomial": (2.0,), "quasi": ("mu",), "tweedie": (1.5,)}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import nelder as nd
-from nelder.inference.bootstrap import Bootstrap, Resampling, bootstrap
-from nelder.inference.resampled_intervals import Draws, basic, bca, order_statistic, percentile
-from nelder.inference.resampling import frequencies, pairs, parametric
+from nelder.inference.resamples.bootstrap import Bootstrap, Resampling, bootstrap
+from nelder.inference.resamples.resampled_intervals import Draws, basic, bca, order_statistic, percentile
+from nelder.inference.resamples.resampling import frequencies, pairs, parametric
 from nelder.simulation import random_stream
 from nelder.table import Named
 

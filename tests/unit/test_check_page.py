@@ -10,7 +10,7 @@ import pytest
 
 import nelder as nd
 from nelder.diagnostics.check import FINE, LOOK, PROBLEM, SKIPPED, check
-from nelder.inference.covariance import with_covariance
+from nelder.inference.covariances.covariance import with_covariance
 
 BETA = np.array([0.4, 0.5, -0.3, 0.2, -0.2])
 RIGHT = {

@@ -22,7 +22,7 @@ from nelder.diagnostics.outliers import outliers
 from nelder.diagnostics.pseudo_r_squared import pseudo_r_squared
 from nelder.diagnostics.spread import spread_test
 from nelder.diagnostics.zero_inflation import zero_inflation
-from nelder.inference.covariance import with_covariance
+from nelder.inference.covariances.covariance import with_covariance
 from nelder.observations import sampling
 
 TABLES = {

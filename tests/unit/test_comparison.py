@@ -8,9 +8,9 @@ import pytest
 
 import nelder as nd
 from nelder.fit import Uncertainty
-from nelder.inference.comparison import compare
+from nelder.inference.comparisons.comparison import compare
+from nelder.inference.comparisons.nesting import beyond, nesting
 from nelder.inference.dispersions import with_dispersion
-from nelder.inference.nesting import beyond, nesting
 
 
 @pytest.fixture(scope="module")

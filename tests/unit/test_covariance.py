@@ -10,10 +10,10 @@ import pytest
 
 import nelder as nd
 from nelder.families import FAMILIES
-from nelder.inference.clustered import Clustered
-from nelder.inference.covariance import COVARIANCES, covariance, with_covariance
-from nelder.inference.hypotheses import hypotheses, wald_test
-from nelder.inference.serial import HAC
+from nelder.inference.covariances.clustered import Clustered
+from nelder.inference.covariances.covariance import COVARIANCES, covariance, with_covariance
+from nelder.inference.covariances.serial import HAC
+from nelder.inference.hypotheses.linear import hypotheses, wald_test
 from nelder.observations import frequency
 
 ROBUST = ("HC0", "HC1", "HC2", "HC3")

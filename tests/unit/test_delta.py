@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import nelder as nd
-from nelder.inference.covariance import with_covariance
-from nelder.inference.delta import delta, delta_estimates
-from nelder.inference.dual import FUNCTIONS
-from nelder.inference.hypotheses import hypotheses
+from nelder.inference.covariances.covariance import with_covariance
+from nelder.inference.hypotheses.delta import delta, delta_estimates
+from nelder.inference.hypotheses.dual import FUNCTIONS
+from nelder.inference.hypotheses.linear import hypotheses
 
 N = 50
 

@@ -188,7 +188,7 @@ def test_nothing_is_estimated_from_a_perfect_or_a_saturated_fit():
 
 
 def test_a_covariance_that_is_not_made_from_the_dispersion_keeps_it_out():
-    from nelder.inference.covariance import with_covariance
+    from nelder.inference.covariances.covariance import with_covariance
 
     robust = with_covariance(fitted("gamma"), "HC0")
     with pytest.raises(nd.CapabilityError, match="is not made from φ"):

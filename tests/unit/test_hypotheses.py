@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import nelder as nd
-from nelder.inference.covariance import with_covariance
-from nelder.inference.hypotheses import Hypotheses, hypotheses, matrix_of_hypotheses, read_hypotheses, wald_test
-from nelder.inference.linear_forms import written
+from nelder.inference.covariances.covariance import with_covariance
+from nelder.inference.hypotheses.linear import Hypotheses, hypotheses, matrix_of_hypotheses, read_hypotheses, wald_test
+from nelder.inference.hypotheses.linear_forms import written
 from nelder.submodels import with_terms
 
 N = 80

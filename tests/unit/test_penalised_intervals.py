@@ -6,7 +6,7 @@ from scipy import stats
 
 import nelder as nd
 from nelder.estimate import Uncertainty
-from nelder.inference.penalised_intervals import penalised_confint
+from nelder.inference.likelihood.penalised_intervals import penalised_confint
 from nelder.penalties import Jeffreys
 
 RANDOM = np.random.default_rng(3)

@@ -6,9 +6,9 @@ from scipy import stats
 
 import nelder as nd
 from nelder.families.tails import Tails
-from nelder.inference.prediction import Request, prediction_interval
-from nelder.inference.prediction_intervals import Predictive, observation_interval, scales
-from nelder.inference.roots import increasing_root
+from nelder.inference.predictions.prediction import Request, prediction_interval
+from nelder.inference.predictions.prediction_intervals import Predictive, observation_interval, scales
+from nelder.inference.predictions.roots import increasing_root
 from nelder.links import Identity, Log, Logit
 from nelder.mean import Mean
 from nelder.objective import Loss

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import nelder as nd
-from nelder.inference.comparison import compare
+from nelder.inference.comparisons.comparison import compare
+from nelder.inference.comparisons.scopes import addable, droppable, terms_of
+from nelder.inference.comparisons.selection import add1, drop1
+from nelder.inference.comparisons.stepwise import step
 from nelder.inference.dispersions import with_dispersion
-from nelder.inference.scopes import addable, droppable, terms_of
-from nelder.inference.selection import add1, drop1
-from nelder.inference.stepwise import step
 from nelder.submodels import schema_of
 
 N = 80

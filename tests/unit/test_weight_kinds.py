@@ -6,9 +6,9 @@ import pytest
 
 import nelder as nd
 from nelder.families import FAMILIES
-from nelder.inference.clustered import Clustered
-from nelder.inference.covariance import covariance, with_covariance
-from nelder.inference.hypotheses import hypotheses, wald_test
+from nelder.inference.covariances.clustered import Clustered
+from nelder.inference.covariances.covariance import covariance, with_covariance
+from nelder.inference.hypotheses.linear import hypotheses, wald_test
 from nelder.observations import frequency, sampling
 from nelder.submodels import with_columns, with_terms
 

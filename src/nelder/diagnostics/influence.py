@@ -17,7 +17,7 @@ from nelder.diagnostics.residuals import known_dispersion
 from nelder.diagnostics.single_rows import SingleRows, single_rows
 from nelder.errors import some_rows
 from nelder.fit import Fit
-from nelder.inference.sandwich import bread_of, each_slice
+from nelder.inference.covariances.sandwich import bread_of, each_slice
 from nelder.inference.simultaneous import f_quantile
 from nelder.linalg import Array
 from nelder.table import Table

@@ -11,7 +11,7 @@ from nelder.diagnostics.fitted_rows import counted
 from nelder.diagnostics.raw_residuals import raw_kernel
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
-from nelder.inference.sandwich import FULL, bread_of, each_slice
+from nelder.inference.covariances.sandwich import FULL, bread_of, each_slice
 from nelder.linalg import Array
 
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from nelder.errors import CapabilityError, InputError, InputTypeError, unknown_name
 from nelder.fit import Fit
-from nelder.inference.ends import End
 from nelder.inference.estimates import Estimates
-from nelder.inference.likelihood import held_shape, likelihood_of
-from nelder.inference.paths import path_along
-from nelder.inference.penalised_intervals import penalised_confint
-from nelder.inference.profile import Measure, ends_of, signed_root
-from nelder.inference.score import EDGE, signed_score
+from nelder.inference.likelihood.ends import End
+from nelder.inference.likelihood.paths import path_along
+from nelder.inference.likelihood.penalised_intervals import penalised_confint
+from nelder.inference.likelihood.profile import Measure, ends_of, signed_root
+from nelder.inference.likelihood.score import EDGE, signed_score
+from nelder.inference.likelihood.tests import held_shape, likelihood_of
 from nelder.inference.simultaneous import adjustment
 from nelder.inference.wald import checked_level
 from nelder.solvers import Reason

@@ -13,7 +13,7 @@ from nelder.errors import CapabilityError, DataError, some_rows, unknown_name
 from nelder.fit import Fit
 from nelder.formula import Schema, complete_rows, numeric_column, parse
 from nelder.inference.effects.cases import Cases, Population, Sample
-from nelder.inference.prediction import column_order
+from nelder.inference.predictions.prediction import column_order
 from nelder.linalg import Array
 from nelder.model_frame import concatenated
 from nelder.observations import matrix_of, vector_of

@@ -13,7 +13,7 @@ import numpy as np
 from nelder.design import Block, Ray
 from nelder.engines import merge
 from nelder.fit import Fit
-from nelder.inference.score import at_rest, scaled_score
+from nelder.inference.likelihood.score import at_rest, scaled_score
 from nelder.linalg import Array, back_solve, independent_columns, powers_of_two
 from nelder.objective import Objective, gram_kernel
 from nelder.parts import Dense

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from nelder.errors import InputError
-from nelder.inference.vocabulary import LONGEST, NUMBER, Found, Vocabulary
+from nelder.inference.hypotheses.vocabulary import LONGEST, NUMBER, Found, Vocabulary
 from nelder.linalg import Array
 
 EXAMPLES = "such as 'x1 = x2', 'x1 + 2*x2 = 1' or 'x1 = 0, x2 = 0'"

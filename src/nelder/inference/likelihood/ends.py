@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nelder.errors import CapabilityError
-from nelder.inference.held import Held
-from nelder.inference.paths import Path
+from nelder.inference.likelihood.held import Held
+from nelder.inference.likelihood.paths import Path
 
 OUTWARD, INWARD, BETWEEN = 200, 100, 200  # steps
 IDLE = 5  # steps, each at least a quarter longer, in which a statistic that will yet grow does grow

@@ -14,8 +14,8 @@ from nelder.diagnosis import PerfectFit
 from nelder.errors import InputError, unknown_name
 from nelder.fit import Fit
 from nelder.formula import Schema, Term, restricted
-from nelder.inference.columns import counts
-from nelder.inference.deviance import (
+from nelder.inference.comparisons.columns import counts
+from nelder.inference.comparisons.deviance import (
     Attempt,
     Change,
     attempt,
@@ -27,8 +27,8 @@ from nelder.inference.deviance import (
     shape_note,
     usual_test,
 )
+from nelder.inference.comparisons.scopes import addable, droppable, extended, key, terms_of, written
 from nelder.inference.dispersions import with_dispersion
-from nelder.inference.scopes import addable, droppable, extended, key, terms_of, written
 from nelder.submodels import schema_of, with_schema
 from nelder.table import Table
 

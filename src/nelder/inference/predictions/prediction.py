@@ -26,7 +26,7 @@ from nelder.errors import (
 from nelder.fit import Fit
 from nelder.formula import Schema, complete_rows
 from nelder.inference.estimable import aliases_of, settled_by
-from nelder.inference.prediction_intervals import observation_interval
+from nelder.inference.predictions.prediction_intervals import observation_interval
 from nelder.inference.variances import covariance_root
 from nelder.inference.wald import quantile
 from nelder.linalg import Array
@@ -107,10 +107,10 @@ def prediction_interval(
 ) -> Table:
     """Where a new observation lies at each row: columns fit, se (of η), lower and upper.
 
-    Its own spread and what is not known of its mean and of φ are averaged; see `inference.prediction_intervals`. For
-    counts and proportions the interval is of values that can occur, and holds at least `level`. `weights` are prior
-    weights of the new observations, such as the trials of a binomial: by default those of the fit at its own rows and 1
-    at new ones, as in R's predict.lm. Raises what `predict` raises, and CapabilityError for quasi families.
+    Its own spread and what is not known of its mean and of φ are averaged; see `prediction_intervals`. For counts and
+    proportions the interval is of values that can occur, and holds at least `level`. `weights` are prior weights of the
+    new observations, such as the trials of a binomial: by default those of the fit at its own rows and 1 at new ones,
+    as in R's predict.lm. Raises what `predict` raises, and CapabilityError for quasi families.
     """
     made = predict(fit, new, Request("response", "prediction", level, weights), offset)
     assert isinstance(made, Table)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nelder.errors import CapabilityError, DataError
 from nelder.families.tails import Tails, from_tails
 from nelder.fit import Fit
-from nelder.inference.roots import increasing_root
+from nelder.inference.predictions.roots import increasing_root
 from nelder.inference.wald import checked_level, quantile
 from nelder.linalg import Array
 from nelder.mean import Mean, special

@@ -19,8 +19,8 @@ from nelder.fit import Fit
 from nelder.formula import Schema, Term, quoted, restricted
 from nelder.formula.expressions import lookup
 from nelder.formula.schema import CategoricalFactor
-from nelder.inference.columns import counts
-from nelder.inference.deviance import (
+from nelder.inference.comparisons.columns import counts
+from nelder.inference.comparisons.deviance import (
     REDUNDANT,
     Attempt,
     attempt,
@@ -33,8 +33,8 @@ from nelder.inference.deviance import (
     shape_note,
     usual_test,
 )
-from nelder.inference.nesting import beyond, nesting
-from nelder.inference.scopes import contains, key, written
+from nelder.inference.comparisons.nesting import beyond, nesting
+from nelder.inference.comparisons.scopes import contains, key, written
 from nelder.inference.simultaneous import f_tail
 from nelder.inference.variances import squared_length
 from nelder.linalg import Array

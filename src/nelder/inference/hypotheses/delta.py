@@ -12,9 +12,9 @@ import numpy as np
 
 from nelder.errors import DataError, InputError, InputTypeError
 from nelder.fit import Fit
-from nelder.inference.dual import differentiated, texts_of, with_stand_ins
 from nelder.inference.estimates import Estimates
-from nelder.inference.hypotheses import vocabulary
+from nelder.inference.hypotheses.dual import differentiated, texts_of, with_stand_ins
+from nelder.inference.hypotheses.linear import vocabulary
 from nelder.inference.variances import covariance_of
 from nelder.inference.wald import two_sided_quantile
 from nelder.linalg import Array

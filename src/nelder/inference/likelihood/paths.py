@@ -15,7 +15,7 @@ from nelder.endings.edges import along, find_edge
 from nelder.endings.separation import Separation, find_separation
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
-from nelder.inference.held import Held, settle, unit
+from nelder.inference.likelihood.held import Held, settle, unit
 from nelder.linalg import Array, independent_columns
 from nelder.objective import Objective
 from nelder.ranks import rank_of_rows, selected

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
-from nelder.inference.groups import Codes, codes_of, crossed, rows_of
-from nelder.inference.sandwich import (
+from nelder.inference.covariances.groups import Codes, codes_of, crossed, rows_of
+from nelder.inference.covariances.sandwich import (
     FULL,
     Bread,
     Covariance,

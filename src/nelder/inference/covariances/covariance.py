@@ -13,11 +13,11 @@ from nelder.diagnosis import announce
 from nelder.errors import CapabilityError, NelderError
 from nelder.estimate import Uncertainty
 from nelder.fit import Fit
-from nelder.inference.clustered import DESIGN, Clustered, Sampled
-from nelder.inference.heteroscedastic import HC0, HC1, HC2, HC3
-from nelder.inference.information import Expected, Observed
-from nelder.inference.sandwich import Covariance, Doubt
-from nelder.inference.serial import HAC
+from nelder.inference.covariances.clustered import DESIGN, Clustered, Sampled
+from nelder.inference.covariances.heteroscedastic import HC0, HC1, HC2, HC3
+from nelder.inference.covariances.information import Expected, Observed
+from nelder.inference.covariances.sandwich import Covariance, Doubt
+from nelder.inference.covariances.serial import HAC
 from nelder.linalg import Array
 from nelder.names import resolve
 

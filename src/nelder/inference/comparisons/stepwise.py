@@ -15,10 +15,10 @@ from nelder.diagnosis import announce
 from nelder.errors import CapabilityError, InputError, unknown_name
 from nelder.fit import Fit
 from nelder.formula import Schema, Term
-from nelder.inference.columns import counts
-from nelder.inference.deviance import Attempt, by_likelihood, left_over, refuse_incomparable
-from nelder.inference.scopes import addable, droppable, extended, key, terms_of
-from nelder.inference.selection import try_terms
+from nelder.inference.comparisons.columns import counts
+from nelder.inference.comparisons.deviance import Attempt, by_likelihood, left_over, refuse_incomparable
+from nelder.inference.comparisons.scopes import addable, droppable, extended, key, terms_of
+from nelder.inference.comparisons.selection import try_terms
 from nelder.submodels import schema_of
 from nelder.table import Table
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
-from nelder.inference.adjusted_paths import AdjustedPath, Limit
+from nelder.inference.likelihood.adjusted_paths import AdjustedPath, Limit
 from nelder.inference.wald import quantile
 from nelder.linalg import Array
 from nelder.penalties import ScoreAdjustment

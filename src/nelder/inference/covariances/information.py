@@ -10,7 +10,7 @@ from nelder.engines import merge
 from nelder.errors import DataError
 from nelder.estimate import Uncertainty
 from nelder.fit import Fit
-from nelder.inference.sandwich import Covariance, Found, bread_of, curvature_kernel, model_df
+from nelder.inference.covariances.sandwich import Covariance, Found, bread_of, curvature_kernel, model_df
 from nelder.linalg import cholesky
 
 

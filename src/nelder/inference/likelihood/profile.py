@@ -14,10 +14,10 @@ import numpy as np
 
 from nelder.errors import CapabilityError, InputError, a_count, unknown_name
 from nelder.fit import Fit
-from nelder.inference.ends import SAME, End, Limit, end
-from nelder.inference.held import Held
-from nelder.inference.likelihood import held_shape, likelihood_of
-from nelder.inference.paths import Path, path_along
+from nelder.inference.likelihood.ends import SAME, End, Limit, end
+from nelder.inference.likelihood.held import Held
+from nelder.inference.likelihood.paths import Path, path_along
+from nelder.inference.likelihood.tests import held_shape, likelihood_of
 from nelder.inference.wald import two_sided_quantile
 from nelder.linalg import Array
 from nelder.observations import vector_of

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from nelder.errors import DataError, InputError, a_number
 from nelder.fit import Fit
-from nelder.inference.groups import codes_of
-from nelder.inference.sandwich import (
+from nelder.inference.covariances.groups import codes_of
+from nelder.inference.covariances.sandwich import (
     Covariance,
     Found,
     bread_of,

@@ -16,7 +16,7 @@ from typing import NoReturn
 import numpy as np
 
 from nelder.errors import InputError, unknown_name
-from nelder.inference.vocabulary import LONGEST, NUMBER, Vocabulary, piece_at
+from nelder.inference.hypotheses.vocabulary import LONGEST, NUMBER, Vocabulary, piece_at
 from nelder.linalg import Array
 
 STAND_IN = "coefficient_"

@@ -11,7 +11,7 @@ from nelder.design import Ray
 from nelder.diagnosis import Aliased, IllConditioned, Imprecise, OddResponse, PerfectFit, Runaway
 from nelder.errors import CapabilityError, DataError, InputError
 from nelder.fit import Fit
-from nelder.inference.hypotheses import Hypotheses, matrix_of_hypotheses
+from nelder.inference.hypotheses.linear import Hypotheses, matrix_of_hypotheses
 from nelder.inference.simultaneous import f_tail
 from nelder.linalg import Array, eliminate
 from nelder.objective import Objective

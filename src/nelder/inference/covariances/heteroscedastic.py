@@ -10,7 +10,7 @@ from typing import ClassVar
 from nelder.engines import merge
 from nelder.errors import DataError, some_rows
 from nelder.fit import Fit
-from nelder.inference.sandwich import (
+from nelder.inference.covariances.sandwich import (
     Bread,
     Covariance,
     Doubt,

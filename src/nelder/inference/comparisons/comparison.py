@@ -9,8 +9,8 @@ import numpy as np
 
 from nelder.errors import DataError, InputError, InputTypeError, some_rows
 from nelder.fit import Fit
-from nelder.inference.columns import counts
-from nelder.inference.deviance import (
+from nelder.inference.comparisons.columns import counts
+from nelder.inference.comparisons.deviance import (
     Change,
     change,
     fallen,
@@ -20,7 +20,7 @@ from nelder.inference.deviance import (
     shape_note,
     usual_test,
 )
-from nelder.inference.nesting import nesting
+from nelder.inference.comparisons.nesting import nesting
 from nelder.table import Table
 
 WHAT = "a comparison of models"

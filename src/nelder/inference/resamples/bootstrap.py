@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from nelder.engines import merge
 from nelder.errors import CapabilityError, InputError, InputTypeError, a_count, unknown_name
 from nelder.fit import Fit
-from nelder.inference.groups import codes_of
-from nelder.inference.refits import SEPARATED, named, refitted_coefficients, refitted_statistic
-from nelder.inference.resampled_intervals import INTERVALS, Draws
-from nelder.inference.resampling import check_groups, pairs, parametric
-from nelder.inference.sandwich import bread_of, curvature_kernel, each_slice
+from nelder.inference.covariances.groups import codes_of
+from nelder.inference.covariances.sandwich import bread_of, curvature_kernel, each_slice
+from nelder.inference.resamples.refits import SEPARATED, named, refitted_coefficients, refitted_statistic
+from nelder.inference.resamples.resampled_intervals import INTERVALS, Draws
+from nelder.inference.resamples.resampling import check_groups, pairs, parametric
 from nelder.inference.wald import checked_level
 from nelder.linalg import Array, cholesky
 from nelder.simulation import check_seed, random_stream

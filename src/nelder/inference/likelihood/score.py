@@ -16,9 +16,9 @@ from nelder.design import Block, Design, Ray
 from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError, InputError
 from nelder.fit import Fit
-from nelder.inference.held import Held, unit
-from nelder.inference.likelihood import held_shape, likelihood_of, listed, tested, under
-from nelder.inference.paths import Path
+from nelder.inference.likelihood.held import Held, unit
+from nelder.inference.likelihood.paths import Path
+from nelder.inference.likelihood.tests import held_shape, likelihood_of, listed, tested, under
 from nelder.inference.wald import statistic_name, two_sided_tail
 from nelder.linalg import Array, from_triangle, independent_columns, triangle
 from nelder.mean import Mean

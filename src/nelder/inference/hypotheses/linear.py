@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from nelder.errors import DataError, InputError, InputTypeError
 from nelder.fit import Fit
 from nelder.inference.estimates import Estimates
-from nelder.inference.linear_forms import Row, read_rows, written
-from nelder.inference.prediction import column_order
+from nelder.inference.hypotheses.linear_forms import Row, read_rows, written
+from nelder.inference.hypotheses.vocabulary import Vocabulary
+from nelder.inference.predictions.prediction import column_order
 from nelder.inference.simultaneous import f_tail
 from nelder.inference.variances import covariance_of, squared_length
-from nelder.inference.vocabulary import Vocabulary
 from nelder.linalg import Array, eliminate
 from nelder.observations import matrix_of, vector_of
 from nelder.table import Table

@@ -16,8 +16,8 @@ import numpy as np
 from nelder.diagnosis import PerfectFit
 from nelder.errors import CapabilityError, DataError, InputError, unknown_name
 from nelder.fit import Fit
-from nelder.inference.likelihood import SHARED
-from nelder.inference.nesting import score_statistic
+from nelder.inference.comparisons.nesting import score_statistic
+from nelder.inference.likelihood.tests import SHARED
 from nelder.inference.simultaneous import f_tail
 from nelder.linalg import Array
 from nelder.submodels import deviance_lost

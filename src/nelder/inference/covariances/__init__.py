@@ -1,0 +1,1 @@
+"""Covariances of the coefficients: one kind a page, the registry on `covariance`."""

@@ -1,0 +1,1 @@
+"""Tests and intervals read off the likelihood itself: ratio, profile and score."""

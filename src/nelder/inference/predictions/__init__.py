@@ -1,0 +1,1 @@
+"""Means at new rows with their errors, and intervals for new observations."""

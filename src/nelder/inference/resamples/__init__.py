@@ -1,0 +1,1 @@
+"""The bootstrap: samples drawn again, refits, and intervals from them."""
