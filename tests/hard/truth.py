@@ -216,7 +216,8 @@ def limit_agrees(problem: Problem, fit: nd.Fit, moved: np.ndarray, means: np.nda
     X = problem.X[np.ix_(rest, told)]
     kept = independent(X)
     eta = np.asarray(fit.predict(kind="link"))[rest] - e.offset[rest]
-    start = np.linalg.lstsq(X[:, kept], eta, rcond=None)[0]
+    units = np.abs(X[:, kept]).max(axis=0)  # else the least of the columns would be lost beside the greatest
+    start = np.linalg.lstsq(X[:, kept] / units, eta, rcond=1e-15)[0] / units
     small = Exact(X[:, kept], e.y[rest], e.weights[rest], e.offset[rest], e.family, e.link, e.digits)
     reference = polished(small, start)
     if isinstance(reference, str):
