@@ -14,7 +14,8 @@ from nelder.twofold import Twofold, twofold
 
 BLOCK_ROWS = 65_536
 STILL = 1e-9  # a row whose x'd is this small beside |x|'|d| does not move along d
-SLICE_ROWS = 4_096  # a slice of 20 to 60 columns stays in the cache of one core
+SLICE_ROWS = 4_096  # of what is made dense a slice at a time
+SLICE_NUMBERS = 2**20  # of a slice: small enough for the cache, so large that Python's share of the work is small
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,9 @@ class Block:
         parts = tuple(part.rows(chosen) for part in self.parts)
         return Block(parts, self.p, self.y[chosen], self.weight[chosen], self.offset[chosen], precision)
 
-    def slices(self, size: int = SLICE_ROWS) -> Iterator[Block]:
+    def slices(self, size: int | None = None) -> Iterator[Block]:
         """The rows in slices that stay in cache; coded parts gain nothing from slicing and are left whole."""
+        size = size or max(1_024, min(16_384, SLICE_NUMBERS // max(self.p, 1)))
         if self.n <= size or not all(isinstance(part, Dense) for part in self.parts):
             yield self
             return

@@ -28,7 +28,7 @@ from nelder.reduction import ADJUSTED_SCORING, reduced
 from nelder.shapes import shaped
 from nelder.solvers import Newton, Solution, Solver, automatic, solve
 from nelder.solvers.loop import Watcher
-from nelder.solvers.starts import usual
+from nelder.solvers.starts import constant_mean, usual
 from nelder.table import Named
 from nelder.trace import Recorder
 
@@ -190,8 +190,10 @@ def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> S
     phi = likeliest or family.likelihood_dispersion(totals.deviance, totals.weight, n)
     phi = 0.0 if is_perfect(objective, end) else phi
     # a perfect fit leaves no dispersion, and a density without limit
-    likely = family.has_likelihood and not objective.sampling
-    loglik = objective.totals(end.point, phi, fine).loglik if phi > 0 else np.inf if likely else np.nan
+    if phi > 0:
+        loglik = totals.loglik if phi == 1.0 else objective.totals(end.point, phi, fine).loglik
+    else:
+        loglik = np.inf if family.has_likelihood and not objective.sampling else np.nan
     rank = effective_rank(objective, end.last)
     null_deviance, null_rank = null_model(objective)
     return Statistics(
@@ -242,6 +244,9 @@ def null_model(objective: Objective) -> tuple[float, int]:
     small = replace(objective, design=selected(objective, _mask(design.p, constant)), penalty=Unpenalised())
     if not len(constant):
         return 2 * float(small.values(np.zeros((1, 0)))[0]), 0
+    same = constant_mean(small)
+    if len(same) and not objective.has_offset:
+        return 2 * float(small.values(same[0][None, :])[0]), 1
     try:
         solver = Newton(start=usual(small)[0].tolist())
         end = ending(small, solver, solve(small, solver))

@@ -24,6 +24,7 @@ from nelder.quadratic import Gram, Quadratic, Triangle
 from nelder.twofold import Twofold, two_sum, twofold
 
 ROUNDING = np.finfo(float).eps
+AUDIBLE = 1e-22  # of φ: a bound on rounding above this is replaced by a sum over the rows
 POSITIVE = 1e-3  # of the expected weight: an observed one that a Triangle can use
 Form = type[Gram] | type[Triangle]
 
@@ -142,8 +143,10 @@ def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed
             mean = Mean(loss.link, eta)
             score = rows.weight * loss.family.score(rows.y, mean)
             bend = weight_of(rows.y, mean, loss.family, form if observed else None)
-            parts.append(_local_model(rows, (value, score, rows.weight * bend), rows.magnitude(beta), form))
-        return merge(parts)
+            pieces = (value, score, rows.weight * bend)
+            parts.append(gram_of(rows, pieces, eta, beta) if form is Gram else triangle_of(rows, pieces, beta))
+        model = merge(parts)
+        return replace(model, observed=True) if observed and isinstance(model, Gram) else model
 
 
 def weight_of(y: Array, mean: Mean, family: Family, observed_for: Form | None) -> Array:
@@ -155,6 +158,18 @@ def weight_of(y: Array, mean: Mean, family: Family, observed_for: Form | None) -
         return bend
     expected = family.expected_weight(mean)
     return np.where(bend > POSITIVE * expected, bend, expected)
+
+
+def noise_kernel(block: Block, beta: Array, loss: Loss, observed: bool) -> Array:
+    """What rounding in η can do, (noise, blur) of `quadratic`, from the size of what cancels there."""
+    with np.errstate(all="ignore"):
+        total = np.zeros(2)
+        for rows in block.slices():
+            mean, size = Mean(loss.link, rows.eta(beta)), ROUNDING * rows.magnitude(beta)
+            weight = rows.weight * weight_of(rows.y, mean, loss.family, Gram if observed else None)
+            score = rows.weight * loss.family.score(rows.y, mean)
+            total += (float(np.abs(weight) @ size**2), float(np.abs(score) @ size))
+        return total
 
 
 def residual_kernel(block: Block, beta: Array) -> Twofold:
@@ -186,7 +201,8 @@ def start_kernel(block: Block, loss: Loss, form: Form, instead: float) -> Gram |
             mean = Mean(loss.link, loss.start_eta(rows, instead))
             weight = rows.weight * loss.family.expected_weight(mean)
             score = weight * (mean.eta - rows.offset) + rows.weight * loss.family.score(rows.y, mean)
-            parts.append(_local_model(rows, (0.0, score, weight), np.abs(mean.eta), form))
+            zero, pieces = np.zeros(block.p), (0.0, score, weight)
+            parts.append(gram_of(rows, pieces, mean.eta, zero) if form is Gram else triangle_of(rows, pieces, zero))
         return merge(parts)
 
 
@@ -197,44 +213,72 @@ def sample_kernel(block: Block, loss: Loss, many: int, instead: float) -> tuple[
         return rows.dense(), loss.start_eta(rows, instead) - rows.offset
 
 
+def drawn_kernel(block: Block, share: float) -> Block:
+    """A share of the rows, drawn without replacement."""
+    many = max(1, round(share * block.n))
+    return block.rows(np.sort(np.random.default_rng(0).choice(block.n, many, replace=False)))
+
+
 def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
     """X'X, without weights: what rank and column sizes are judged on."""
-    zero = np.zeros(block.n)
-    pieces = (
-        _local_model(rows, (0.0, zero[: rows.n], zero[: rows.n] + 1.0), zero[: rows.n], form) for rows in block.slices()
-    )
-    return merge(list(pieces))
+    zero, zeros = np.zeros(block.p), np.zeros(block.n)
+    parts: list[Gram | Triangle] = []
+    for rows in block.slices():
+        pieces = (0.0, zeros[: rows.n], zeros[: rows.n] + 1.0)
+        parts.append(gram_of(rows, pieces, zeros[: rows.n], zero) if form is Gram else triangle_of(rows, pieces, zero))
+    return merge(parts)
 
 
 def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, phi: float, fine: bool) -> Totals:
     """Deviance, Pearson's X² and log-likelihood at β and φ."""
     with np.errstate(all="ignore"):
-        family, eta = loss.family, block.fine_eta(beta) if fine else block.eta(beta)
-        mean = Mean(loss.link, eta)
-        deviance = float(block.weight @ family.unit_deviance(block.y, mean))
-        # in halves of the exponent, so that μ³ at μ = 1e120 does not overflow
-        residual = family.residual(block.y, mean)
-        scaled = np.where(residual == 0, 0.0, residual / np.exp(0.5 * family.log_variance(mean)))
-        pearson = float(block.weight @ scaled**2)
-        loglik = np.nan
-        if family.has_likelihood:
-            precision = block.weight if block.precision is None else block.precision
-            loglik = float(block.weight / precision @ family.log_density(block.y, mean, phi, precision))
-        return Totals(block.n, float(block.weight.sum()), deviance, pearson, loglik)
+        return merge(
+            [totals_of(rows, rows.fine_eta(beta) if fine else rows.eta(beta), loss, phi) for rows in block.slices()]
+        )
+
+
+def totals_of(rows: Block, eta: Array, loss: Loss, phi: float) -> Totals:
+    """One slice's sums at η (n,)."""
+    family, mean = loss.family, Mean(loss.link, eta)
+    deviance = float(rows.weight @ family.unit_deviance(rows.y, mean))
+    # in halves of the exponent, so that μ³ at μ = 1e120 does not overflow
+    residual = family.residual(rows.y, mean)
+    scaled = np.where(residual == 0, 0.0, residual / np.exp(0.5 * family.log_variance(mean)))
+    pearson = float(rows.weight @ scaled**2)
+    loglik = np.nan
+    if family.has_likelihood:
+        precision = rows.weight if rows.precision is None else rows.precision
+        loglik = float(rows.weight / precision @ family.log_density(rows.y, mean, phi, precision))
+    return Totals(rows.n, float(rows.weight.sum()), deviance, pearson, loglik)
 
 
 def mean_kernel(block: Block) -> Array:
-    """(Σ w y, Σ w): the mean response, with counts of successes weighted by their trials."""
-    return np.array([block.weight @ block.y, block.weight.sum()])
+    """(Σ w y, Σ w), which make the mean response, and Σ |offset|."""
+    return np.array([block.weight @ block.y, block.weight.sum(), np.abs(block.offset).sum()])
 
 
-def _local_model(rows: Block, pieces: tuple[float, Array, Array], size: Array, form: Form) -> Gram | Triangle:
-    """One slice's model from its value, weighted score (n,) and weight (n,), and the size (n,) of what makes η."""
+Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
+
+
+def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array) -> Gram:
+    """One slice's model at η (n,) = Xβ + offset.
+
+    What rounding in η can do is bounded, without another product with |X|, by (Σ aⱼ)² ≤ (p + 1) Σ aⱼ².
+    """
     value, score, weight = pieces
+    information = rows.cross(weight)
+    squares = beta**2 @ np.abs(np.diagonal(information)) + np.abs(weight) @ rows.offset**2
+    noise = ROUNDING**2 * (rows.p + 1) * float(squares)
+    blur = ROUNDING * float(np.abs(score) @ (np.abs(eta) + np.abs(rows.offset)))
+    return Gram(value, -rows.transpose_times(score), information, noise, blur)
+
+
+def triangle_of(rows: Block, pieces: Pieces, beta: Array) -> Triangle:
+    """The same as R of a QR, with the size of what cancels in η itself."""
+    value, score, weight = pieces
+    size = rows.magnitude(beta)
     noise = float(np.abs(weight) @ (ROUNDING * size) ** 2)
     blur = ROUNDING * float(np.abs(score) @ size)
-    if form is Gram:
-        return Gram(value, -rows.transpose_times(score), rows.cross(weight), noise, blur)
     upper = triangle(np.sqrt(np.maximum(weight, 0.0))[:, None] * rows.dense())
     return Triangle(value, -rows.fine_transpose_times(twofold(score)).rounded, upper, noise, blur)
 
@@ -273,8 +317,12 @@ class Objective:
 
     def quadratic(self, beta: Array, form: Form = Gram, observed: bool = False) -> Quadratic:
         """The local model at β (p,). A Triangle takes observed weights where they are positive."""
-        parts = self.engine.map(quadratic_kernel, self.design.handles, beta, self.loss, form, observed)
-        return self.penalty.added_to(merge(parts), beta, self.free)
+        observed = observed and self.loss.link != self.loss.family.canonical
+        model = merge(self.engine.map(quadratic_kernel, self.design.handles, beta, self.loss, form, observed))
+        if isinstance(model, Gram) and model.noise > AUDIBLE * self.dispersion_at(model.value):
+            noise, blur = merge(self.engine.map(noise_kernel, self.design.handles, beta, self.loss, observed))
+            model = replace(model, noise=float(noise), blur=float(blur))
+        return self.penalty.added_to(model, beta, self.free)
 
     def slope(self, beta: Array) -> Slope:
         """Value and gradient (p,) at β, for half the price of a Gram."""
@@ -312,10 +360,18 @@ class Objective:
         return replace(totals, loglik=np.nan) if self.sampling else totals
 
     @cached_property
+    def _sums(self) -> Array:
+        return merge(self.engine.map(mean_kernel, self.design.handles))
+
+    @property
     def mean_response(self) -> float:
         """Σ w y / Σ w."""
-        total, weight = merge(self.engine.map(mean_kernel, self.design.handles))
-        return float(total / weight)
+        return float(self._sums[0] / self._sums[1])
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether any offset is not zero."""
+        return bool(self._sums[2] > 0)
 
     def without(self, rows: NDArray[np.integer]) -> Objective:
         """The same objective without the rows at these positions."""
@@ -325,6 +381,14 @@ class Objective:
             before += block.n
         handles = self.engine.load(pairs, lambda pair: Block.rows(*pair))
         return replace(self, design=replace(self.design, handles=handles))
+
+    def sampled(self, size: int) -> Objective:
+        """The same objective on about `size` rows drawn without replacement, the same ones each time."""
+        design = self.design
+        rows = sum(block.n for block in design.handles)
+        handles = self.engine.map(drawn_kernel, design.handles, size / rows)
+        drawn = sum(block.n for block in handles)
+        return replace(self, design=replace(design, handles=handles, n=design.n * drawn / rows))
 
     def batches(self, random: np.random.Generator, size: int) -> Sequence[Block]:
         """The rows of this process in random order, in batches of at most `size`."""

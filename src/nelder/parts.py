@@ -141,6 +141,9 @@ class Dense(Part):
         return Twofold(lead.T @ first, lead.T @ rest + (self.X - lead).T @ values.lead)
 
     def cross(self, other: Part, weight: Array) -> Array:
+        if other is self and weight.min(initial=0.0) >= 0:
+            rooted = np.sqrt(weight)[:, None] * self.X
+            return rooted.T @ rooted  # NumPy sees that this is symmetric, and does half the work
         if isinstance(other, Dense):
             return self.X.T @ (weight[:, None] * other.X)
         return other.cross(self, weight).T

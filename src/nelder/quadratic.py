@@ -51,13 +51,17 @@ class Quadratic(Protocol):
 
 @dataclass(frozen=True)
 class Gram:
-    """value, gradient (p,) and information X'WX (p, p) of some rows; `+` merges two sets of rows."""
+    """value, gradient (p,) and information X'WX (p, p) of some rows; `+` merges two sets of rows.
+
+    `observed` says that the weights are not the expected ones, of which standard errors are made.
+    """
 
     value: float
     gradient: Array
     information: Array
     noise: float
     blur: float = 0.0
+    observed: bool = False
 
     def __add__(self, other: Gram) -> Gram:
         return Gram(
@@ -66,6 +70,7 @@ class Gram:
             self.information + other.information,
             self.noise + other.noise,
             self.blur + other.blur,
+            self.observed or other.observed,
         )
 
     @cached_property
@@ -82,6 +87,13 @@ class Gram:
     def precise(self) -> bool:
         """Whether standard errors from this model keep their digits."""
         return self.factored is not None and self.factored.condition < SAFE_FOR_ERRORS
+
+    def decrement(self, gradient: Array) -> float:
+        """g'H⁻¹g for another gradient g (p,); infinite where H is singular."""
+        if self.factored is None:
+            return np.inf
+        half = self.factored.half_solve(gradient)
+        return float(half @ half)
 
     def newton(self) -> Direction | None:
         """The step, or None where the model has no minimum."""

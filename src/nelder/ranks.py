@@ -16,6 +16,7 @@ from nelder.objective import Objective, gram_kernel
 from nelder.quadratic import Gram, Triangle
 
 LARGEST = 1e100
+PER_COLUMN = 100  # so many rows for each column tell whether columns differ, mostly
 
 
 def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | None, Array | None]:
@@ -25,7 +26,8 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
     holds is told from the others by it.
     """
     names = objective.design.names
-    if merge(objective.engine.map(gram_kernel, objective.design.handles, Gram)).safe:
+    few = objective.sampled(PER_COLUMN * len(names)) if objective.design.n > 8 * PER_COLUMN * len(names) else objective
+    if merge(objective.engine.map(gram_kernel, few.design.handles, Gram)).safe:
         return np.ones(len(names), dtype=bool), None, None
     upper = rank_of_rows(objective)
     refuse_extreme_columns(upper, names)

@@ -73,7 +73,8 @@ def test_products_are_those_of_the_dense_matrix(both, seed):
     assert np.array_equal(block.eta(beta), X @ beta + block.offset)
     assert np.array_equal(block.magnitude(beta), np.abs(X) @ np.abs(beta) + np.abs(block.offset))
     assert np.array_equal(block.transpose_times(values), X.T @ values)
-    assert np.array_equal(block.cross(values), X.T @ np.diag(values) @ X)
+    assert np.array_equal(block.cross(values**2), X.T @ np.diag(values**2) @ X)  # their roots are whole, too
+    assert np.allclose(block.cross(values), X.T @ np.diag(values) @ X, rtol=1e-14, atol=1e-12)
 
 
 @settings(max_examples=100)
@@ -92,7 +93,8 @@ def test_rows_and_columns_of_a_block(both, data):
     fewer = block.select(columns)
     assert (fewer.n, fewer.p) == (block.n, len(columns))
     assert np.array_equal(fewer.dense(), X[:, columns])
-    assert np.array_equal(fewer.cross(block.weight), X[:, columns].T @ np.diag(block.weight) @ X[:, columns])
+    squares = block.weight**2
+    assert np.array_equal(fewer.cross(squares), X[:, columns].T @ np.diag(squares) @ X[:, columns])
     assert np.array_equal(fewer.rows(rows).dense(), X[np.ix_(rows, columns)])
 
 
@@ -103,7 +105,7 @@ def test_splitting_and_slicing_lose_nothing(both, size):
     for pieces in (split(block, size), list(block.slices(size))):
         assert np.array_equal(np.vstack([piece.dense() for piece in pieces]), X)
         assert np.array_equal(np.concatenate([piece.y for piece in pieces]), block.y)
-        assert np.array_equal(sum(piece.cross(piece.weight) for piece in pieces), block.cross(block.weight))
+        assert np.array_equal(sum(piece.cross(piece.weight**2) for piece in pieces), block.cross(block.weight**2))
     assert max(piece.n for piece in split(block, size)) <= size
 
 

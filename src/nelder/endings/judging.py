@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Ray
+from nelder.design import Block, Ray
 from nelder.diagnosis import (
     Boundary,
     Diagnosis,
@@ -23,11 +23,11 @@ from nelder.endings.separation import FOLLOWS, Separation, along_step, find_sepa
 from nelder.errors import DataError
 from nelder.linalg import Array, Factored, cholesky, independent_columns, largest_eigenvalue
 from nelder.mean import Mean
-from nelder.objective import ROUNDING, Objective
+from nelder.objective import ROUNDING, Loss, Objective
 from nelder.quadratic import Direction, Gram, Quadratic
 from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import Newton, Reason, Solution, Solver, Tolerance, solve
-from nelder.solvers.newton import best_model, precise_model
+from nelder.solvers.newton import best_model, model_of, precise_model
 
 ENDLESS = 1e-3  # a relative change of slopes and variances that no last step makes at a finite optimum
 SETTLED = 1e-8  # and one that leaves slopes, variances and so standard errors as they are
@@ -61,7 +61,7 @@ class Ending:
 def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     """Judge the last step of a solver: certify the optimum, or find out why there is none."""
     beta = solution.step.beta
-    last = precise_model(objective, beta)
+    last = model_of(objective, solution.step)
     everything = np.ones(objective.design.p, dtype=bool)
     change = change_of_means(objective, solution, last)
     doubtful = suspicious(objective, solution, change)
@@ -85,7 +85,7 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     if solution.converged and change >= SETTLED:
         solution = further(objective, solver, solution)
         beta = solution.step.beta
-        last = precise_model(objective, beta)
+        last = model_of(objective, solution.step)
         change = change_of_means(objective, solution, last)
         solution = replace(solution, reason=Reason.CONVERGED) if change < SETTLED else solution
     findings = findings_of(objective, solver, solution, last, change)
@@ -157,11 +157,16 @@ def suspicious(objective: Objective, solution: Solution, change: float) -> bool:
 
 def vanished(objective: Objective, beta: Array) -> bool:
     """Whether a row whose best mean is a limit stands so near it that its residual has rounded to zero."""
-    loss = objective.loss
-    for rows in (rows for block in objective.design.handles for rows in block.slices()):
+    return any(objective.engine.map(vanished_kernel, objective.design.handles, beta, objective.loss))
+
+
+def vanished_kernel(block: Block, beta: Array, loss: Loss) -> bool:
+    """The same of some rows."""
+    for rows in block.slices():
         held = limits(loss, rows.y) != 0
         if held.any():
-            residual = loss.family.residual(rows.y, Mean(loss.link, rows.eta(beta)))
+            with np.errstate(all="ignore"):
+                residual = loss.family.residual(rows.y, Mean(loss.link, rows.eta(beta)))
             if (held & (residual == 0)).any():
                 return True
     return False
@@ -213,14 +218,19 @@ def change_of_means(objective: Objective, solution: Solution, last: Quadratic) -
     direction = last.newton()
     if direction is None or not (solution.converged or worth(objective, solution, direction) < NEARLY_NOTHING):
         return 0.0
+    small = (solution.step.beta, direction.delta, objective.loss)
+    return float(max(objective.engine.map(change_kernel, objective.design.handles, *small)))
+
+
+def change_kernel(block: Block, beta: Array, delta: Array, loss: Loss) -> float:
+    """The largest relative change of slope and variance in some rows, from β to β + δ."""
     change = 0.0
-    for block in objective.design.handles:
-        for rows in block.slices():
-            mean = Mean(objective.loss.link, rows.eta(solution.step.beta))
-            with np.errstate(all="ignore"):
-                bend = np.abs(mean.curvature) + np.abs(objective.loss.family.log_variance_slope(mean))
-                factor = np.abs(rows.dense() @ direction.delta) * bend
-            change = max(change, float(factor[np.isfinite(factor)].max(initial=0.0)))
+    for rows in block.slices():
+        with np.errstate(all="ignore"):
+            mean = Mean(loss.link, rows.eta(beta))
+            bend = np.abs(mean.curvature) + np.abs(loss.family.log_variance_slope(mean))
+            factor = np.abs(rows.along(delta)) * bend
+        change = max(change, float(factor[np.isfinite(factor)].max(initial=0.0)))
     return change
 
 

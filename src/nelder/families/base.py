@@ -243,8 +243,12 @@ class Family(ABC):
 
 def gap(x: Array) -> Array:
     """eˣ − 1 − x ≥ 0 without cancellation: every unit deviance of a power variance is made of it."""
-    series = x * x / 2 * (1 + x / 3 * (1 + x / 4 * (1 + x / 5 * (1 + x / 6 * (1 + x / 7)))))
-    return np.where(np.abs(x) < 0.01, series, np.expm1(x) - x)
+    result = np.asarray(np.expm1(x) - x)
+    small = np.abs(x) < 0.01
+    if small.any():
+        z = x[small]
+        result[small] = z * z / 2 * (1 + z / 3 * (1 + z / 4 * (1 + z / 5 * (1 + z / 6 * (1 + z / 7)))))
+    return result
 
 
 def poisson_gap(y: Array, mu: Array, log_mu: Array) -> Array:
@@ -260,12 +264,17 @@ def logarithm_slopes(nu: Array) -> tuple[Array, Array, Array]:
 
 def stirling_remainder(x: Array) -> Array:
     """log Γ(x + 1) − (x log x − x), without cancellation: a density is a deviance and a few of these (Loader 2000)."""
-    large = np.maximum(x, 16.0)
-    inverse = 1.0 / (large * large)
-    series = (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse * (1 / 1680 - inverse / 1188)))) / large
-    small = np.clip(x, np.finfo(float).tiny, 16.0)
-    direct = special().gammaln(small + 1.0) - small * np.log(small) + small
-    return np.where(x >= 16.0, 0.5 * np.log(2 * np.pi * large) + series, np.where(x > 0, direct, 0.0))
+    result = np.zeros_like(x)
+    small, large = (x > 0) & (x < 16.0), x >= 16.0
+    if small.any():
+        some = x[small]
+        result[small] = special().gammaln(some + 1.0) - some * np.log(some) + some
+    if large.any():
+        some = x[large]
+        inverse = 1.0 / (some * some)
+        series = (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse * (1 / 1680 - inverse / 1188)))) / some
+        result[large] = 0.5 * np.log(2 * np.pi * some) + series
+    return result
 
 
 def power_deviance(y: Array, mean: Mean, power: float) -> Array:

@@ -55,8 +55,15 @@ class Binomial(Family):
         return y * mean.complement - (1.0 - y) * mean.mu
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
-        failures = poisson_gap(1.0 - y, mean.complement, mean.log_complement)
-        return 2.0 * (poisson_gap(y, mean.mu, mean.log) + failures)
+        # −2 log of the probability of what happened, which for a proportion is compared with its own
+        y, eta = np.broadcast_arrays(y, mean.eta)
+        distance = np.where(y == 0, -2.0 * mean.log_complement, -2.0 * mean.log)
+        between = (y > 0) & (y < 1)
+        if between.any():
+            part, share = Mean(mean.link, eta[between]), y[between]
+            failures = poisson_gap(1.0 - share, part.complement, part.log_complement)
+            distance[between] = 2.0 * (poisson_gap(share, part.mu, part.log) + failures)
+        return distance
 
     def start_mean(self, y: Array, weight: Array) -> Array:
         return (weight * y + 0.5) / (weight + 1.0)

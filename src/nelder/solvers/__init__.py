@@ -11,6 +11,7 @@ from nelder.solvers.gradient_descent import GradientDescent
 from nelder.solvers.lbfgs import LBFGS
 from nelder.solvers.loop import Solution, solve
 from nelder.solvers.newton import IRLS, Newton
+from nelder.solvers.sampled_newton import SampledNewton, from_sample, pays
 from nelder.solvers.stochastic_gradient_descent import StochasticGradientDescent
 from nelder.solvers.stopping import Reason, Tolerance
 
@@ -18,6 +19,7 @@ __all__ = [
     "IRLS",
     "LBFGS",
     "SOLVERS",
+    "SampledNewton",
     "ClosedForm",
     "GradientDescent",
     "Newton",
@@ -37,10 +39,13 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "irls": IRLS,
     "lbfgs": LBFGS,
     "newton": Newton,
+    "sampled_newton": SampledNewton,
     "stochastic_gradient_descent": StochasticGradientDescent,
 }
 
 
 def automatic(objective: Objective) -> Solver:
     """What solver='auto' means: the closed form where there is one, else Newton's method."""
-    return ClosedForm() if objective.is_quadratic else Newton()
+    if objective.is_quadratic:
+        return ClosedForm()
+    return from_sample(objective) if pays(objective) else Newton()

@@ -19,7 +19,8 @@ class Step:
     """Where a solver stands: β (p,), the objective and its gradient (p,) there, and how it came.
 
     `model` is the local model at β where the solver has one; `size` and `halvings` are of the move that led here;
-    `stuck` says that no smaller objective could be found along the last direction.
+    `stuck` says that no smaller objective could be found along the last direction. `metric` is an information from
+    which the distance to the optimum can be guessed where there is no model.
     """
 
     beta: Array
@@ -29,6 +30,7 @@ class Step:
     size: float = 1.0
     halvings: int = 0
     stuck: bool = False
+    metric: Quadratic | None = None
 
     @property
     def finite(self) -> bool:
@@ -51,6 +53,11 @@ class Solver(ABC):
     @abstractmethod
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
         """Steps from a feasible start β (p,)."""
+
+    @property
+    def prepared(self) -> Array | None:
+        """A start (p,) that the solver found for itself."""
+        return None
 
     def refusal(self, objective: Objective) -> str | None:
         """Why this solver cannot work on this objective and what to use instead, or None."""

@@ -30,28 +30,34 @@ class LBFGS(Solver):
         object.__setattr__(self, "memory", a_count(self.memory, f"memory of {self.name}"))
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
-        here = objective.slope(beta)
-        yield Step(beta, here.value, here.gradient)
-        metric = start_metric(objective, beta)
-        pairs: deque[Pair] = deque(maxlen=self.memory)
-        while True:
-            delta = -two_loop(here.gradient, pairs, metric)
+        yield from gradient_steps(objective, beta, start_metric(objective, beta), self.memory)
+
+
+def gradient_steps(
+    objective: Objective, beta: Array, metric: Callable[[Array], Array], memory: int = 10
+) -> Iterator[Step]:
+    """Steps from β (p,) by gradients and the memory of them, preconditioned by a metric g ↦ H⁻¹ g."""
+    here = objective.slope(beta)
+    yield Step(beta, here.value, here.gradient)
+    pairs: deque[Pair] = deque(maxlen=memory)
+    while True:
+        delta = -two_loop(here.gradient, pairs, metric)
+        promised = -float(here.gradient @ delta)
+        if not promised > 0:  # rounding has spoilt the memory: start it afresh
+            pairs.clear()
+            delta = -metric(here.gradient)
             promised = -float(here.gradient @ delta)
-            if not promised > 0:  # rounding has spoilt the memory: start it afresh
-                pairs.clear()
-                delta = -metric(here.gradient)
-                promised = -float(here.gradient @ delta)
-            found, ahead = Found(1.0, 0), objective.slope(beta + delta)
-            if not enough(here.value, ahead.value, promised, here.blur):
-                found = halving(objective, (beta, here.value), delta, promised, here.blur)
-                ahead = objective.slope(beta + found.size * delta)
-            moved, turned = found.size * delta, ahead.gradient - here.gradient
-            if float(moved @ turned) > 1e-14 * float(np.sqrt((moved @ moved) * (turned @ turned))):
-                pairs.append((moved, turned))
-            beta, here = beta + moved, ahead
-            yield Step(beta, here.value, here.gradient, None, found.size, found.halvings, found.stuck)
-            if found.stuck:
-                pairs.clear()
+        found, ahead = Found(1.0, 0), objective.slope(beta + delta)
+        if not enough(here.value, ahead.value, promised, here.blur):
+            found = halving(objective, (beta, here.value), delta, promised, here.blur)
+            ahead = objective.slope(beta + found.size * delta)
+        moved, turned = found.size * delta, ahead.gradient - here.gradient
+        if float(moved @ turned) > 1e-14 * float(np.sqrt((moved @ moved) * (turned @ turned))):
+            pairs.append((moved, turned))
+        beta, here = beta + moved, ahead
+        yield Step(beta, here.value, here.gradient, None, found.size, found.halvings, found.stuck)
+        if found.stuck:
+            pairs.clear()
 
 
 def start_metric(objective: Objective, beta: Array) -> Callable[[Array], Array]:

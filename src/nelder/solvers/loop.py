@@ -43,6 +43,8 @@ def beginning(objective: Objective, solver: Solver) -> Start:
 
     Raises DataError for a start of the wrong length, or one at which some mean is not allowed.
     """
+    if solver.prepared is not None:
+        return Start(solver.prepared)
     if solver.start is None:
         return start(objective)
     try:

@@ -36,6 +36,14 @@ def precise_model(objective: Objective, beta: Array) -> Gram | Triangle:
     return gram if gram.precise else objective.quadratic(beta, Triangle)  # type: ignore[return-value]
 
 
+def model_of(objective: Objective, step: Step) -> Gram | Triangle:
+    """The same at a step that may have brought it along."""
+    model = step.model
+    if isinstance(model, Gram) and model.precise and not model.observed:
+        return model
+    return precise_model(objective, step.beta)
+
+
 @dataclass(frozen=True)
 class Newton(Solver):
     """Newton-Raphson with the observed information once it is positive definite: quadratic on every link."""

@@ -50,7 +50,7 @@ def start(objective: Objective) -> Start:
 
 def usual(objective: Objective) -> Array:
     """The usual starts (k, p) that are feasible, lowest first; a point inside the domain where none is."""
-    candidates = np.array([*_least_squares(objective), *_constant(objective), np.zeros(objective.design.p)])
+    candidates = np.array([*_least_squares(objective), *constant_mean(objective), np.zeros(objective.design.p)])
     best = _best(objective, candidates, len(candidates))
     return best if len(best) else _interior(objective)[None, :]
 
@@ -167,7 +167,7 @@ def _least_squares(objective: Objective) -> list[Array]:
     return []
 
 
-def _constant(objective: Objective) -> list[Array]:
+def constant_mean(objective: Objective) -> list[Array]:
     """The coefficients of the first constant column that give every row the mean response, ignoring the offset."""
     columns = np.flatnonzero(objective.design.constant)
     low, high = objective.loss.mean_bounds

@@ -95,8 +95,9 @@ class Judge:
         return STALLED * self.before <= self.decrement <= self.tolerance.noise**2 * self.floor
 
     def _measure(self, step: Step) -> None:
-        if step.model is not None:
-            self._use(step.model, step.gradient)
+        known = step.model or step.metric
+        if known is not None:
+            self._use(known, step.gradient)
         elif self.metric is None or self.steps & (self.steps - 1) == 0:
             self._refresh(step)
         else:
