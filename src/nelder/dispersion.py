@@ -53,7 +53,7 @@ def likeliest_dispersion(objective: Objective, point: Array | Ray, near: float |
     A prior weight w divides the variance, φ V(μ) / w, in every family; deviance / n solves this for the normal and the
     inverse Gaussian distribution, and is where others start that are not given a φ that is `near`.
     """
-    mean = objective.totals(point, 1.0).deviance / objective.design.n
+    mean = objective.totals(point).deviance / objective.design.n
     if not mean > 0:
         return 0.0
     begin, size = (mean, 0.5) if near is None else (near, 0.1)

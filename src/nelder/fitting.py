@@ -186,14 +186,9 @@ def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> S
     """Numbers of the fit as a whole; `likeliest` is the φ that was estimated along with a shape."""
     family, n = objective.loss.family, objective.design.n
     fine = isinstance(end.last, Triangle)
-    totals = objective.totals(end.point, 1.0, fine)
+    totals = objective.totals(end.point, fine)
     phi = likeliest or family.likelihood_dispersion(totals.deviance, totals.weight, n)
     phi = 0.0 if is_perfect(objective, end) else phi
-    # a perfect fit leaves no dispersion, and a density without limit
-    if phi > 0:
-        loglik = totals.loglik if phi == 1.0 else objective.totals(end.point, phi, fine).loglik
-    else:
-        loglik = np.inf if family.has_likelihood and not objective.sampling else np.nan
     rank = effective_rank(objective, end.last)
     null_deviance, null_rank = null_model(objective)
     return Statistics(
@@ -204,7 +199,7 @@ def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> S
         n - null_rank,
         totals.pearson,
         pearson_dispersion(family, totals, n - rank) if end.dispersion is None else end.dispersion,
-        loglik,
+        objective.loglik(totals.deviance, phi),
     )
 
 
@@ -253,7 +248,7 @@ def null_model(objective: Objective) -> tuple[float, int]:
     except DataError:
         return float("nan"), 1
     known = end.certified or isinstance(end.point, Ray)
-    return small.totals(end.point, 1.0).deviance if known else float("nan"), 1
+    return small.totals(end.point).deviance if known else float("nan"), 1
 
 
 def _mask(p: int, chosen: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Block, Design, Ray
+from nelder.design import BLOCK_ROWS, Block, Design, Ray
 from nelder.engines import Engine, merge
 from nelder.families import Family
 from nelder.linalg import Array, triangle
@@ -88,21 +88,17 @@ class Slope:
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums at a fit: rows, Σw, deviance, Pearson's X² and the log-likelihood (nan where there is none)."""
+    """Sums at a fit: Σw, deviance and Pearson's X²."""
 
-    n: int
     weight: float
     deviance: float
     pearson: float
-    loglik: float
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
-            self.n + other.n,
             self.weight + other.weight,
             self.deviance + other.deviance,
             self.pearson + other.pearson,
-            self.loglik + other.loglik,
         )
 
 
@@ -229,27 +225,34 @@ def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
     return merge(parts)
 
 
-def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, phi: float, fine: bool) -> Totals:
-    """Deviance, Pearson's X² and log-likelihood at β and φ."""
+def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, fine: bool) -> Totals:
+    """Deviance and Pearson's X² at β."""
     with np.errstate(all="ignore"):
         return merge(
-            [totals_of(rows, rows.fine_eta(beta) if fine else rows.eta(beta), loss, phi) for rows in block.slices()]
+            [totals_of(rows, rows.fine_eta(beta) if fine else rows.eta(beta), loss) for rows in block.slices()]
         )
 
 
-def totals_of(rows: Block, eta: Array, loss: Loss, phi: float) -> Totals:
+def totals_of(rows: Block, eta: Array, loss: Loss) -> Totals:
     """One slice's sums at η (n,)."""
     family, mean = loss.family, Mean(loss.link, eta)
     deviance = float(rows.weight @ family.unit_deviance(rows.y, mean))
     # in halves of the exponent, so that μ³ at μ = 1e120 does not overflow
     residual = family.residual(rows.y, mean)
     scaled = np.where(residual == 0, 0.0, residual / np.exp(0.5 * family.log_variance(mean)))
-    pearson = float(rows.weight @ scaled**2)
-    loglik = np.nan
-    if family.has_likelihood:
-        precision = rows.weight if rows.precision is None else rows.precision
-        loglik = float(rows.weight / precision @ family.log_density(rows.y, mean, phi, precision))
-    return Totals(rows.n, float(rows.weight.sum()), deviance, pearson, loglik)
+    return Totals(float(rows.weight.sum()), deviance, float(rows.weight @ scaled**2))
+
+
+def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
+    """The log-likelihood of a perfect fit; it does not need X."""
+    with np.errstate(all="ignore"):
+        total = 0.0
+        for start in range(0, block.n, BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            y, weight = block.y[rows], block.weight[rows]
+            precision = weight if block.precision is None else block.precision[rows]
+            total += float(weight / precision @ loss.family.log_saturated(y, phi, precision))
+        return total
 
 
 def mean_kernel(block: Block) -> Array:
@@ -354,10 +357,20 @@ class Objective:
         """Some rows of each block; see `sample_kernel`."""
         return self.engine.map(sample_kernel, self.design.handles, self.loss, many, self.mean_response)
 
-    def totals(self, beta: Array | Ray, phi: float, fine: bool = False) -> Totals:
-        """Deviance, Pearson's X² and log-likelihood at β and φ, without the penalty; `fine` takes more digits of η."""
-        totals: Totals = merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, phi, fine))
-        return replace(totals, loglik=np.nan) if self.sampling else totals
+    def totals(self, beta: Array | Ray, fine: bool = False) -> Totals:
+        """Deviance and Pearson's X² at β, without the penalty; `fine` takes more digits of η."""
+        return merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, fine))
+
+    def loglik(self, deviance: float, phi: float) -> float:
+        """The log-likelihood at a deviance and φ: infinite at φ = 0, where a perfect fit leaves a density without
+        limit; nan where there is none.
+        """
+        if self.sampling or not self.loss.family.has_likelihood:
+            return np.nan
+        if phi == 0:
+            return np.inf
+        saturated = merge(self.engine.map(saturated_kernel, self.design.handles, self.loss, phi))
+        return float(saturated) - 0.5 * deviance / phi
 
     @cached_property
     def _sums(self) -> Array:

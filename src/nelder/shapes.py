@@ -22,7 +22,7 @@ from nelder.estimate import Shape
 from nelder.families import Family
 from nelder.linalg import Array, independent_columns
 from nelder.mean import Mean
-from nelder.objective import Loss, Objective, Totals, totals_kernel
+from nelder.objective import Loss, Objective
 from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import automatic, solve
 
@@ -100,8 +100,8 @@ class Profile:
         if not phi > 0:
             raise NoOptimum
         score = self.slope_at(value, beta, phi)
-        totals: Totals = merge(model.engine.map(totals_kernel, model.design.handles, beta, model.loss, phi, False))
-        return Place(value, model.loss.family.shape_coordinate(value), beta, phi, totals.loglik, score)
+        loglik = model.loglik(model.totals(beta).deviance, phi)
+        return Place(value, model.loss.family.shape_coordinate(value), beta, phi, loglik, score)
 
     def slope_at(self, value: float, beta: Array, phi: float) -> float:
         """The slope along the axis, the coefficients and φ held."""

@@ -92,11 +92,9 @@ def without_columns(fit: Fit, objective: Objective) -> Fit:
         )
     known = shaped(objective)
     objective = known.objective
-    family, totals = objective.loss.family, objective.totals(beta, 1.0)
+    family, totals = objective.loss.family, objective.totals(beta)
     phi = known.phi or family.likelihood_dispersion(totals.deviance, totals.weight, n)
-    # a perfect fit leaves no dispersion, and a density without limit
-    likely = family.has_likelihood and not objective.sampling
-    loglik = objective.totals(beta, phi).loglik if phi > 0 else np.inf if likely else np.nan
+    loglik = objective.loglik(totals.deviance, phi)
     dispersion = pearson_dispersion(family, totals, n)
     statistics = Statistics(n, 0, totals.deviance, totals.deviance, n, totals.pearson, dispersion, loglik)
     solved = Solved("none", 0, Reason.CONVERGED.value, True, "Gram", objective.penalty.name)

@@ -329,7 +329,7 @@ def runaway(objective: Objective, beta: Array, last: Quadratic) -> Ending | None
     if separation is None:
         return None
     end = at_infinity(objective, separation, Runaway)
-    better = objective.totals(end.point, 1.0).deviance <= 2 * last.value * (1 + 1e-9)
+    better = objective.totals(end.point).deviance <= 2 * last.value * (1 + 1e-9)
     return end if better else None
 
 

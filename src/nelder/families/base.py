@@ -29,7 +29,7 @@ from nelder.mean import REALS, Interval, Link, Mean, special
 class Family(ABC):
     """A new family needs `name`, `default_link`, `mean_interval`, `log_variance` and `unit_deviance`.
 
-    The rest has defaults that may be replaced. `log_density` and `sample` make likelihoods, AIC and simulation work,
+    The rest has defaults that may be replaced. `log_saturated` and `sample` make likelihoods, AIC and simulation work,
     and `log_tails` quantile residuals and prediction intervals; a family without them is a quasi family and says so.
     All methods are elementwise, on arrays of any one shape.
     """
@@ -106,9 +106,13 @@ class Family(ABC):
         """A mean near y and inside the domain, from which the first weighted least squares starts."""
         return y
 
-    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
-        """Each row's complete log-likelihood, constants included, with prior weight w as R counts it."""
+    def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
+        """Each row's complete log-likelihood where μ = y, constants included, with prior weight w as R counts it."""
         raise CapabilityError(f"{self.label()} is a quasi family: it has no likelihood, so no AIC or BIC")
+
+    def log_density(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Array:
+        """Each row's complete log-likelihood: what a perfect fit has, less ½ w d(y, μ) / φ."""
+        return self.log_saturated(y, phi, weight) - 0.5 * weight * self.unit_deviance(y, mean) / phi
 
     def normaliser_slopes(self, nu: Array) -> tuple[Array, Array, Array] | None:
         """g′, g″ and g‴ at ν = w/φ, where log f = c(y) + ½ g(ν) − ½ ν d(y, μ), so that d has mean g′ and variance
@@ -118,8 +122,8 @@ class Family(ABC):
 
     @property
     def has_likelihood(self) -> bool:
-        """Whether `log_density` exists."""
-        return type(self).log_density is not Family.log_density
+        """Whether there is a density."""
+        return type(self).log_saturated is not Family.log_saturated
 
     def likelihood_dispersion(self, deviance: float, weight_sum: float, n: float) -> float:
         """The φ at which the log-likelihood is reported: deviance / Σw, as R does; 1 where φ is known."""

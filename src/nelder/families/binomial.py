@@ -56,11 +56,12 @@ class Binomial(Family):
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         # −2 log of the probability of what happened, which for a proportion is compared with its own
-        y, eta = np.broadcast_arrays(y, mean.eta)
-        distance = np.where(y == 0, -2.0 * mean.log_complement, -2.0 * mean.log)
+        distance = -2.0 * np.where(y == 0, mean.log_complement, mean.log)
         between = (y > 0) & (y < 1)
         if between.any():
-            part, share = Mean(mean.link, eta[between]), y[between]
+            between = np.broadcast_to(between, distance.shape)
+            part = Mean(mean.link, np.broadcast_to(mean.eta, distance.shape)[between])
+            share = np.broadcast_to(y, distance.shape)[between]
             failures = poisson_gap(1.0 - share, part.complement, part.log_complement)
             distance[between] = 2.0 * (poisson_gap(share, part.mu, part.log) + failures)
         return distance
@@ -68,10 +69,14 @@ class Binomial(Family):
     def start_mean(self, y: Array, weight: Array) -> Array:
         return (weight * y + 0.5) / (weight + 1.0)
 
-    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+    def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
         # the binomial coefficient and the entropy of y, without their cancellation
-        rest = stirling_remainder(weight) - stirling_remainder(weight * y) - stirling_remainder(weight * (1.0 - y))
-        return rest - 0.5 * weight * self.unit_deviance(y, mean)
+        result = np.zeros(np.broadcast_shapes(y.shape, weight.shape))
+        between = (y > 0) & (y < 1)
+        if between.any():
+            y, w = y[between], np.broadcast_to(weight, between.shape)[between]
+            result[between] = stirling_remainder(w) - stirling_remainder(w * y) - stirling_remainder(w * (1.0 - y))
+        return result
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         return random.binomial(whole_trials(weight).astype(np.int64), mean.mu) / weight

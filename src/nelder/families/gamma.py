@@ -37,10 +37,10 @@ class Gamma(Family):
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return power_deviance(y, mean, 2.0)
 
-    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+    def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
         # R's Gamma()$aic: the weight multiplies the log density at shape 1/φ
         constant = stirling_remainder(np.asarray(1.0 / phi)) + np.log(phi)
-        return -weight * (0.5 * self.unit_deviance(y, mean) / phi + constant + np.log(y))
+        return -weight * (constant + np.log(y))
 
     def normaliser_slopes(self, nu: Array) -> tuple[Array, Array, Array]:
         # g = 2 (ν log ν − ν − log Γ(ν)); by Stirling's series where the differences would cancel

@@ -32,8 +32,8 @@ class Gaussian(Family):
     def likelihood_dispersion(self, deviance: float, weight_sum: float, n: float) -> float:
         return deviance / n
 
-    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
-        return -0.5 * (weight * (y - mean.mu) ** 2 / phi + np.log(2 * np.pi * phi) - np.log(weight))
+    def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
+        return -0.5 * (np.log(2 * np.pi * phi) - np.log(weight))
 
     def normaliser_slopes(self, nu: Array) -> tuple[Array, Array, Array]:
         return logarithm_slopes(nu)

@@ -36,10 +36,9 @@ class InverseGaussian(Family):
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return power_deviance(y, mean, 3.0)
 
-    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+    def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
         # R's inverse.gaussian()$aic: the weight multiplies the log density at dispersion φ
-        density = -0.5 * (np.log(2 * np.pi * phi) + 3.0 * np.log(y) + self.unit_deviance(y, mean) / phi)
-        return np.asarray(weight * density)
+        return np.asarray(-0.5 * weight * (np.log(2 * np.pi * phi) + 3.0 * np.log(y)))
 
     def normaliser_slopes(self, nu: Array) -> tuple[Array, Array, Array]:
         return logarithm_slopes(nu)

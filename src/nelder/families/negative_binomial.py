@@ -72,9 +72,8 @@ class NegativeBinomial(Family):
     def start_mean(self, y: Array, weight: Array) -> Array:
         return y + 0.1
 
-    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
-        ways = log_choices(y, self.shape) - stirling_remainder(y)
-        return np.asarray(weight * (ways - 0.5 * self.unit_deviance(y, mean)))
+    def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
+        return np.asarray(weight * (log_choices(y, self.shape) - stirling_remainder(y)))
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         if math.isinf(self.shape):

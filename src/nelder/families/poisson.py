@@ -40,8 +40,8 @@ class Poisson(Family):
     def start_mean(self, y: Array, weight: Array) -> Array:
         return y + 0.1
 
-    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
-        return -weight * (0.5 * self.unit_deviance(y, mean) + stirling_remainder(y))
+    def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
+        return -weight * stirling_remainder(y)
 
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         return random.poisson(mean.mu).astype(float)

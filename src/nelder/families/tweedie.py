@@ -75,14 +75,14 @@ class Tweedie(Family):
     def start_mean(self, y: Array, weight: Array) -> Array:
         return np.where(y > 0, y, 0.1 * np.average(y, weights=weight) + np.finfo(float).tiny)
 
-    def log_density(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
+    def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
         if not self.has_likelihood:
-            return super().log_density(y, mean, phi, weight)
+            return super().log_saturated(y, phi, weight)
         phi_of_row, base = phi / weight, np.zeros_like(y)
         positive = y > 0
         if positive.any():
             base[positive] = log_base(y[positive], phi_of_row[positive], self.shape)
-        return base - 0.5 * self.unit_deviance(y, mean) / phi_of_row
+        return base
 
     def likelihood_dispersion(self, deviance: float, weight_sum: float, n: float) -> float:
         return deviance / n  # the density takes φ/w, so that the unit of the weights does not matter

@@ -58,7 +58,7 @@ def dispersion_at(objective: Objective, adjustment: ScoreAdjustment, beta: Array
             f"penalty '{adjustment.name}' takes the dispersion of {family.label()} into the coefficients, and "
             f"{design.n:g} rows leave none to estimate beside {design.p} coefficients: use fewer columns"
         )
-    totals = objective.totals(beta, 1.0, fine)
+    totals = objective.totals(beta, fine)
     if family.normaliser_slopes(np.ones(1)) is None or not 0 < totals.deviance < np.inf:
         return pearson_dispersion(family, totals, df)
     linear, constant = adjustment.of_dispersion(design.p)

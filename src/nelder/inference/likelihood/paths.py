@@ -207,7 +207,7 @@ def remaining(fit: Fit, column: int, separation: Separation) -> Path:
     k, moved = objective.design.p, np.concatenate(separation.rows)
     still, away = objective.without(np.flatnonzero(moved)), objective.without(np.flatnonzero(~moved))
     end = Ray(point.base, np.insert(separation.direction, column, 0.0), np.zeros((k, k)))
-    least = (fit.deviance - away.totals(end, 1.0).deviance) / 2
+    least = (fit.deviance - away.totals(end).deviance) / 2
     # the column itself last: it is left out only where it says nothing that the others do not
     order = np.append(np.delete(np.arange(k), column), column)
     known, shares = independent_columns(rank_of_rows(still)[:, order])
