@@ -98,12 +98,14 @@ class Block:
             total.lead[part.columns], total.rest[part.columns] = piece.lead, piece.rest
         return total
 
+    def lines(self, betas: Array) -> Array:
+        """Xβ (k, n) for each of betas (k, p), without the offset."""
+        lines = [part.times(betas[:, part.columns].T).T for part in self.parts]
+        return np.ascontiguousarray(sum(lines[1:], lines[0]) if lines else np.zeros((len(betas), self.n)))
+
     def etas(self, betas: Array) -> Array:
         """η (k, n) at each of betas (k, p)."""
-        etas = np.tile(self.offset, (len(betas), 1))
-        for part in self.parts:
-            etas += part.times(betas[:, part.columns].T).T
-        return etas
+        return self.lines(betas) + self.offset
 
     def magnitude(self, beta: Array) -> Array:
         """|X||β| + |offset| (n,): the size of the numbers that cancel into η."""
@@ -136,6 +138,14 @@ class Block:
         for part in self.parts:
             X[:, part.columns] = part.dense()
         return X
+
+    def column(self, j: int) -> Array:
+        """One column of X (n,)."""
+        for part in self.parts:
+            place = np.flatnonzero(part.columns == j)
+            if len(place):
+                return part.column(int(place[0]))
+        return np.zeros(self.n)
 
     def rows(self, chosen: slice | Codes) -> Block:
         """Some of the rows."""
@@ -180,6 +190,11 @@ class Design:
     def p(self) -> int:
         """The number of columns."""
         return len(self.names)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows, which need not be that of observations."""
+        return sum(block.n for block in self.handles)
 
 
 def split(block: Block, size: int = BLOCK_ROWS) -> list[Block]:

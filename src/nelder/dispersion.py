@@ -11,9 +11,11 @@ import numpy as np
 from nelder.design import Block, Ray
 from nelder.engines import merge
 from nelder.families import Family
+from nelder.kernels import Totals
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss, Objective, Totals
+from nelder.objective import Objective
 
 # derivatives from values at −3, −2, … 3 steps, or at 0, 1, … 6 steps: their errors are of the sixth order
 CENTRAL = np.array([-1, 9, -45, 0, 45, -9, 1]) / 60.0

@@ -17,8 +17,9 @@ from nelder.errors import DataError
 from nelder.families import Family
 from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import Link
-from nelder.objective import Loss, Objective
+from nelder.objective import Objective
 from nelder.observations import Observations
 from nelder.parts import Part
 from nelder.penalties import Penalty, Unpenalised
@@ -28,7 +29,7 @@ from nelder.reduction import ADJUSTED_SCORING, reduced
 from nelder.shapes import shaped
 from nelder.solvers import Newton, Solution, Solver, automatic, solve
 from nelder.solvers.loop import Watcher
-from nelder.solvers.starts import constant_mean, usual
+from nelder.solvers.starts import usual
 from nelder.table import Named
 from nelder.trace import Recorder
 
@@ -79,9 +80,7 @@ def constants(block: Block) -> Array:
     candidates = np.flatnonzero((few == value).all(axis=0) & (value != 0))
     result = np.zeros(block.p)
     for column in candidates:
-        unit = np.zeros(block.p)
-        unit[column] = 1.0
-        whole = block.along(unit)
+        whole = block.column(int(column))
         result[column] = value[column] if (whole == value[column]).all() else 0.0
     return result
 
@@ -186,7 +185,7 @@ def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> S
     """Numbers of the fit as a whole; `likeliest` is the φ that was estimated along with a shape."""
     family, n = objective.loss.family, objective.design.n
     fine = isinstance(end.last, Triangle)
-    totals = objective.totals(end.point, fine)
+    totals = end.totals or objective.totals(end.point, fine)
     phi = likeliest or family.likelihood_dispersion(totals.deviance, totals.weight, n)
     phi = 0.0 if is_perfect(objective, end) else phi
     rank = effective_rank(objective, end.last)
@@ -236,12 +235,11 @@ def null_model(objective: Objective) -> tuple[float, int]:
     """
     design = objective.design
     constant = np.flatnonzero(design.constant)[:1]
+    if len(constant) and not objective.has_offset and objective.mean_eta is not None:
+        return 2 * objective.value_at_level(objective.mean_eta), 1
     small = replace(objective, design=selected(objective, _mask(design.p, constant)), penalty=Unpenalised())
     if not len(constant):
         return 2 * float(small.values(np.zeros((1, 0)))[0]), 0
-    same = constant_mean(small)
-    if len(same) and not objective.has_offset:
-        return 2 * float(small.values(same[0][None, :])[0]), 1
     try:
         solver = Newton(start=usual(small)[0].tolist())
         end = ending(small, solver, solve(small, solver))

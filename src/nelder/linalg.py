@@ -6,6 +6,7 @@ which is exact, before anything is factored (van der Sluis 1969: near-optimal co
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +38,27 @@ def triangular_solve(upper: Array, right: Array, transposed: bool = False) -> Ar
     return np.asarray(blas.dtrsm(1.0, upper, right, trans_a=int(transposed)))
 
 
-def softplus(x: Array) -> Array:
-    """log(1 + eˣ), four times as fast as np.logaddexp(0, x)."""
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+class _Room(threading.local):
+    numbers: Array = np.empty(0)
+
+
+_room = _Room()
+
+
+def scratch(n: int, k: int) -> Array:
+    """A matrix (n, k) to write into, the same memory each time in the same thread: fresh pages cost as much as a
+    product.
+    """
+    if _room.numbers.size < n * k:
+        _room.numbers = np.empty(n * k)
+    return _room.numbers[: n * k].reshape(n, k)
+
+
+def all_finite(array: Array) -> bool:
+    """Whether every number is finite: if the sum of their squares is, each is, and that is told fastest."""
+    flat = array.reshape(-1)
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(flat @ flat)) or bool(np.isfinite(flat).all())
 
 
 def powers_of_two(sizes: Array) -> Array:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nelder.errors import InputError, a_number
-from nelder.linalg import Array, softplus
+from nelder.linalg import Array
 from nelder.mean import POSITIVE, UNIT, Link, Mean, special
 
 
@@ -88,10 +88,10 @@ class Logit(Link):
         return mean.mu * mean.complement
 
     def log_mean(self, mean: Mean) -> Array:
-        return -softplus(-mean.eta)
+        return np.minimum(mean.eta, 0.0) - mean.tail
 
     def log_complement(self, mean: Mean) -> Array:
-        return -softplus(mean.eta)
+        return np.minimum(-mean.eta, 0.0) - mean.tail
 
     def log_slope(self, mean: Mean) -> Array:
         return mean.log + mean.log_complement

@@ -81,6 +81,11 @@ class Mean:
         """−d log(1 − μ) / dη."""
         return self.link.hazard(self)
 
+    @cached_property
+    def tail(self) -> Array:
+        """log(1 + e^−|η|), which both logarithms of the logit are made of."""
+        return np.log1p(np.exp(-np.abs(self.eta)))
+
     def shifted(self, step: Array) -> Mean:
         """The mean at η + step."""
         return Mean(self.link, self.eta + step)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
 from nelder.families import Family
-from nelder.linalg import Array
+from nelder.linalg import Array, all_finite
 from nelder.mean import UNIT
 
 LARGEST = 1e150
@@ -138,9 +138,8 @@ def _kind(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
 
 def finite(array: Array, argument: str) -> Array:
     """The array itself; raises DataError naming the rows with nan or infinite values."""
-    good = np.isfinite(array)
-    if not good.all():
-        bad = np.flatnonzero(~good.reshape(len(array), -1).all(axis=1))
+    if not all_finite(array):
+        bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
         raise DataError(
             f"{argument} has nan or infinite values at {some_rows(bad.tolist())}: remove or correct these rows "
             "(formulas drop rows with missing values and count them)"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.linalg import Array, powers_of_two
+from nelder.linalg import Array, powers_of_two, scratch
 from nelder.twofold import Twofold, exact_bits, leading, twofold
 
 Codes = NDArray[np.integer]
@@ -102,6 +102,10 @@ class Part(ABC):
     def dense(self) -> Array:
         """The columns in full (n, k)."""
 
+    def column(self, place: int) -> Array:
+        """One of the columns (n,)."""
+        return self.select(np.array([place]), np.zeros(1, dtype=np.intp)).dense()[:, 0]
+
     @abstractmethod
     def rows(self, chosen: slice | Codes) -> Part:
         """Some of the rows."""
@@ -142,7 +146,7 @@ class Dense(Part):
 
     def cross(self, other: Part, weight: Array) -> Array:
         if other is self and weight.min(initial=0.0) >= 0:
-            rooted = np.sqrt(weight)[:, None] * self.X
+            rooted = np.multiply(self.X, np.sqrt(weight)[:, None], out=scratch(*self.X.shape))
             return rooted.T @ rooted  # NumPy sees that this is symmetric, and does half the work
         if isinstance(other, Dense):
             return self.X.T @ (weight[:, None] * other.X)
@@ -150,6 +154,9 @@ class Dense(Part):
 
     def dense(self) -> Array:
         return self.X
+
+    def column(self, place: int) -> Array:
+        return self.X[:, place]
 
     def rows(self, chosen: slice | Codes) -> Dense:
         return Dense(self.columns, self.X[chosen])

@@ -11,8 +11,9 @@ from nelder.design import Block, Design
 from nelder.diagnosis import Aliased
 from nelder.engines import merge
 from nelder.errors import DataError
+from nelder.kernels import gram_kernel
 from nelder.linalg import Array, independent_columns, triangle
-from nelder.objective import Objective, gram_kernel
+from nelder.objective import Objective
 from nelder.quadratic import Gram, Triangle
 
 LARGEST = 1e100

@@ -21,8 +21,9 @@ from nelder.errors import CapabilityError
 from nelder.estimate import Shape
 from nelder.families import Family
 from nelder.linalg import Array, independent_columns
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss, Objective
+from nelder.objective import Objective
 from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import automatic, solve
 

@@ -11,9 +11,9 @@ from nelder.families import FAMILIES, Family
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.links import LINKS
+from nelder.loss import Loss
 from nelder.mean import Link, Mean
 from nelder.names import resolve
-from nelder.objective import Loss
 from nelder.observations import matrix_of, vector_of
 
 LARGEST_COUNT = 2.0**53  # counts above are no longer whole numbers in float64, and NumPy cannot draw much beyond

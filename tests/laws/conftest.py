@@ -5,7 +5,7 @@ import pytest
 
 from nelder.families import FAMILIES
 from nelder.links import LINKS
-from nelder.objective import Loss
+from nelder.loss import Loss
 
 # members that need an argument, and members worth more than one
 LINK_ARGUMENTS = {"power": [(0.5,), (-1.0,), (-2.0,), (1 / 3,)]}

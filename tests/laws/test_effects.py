@@ -13,7 +13,7 @@ from nelder.inference.effects.marginal_means import Averaged, emmeans
 from nelder.inference.effects.predictions import predictions
 from nelder.inference.effects.slopes import slopes
 from nelder.links import LINKS
-from nelder.objective import Loss
+from nelder.loss import Loss
 from nelder.table import Named
 
 RANDOM = np.random.default_rng(11)

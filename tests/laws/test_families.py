@@ -6,8 +6,8 @@ import pytest
 from nelder.errors import CapabilityError, SupportError
 from nelder.families import FAMILIES
 from nelder.links import LINKS, Identity
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss
 
 EPS = np.finfo(float).eps
 RESPONSES = np.array([-1.0, 0.0, 0.2, 0.5, 0.9, 1.0, 2.0, 7.0])

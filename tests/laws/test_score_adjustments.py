@@ -8,8 +8,8 @@ import pytest
 import nelder as nd
 from nelder.families import FAMILIES
 from nelder.links import LINKS
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss
 from nelder.penalties import PENALTIES, Firth, Jeffreys
 from nelder.solvers import SOLVERS
 

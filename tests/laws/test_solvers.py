@@ -8,8 +8,8 @@ from nelder.engines import Threads
 from nelder.errors import CapabilityError
 from nelder.families import FAMILIES
 from nelder.links import LINKS
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss
 from nelder.penalties import PENALTIES
 from nelder.solvers import SOLVERS
 

@@ -10,8 +10,8 @@ from nelder.inference.predictions.prediction import Request, prediction_interval
 from nelder.inference.predictions.prediction_intervals import Predictive, observation_interval, scales
 from nelder.inference.predictions.roots import increasing_root
 from nelder.links import Identity, Log, Logit
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss
 
 CASES = [
     ("gaussian", "log", 0.5),

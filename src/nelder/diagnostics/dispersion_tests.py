@@ -17,8 +17,8 @@ from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import UNIT, Mean, special
-from nelder.objective import Loss
 from nelder.table import Table, number
 
 

@@ -17,8 +17,8 @@ from nelder.engines import merge
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import Mean, special
-from nelder.objective import Loss
 from nelder.table import Table, number
 
 ROUGH, FAR = 0.2, 1.0  # mean excess kurtosis of the responses: that of counts with mean 5, and with mean 1

@@ -9,8 +9,8 @@ from nelder.diagnostics.fitted_rows import caveats, counted, precision_of, regul
 from nelder.errors import CapabilityError, a_count
 from nelder.fit import Fit
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss
 from nelder.table import Table
 
 

@@ -10,8 +10,8 @@ from nelder.engines import merge
 from nelder.errors import DataError
 from nelder.fit import Fit
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import UNIT, Mean
-from nelder.objective import Loss
 from nelder.submodels import with_columns
 from nelder.table import Table
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from nelder.design import Block, Ray
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss
 
 
 def response(block: Block, mean: Mean, loss: Loss) -> Array:

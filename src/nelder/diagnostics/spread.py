@@ -10,8 +10,8 @@ from nelder.engines import merge
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import Mean, special
-from nelder.objective import Loss
 from nelder.table import Table
 
 

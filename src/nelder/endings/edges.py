@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from nelder.design import Block, Design
 from nelder.linalg import Array, Factored, back_solve, cholesky, least_distance, non_negative, null_space, triangle
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss, Objective
+from nelder.objective import Objective
 from nelder.parts import Dense
 from nelder.penalties import Turned
 from nelder.quadratic import Gram

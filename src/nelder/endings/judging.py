@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Block, Ray
+from nelder.design import Ray
 from nelder.diagnosis import (
     Boundary,
     Diagnosis,
@@ -18,13 +18,15 @@ from nelder.diagnosis import (
     Separated,
     SeveralMinima,
 )
+from nelder.endings.closing import Closing, closing
 from nelder.endings.edges import find_edge
-from nelder.endings.separation import FOLLOWS, Separation, along_step, find_separation, limits, straightened
+from nelder.endings.separation import FOLLOWS, Separation, along_step, find_separation, straightened
 from nelder.errors import DataError
+from nelder.kernels import ROUNDING, Totals
 from nelder.linalg import Array, Factored, cholesky, independent_columns, largest_eigenvalue
 from nelder.mean import Mean
-from nelder.objective import ROUNDING, Loss, Objective
-from nelder.quadratic import Direction, Gram, Quadratic
+from nelder.objective import Objective
+from nelder.quadratic import Direction, Gram, Quadratic, Triangle
 from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import Newton, Reason, Solution, Solver, Tolerance, solve
 from nelder.solvers.newton import best_model, model_of, precise_model
@@ -39,7 +41,8 @@ ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
 @dataclass(frozen=True)
 class Ending:
     """Where it ended: β (p,) or a ray, which coefficients are finite and known (p,), the reason, findings, last model
-    and unscaled covariance (p, p), nan where there is none; and φ, where it was found along with β.
+    and unscaled covariance (p, p), nan where there is none; φ, where it was found along with β, and totals, where they
+    were summed.
     """
 
     point: Array | Ray
@@ -51,6 +54,7 @@ class Ending:
     signed: NDArray[np.bool_] | None = None  # which infinite coefficients have a sign (p,)
     unique: bool = True  # whether a ray is the only one
     dispersion: float | None = None
+    totals: Totals | None = None
 
     @property
     def certified(self) -> bool:
@@ -63,8 +67,8 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     beta = solution.step.beta
     last = model_of(objective, solution.step)
     everything = np.ones(objective.design.p, dtype=bool)
-    change = change_of_means(objective, solution, last)
-    doubtful = suspicious(objective, solution, change)
+    seen = seen_at(objective, solution, last)
+    doubtful = suspicious(objective, solution, seen)
     if doubtful:
         end = pointed_at(objective, last)
         if end is not None:
@@ -82,18 +86,19 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
             finding = Boundary(len(edge.rows), tuple(edge.rows[:5].tolist()))
             last = precise_model(objective, edge.beta)
             return Ending(edge.beta, everything, Reason.AT_EDGE, (finding,), last, edge.covariance)
-    if solution.converged and change >= SETTLED:
+    if solution.converged and seen.change >= SETTLED:
         solution = further(objective, solver, solution)
         beta = solution.step.beta
         last = model_of(objective, solution.step)
-        change = change_of_means(objective, solution, last)
-        solution = replace(solution, reason=Reason.CONVERGED) if change < SETTLED else solution
-    findings = findings_of(objective, solver, solution, last, change)
+        seen = seen_at(objective, solution, last)
+        solution = replace(solution, reason=Reason.CONVERGED) if seen.change < SETTLED else solution
+    findings = findings_of(objective, solver, solution, last, seen.change)
     if solution.others:
         findings += (SeveralMinima(2 * solution.step.value, tuple(2 * value for value in solution.others)),)
     lost = any(isinstance(finding, NotConverged) for finding in findings)
     reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
-    return Ending(beta, everything, reason, findings, last, inverse(objective, beta, last))
+    covariance = inverse(objective, beta, last)
+    return Ending(beta, everything, reason, findings, last, covariance, totals=seen.totals)
 
 
 def is_perfect(objective: Objective, end: Ending) -> bool:
@@ -148,28 +153,11 @@ def refuse_overflow(scaled: Array, before: Array) -> None:
         )
 
 
-def suspicious(objective: Objective, solution: Solution, change: float) -> bool:
+def suspicious(objective: Objective, solution: Solution, seen: Closing) -> bool:
     """Whether the end of a fit calls for a search for separation: no optimum where a good solver should find one."""
     if objective.penalty.strength(objective.free).any() or solution.reason is Reason.INTERRUPTED:
         return False
-    return not solution.converged or change >= ENDLESS or vanished(objective, solution.step.beta)
-
-
-def vanished(objective: Objective, beta: Array) -> bool:
-    """Whether a row whose best mean is a limit stands so near it that its residual has rounded to zero."""
-    return any(objective.engine.map(vanished_kernel, objective.design.handles, beta, objective.loss))
-
-
-def vanished_kernel(block: Block, beta: Array, loss: Loss) -> bool:
-    """The same of some rows."""
-    for rows in block.slices():
-        held = limits(loss, rows.y) != 0
-        if held.any():
-            with np.errstate(all="ignore"):
-                residual = loss.family.residual(rows.y, Mean(loss.link, rows.eta(beta)))
-            if (held & (residual == 0)).any():
-                return True
-    return False
+    return not solution.converged or seen.change >= ENDLESS or seen.vanished
 
 
 def findings_of(
@@ -209,29 +197,16 @@ def edge_rows(objective: Objective, beta: Array) -> NDArray[np.integer]:
     return np.concatenate(found)
 
 
-def change_of_means(objective: Objective, solution: Solution, last: Quadratic) -> float:
-    """The largest relative change that a further step δ, worth next to nothing, would make to slopes and variances.
+def seen_at(objective: Objective, solution: Solution, last: Gram | Triangle) -> Closing:
+    """What the rows show at the last step; its `change` is what a further step δ, worth next to nothing, would make.
 
     At a finite optimum it is rounding; where means run to their limits, every step changes them by the same factor
     again. Zero where such a step is still worth something, and so says nothing.
     """
-    direction = last.newton()
-    if direction is None or not (solution.converged or worth(objective, solution, direction) < NEARLY_NOTHING):
-        return 0.0
-    small = (solution.step.beta, direction.delta, objective.loss)
-    return float(max(objective.engine.map(change_kernel, objective.design.handles, *small)))
-
-
-def change_kernel(block: Block, beta: Array, delta: Array, loss: Loss) -> float:
-    """The largest relative change of slope and variance in some rows, from β to β + δ."""
-    change = 0.0
-    for rows in block.slices():
-        with np.errstate(all="ignore"):
-            mean = Mean(loss.link, rows.eta(beta))
-            bend = np.abs(mean.curvature) + np.abs(loss.family.log_variance_slope(mean))
-            factor = np.abs(rows.along(delta)) * bend
-        change = max(change, float(factor[np.isfinite(factor)].max(initial=0.0)))
-    return change
+    direction, beta = last.newton(), solution.step.beta
+    telling = direction is not None and (solution.converged or worth(objective, solution, direction) < NEARLY_NOTHING)
+    delta = direction.delta if direction is not None and telling else np.zeros_like(beta)
+    return closing(objective, beta, delta, isinstance(last, Triangle))
 
 
 def blurred(objective: Objective, beta: Array) -> float:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from nelder.design import Block
 from nelder.linalg import Array, back_solve, null_space, triangle
-from nelder.objective import Loss, Objective
+from nelder.loss import Loss
+from nelder.objective import Objective
 from nelder.ranks import rank_of_rows
 
 LARGEST = 1e7  # numbers in the linear programmes of `alternatives`

@@ -91,6 +91,8 @@ class Family(ABC):
 
     def expected_weight(self, mean: Mean) -> Array:
         """The expectation of −∂score/∂η: dμ/dη · dθ/dη."""
+        if mean.link == self.canonical:
+            return self.natural_constant * mean.slope
         # where the slope underflows to zero so does the weight, though dθ/dη may overflow
         return np.where(mean.slope == 0, 0.0, mean.slope * self.natural_slope(mean))
 

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from nelder.design import SLICE_ROWS, Block
 from nelder.endings.judging import root_by_basis
 from nelder.engines import merge
+from nelder.kernels import ROUNDING
 from nelder.linalg import Array, Factored, cholesky, from_triangle, triangle
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import ROUNDING, Loss, Objective
+from nelder.objective import Objective
 from nelder.penalties import ScoreAdjustment
 from nelder.quadratic import Gram, Triangle
 from nelder.reduction.dispersions import dispersion_at

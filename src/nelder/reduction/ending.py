@@ -13,7 +13,8 @@ from nelder.endings.judging import ILL_CONDITIONED, Ending, inverse
 from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError
 from nelder.linalg import Array
-from nelder.objective import Loss, Objective
+from nelder.loss import Loss
+from nelder.objective import Objective
 from nelder.penalties import ScoreAdjustment, Unpenalised
 from nelder.reduction.findings import NotReduced, SeveralRoots
 from nelder.reduction.scoring import Move, Root, Search, root

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nelder.errors import a_count
+from nelder.kernels import Slope
 from nelder.linalg import Array
 from nelder.objective import Objective
-from nelder.quadratic import Gram
+from nelder.quadratic import Gram, Quadratic
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.search import Found, enough, halving
 
 Pair = tuple[Array, Array]
+Metric = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,19 @@ class LBFGS(Solver):
         object.__setattr__(self, "memory", a_count(self.memory, f"memory of {self.name}"))
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
-        yield from gradient_steps(objective, beta, start_metric(objective, beta), self.memory)
+        yield from gradient_steps(objective.slope, objective, beta, start_metric(objective, beta), self.memory)
 
 
-def gradient_steps(
-    objective: Objective, beta: Array, metric: Callable[[Array], Array], memory: int = 10
-) -> Iterator[Step]:
-    """Steps from β (p,) by gradients and the memory of them, preconditioned by a metric g ↦ H⁻¹ g."""
-    here = objective.slope(beta)
-    yield Step(beta, here.value, here.gradient)
+Look = Callable[[Array], Slope | Quadratic]
+
+
+def gradient_steps(look: Look, objective: Objective, beta: Array, metric: Metric, memory: int = 10) -> Iterator[Step]:
+    """Steps from β (p,) by gradients and the memory of them, preconditioned by a metric g ↦ H⁻¹ g.
+
+    `look` says what the objective is like at a β: its slope, or a whole model, which the step there then carries.
+    """
+    here = look(beta)
+    yield Step(beta, here.value, here.gradient, model_in(here))
     pairs: deque[Pair] = deque(maxlen=memory)
     while True:
         delta = -two_loop(here.gradient, pairs, metric)
@@ -47,20 +53,25 @@ def gradient_steps(
             pairs.clear()
             delta = -metric(here.gradient)
             promised = -float(here.gradient @ delta)
-        found, ahead = Found(1.0, 0), objective.slope(beta + delta)
+        found, ahead = Found(1.0, 0), look(beta + delta)
         if not enough(here.value, ahead.value, promised, here.blur):
             found = halving(objective, (beta, here.value), delta, promised, here.blur)
-            ahead = objective.slope(beta + found.size * delta)
+            ahead = look(beta + found.size * delta)
         moved, turned = found.size * delta, ahead.gradient - here.gradient
         if float(moved @ turned) > 1e-14 * float(np.sqrt((moved @ moved) * (turned @ turned))):
             pairs.append((moved, turned))
         beta, here = beta + moved, ahead
-        yield Step(beta, here.value, here.gradient, None, found.size, found.halvings, found.stuck)
+        yield Step(beta, here.value, here.gradient, model_in(here), found.size, found.halvings, found.stuck)
         if found.stuck:
             pairs.clear()
 
 
-def start_metric(objective: Objective, beta: Array) -> Callable[[Array], Array]:
+def model_in(seen: Slope | Quadratic) -> Quadratic | None:
+    """The model, if that is what was seen."""
+    return None if isinstance(seen, Slope) else seen
+
+
+def start_metric(objective: Objective, beta: Array) -> Metric:
     """g ↦ H₀⁻¹ g with H₀ the expected information at β, or a plain scaling where it is singular."""
     model = objective.quadratic(beta, Gram)
     factored = model.factored
@@ -70,7 +81,7 @@ def start_metric(objective: Objective, beta: Array) -> Callable[[Array], Array]:
     return lambda gradient: gradient / size
 
 
-def two_loop(gradient: Array, pairs: deque[Pair], metric: Callable[[Array], Array]) -> Array:
+def two_loop(gradient: Array, pairs: deque[Pair], metric: Metric) -> Array:
     """The inverse Hessian's product with the gradient (Nocedal & Wright 2006, algorithm 7.4)."""
     rest, steps = gradient.copy(), []
     for moved, turned in reversed(pairs):

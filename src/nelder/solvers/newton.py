@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nelder.kernels import Form
 from nelder.linalg import Array
-from nelder.objective import Form, Objective
+from nelder.objective import Objective
 from nelder.quadratic import Gram, Quadratic, Triangle
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.search import Found, enough, far_down, halving, leap

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nelder.kernels import ROUNDING
 from nelder.linalg import Array
-from nelder.objective import ROUNDING, Objective
+from nelder.objective import Objective
 
 SUFFICIENT = 1e-4  # Armijo's fraction of the decrease that the slope promises (Nocedal & Wright 2006, section 3.1)
 ROUND = 8  # trial points evaluated in one pass over the rows

@@ -169,14 +169,12 @@ def _least_squares(objective: Objective) -> list[Array]:
 
 def constant_mean(objective: Objective) -> list[Array]:
     """The coefficients of the first constant column that give every row the mean response, ignoring the offset."""
-    columns = np.flatnonzero(objective.design.constant)
-    low, high = objective.loss.mean_bounds
-    if not len(columns) or not low < objective.mean_response < high:
+    columns, eta = np.flatnonzero(objective.design.constant), objective.mean_eta
+    if not len(columns) or eta is None:
         return []
     beta = np.zeros(objective.design.p)
-    eta = float(objective.loss.link.link(np.asarray(objective.mean_response)))
     beta[columns[0]] = eta / objective.design.constant[columns[0]]
-    return [beta] if np.isfinite(eta) else []
+    return [beta]
 
 
 def _interior(objective: Objective) -> Array:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nelder.errors import a_count
+from nelder.kernels import Slope, slope_kernel
 from nelder.linalg import Array, largest_eigenvalue
-from nelder.objective import Objective, Slope, slope_kernel
+from nelder.objective import Objective
 from nelder.quadratic import Gram
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.gradient_descent import check_rate

@@ -14,8 +14,9 @@ from nelder.design import Block, Ray
 from nelder.engines import merge
 from nelder.fit import Fit
 from nelder.inference.likelihood.score import at_rest, scaled_score
+from nelder.kernels import gram_kernel
 from nelder.linalg import Array, back_solve, independent_columns, powers_of_two
-from nelder.objective import Objective, gram_kernel
+from nelder.objective import Objective
 from nelder.parts import Dense
 from nelder.quadratic import Triangle
 from nelder.solvers import Reason

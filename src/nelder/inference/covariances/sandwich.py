@@ -21,8 +21,9 @@ from nelder.errors import CapabilityError, DataError, NelderWarning
 from nelder.estimate import Uncertainty
 from nelder.fit import Fit
 from nelder.linalg import Array, cholesky
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss, Objective
+from nelder.objective import Objective
 from nelder.quadratic import Triangle
 from nelder.solvers import Reason
 from nelder.solvers.newton import precise_model

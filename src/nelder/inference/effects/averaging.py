@@ -18,7 +18,7 @@ from nelder.inference.effects.variables import Variable, variables_of
 from nelder.inference.estimates import Estimates, Shown
 from nelder.inference.variances import covariance_of
 from nelder.linalg import Array
-from nelder.objective import Loss
+from nelder.loss import Loss
 
 OTHERS = ("observed", "mean")
 

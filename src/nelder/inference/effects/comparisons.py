@@ -19,8 +19,8 @@ from nelder.inference.effects.settings import Setting, listed
 from nelder.inference.effects.variables import Value, Variable, named
 from nelder.inference.estimates import Estimates, Shown
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import UNIT
-from nelder.objective import Loss
 
 PAIRINGS = ("base", "pairwise", "sequential")
 AMOUNTS = ("minmax", "sd")

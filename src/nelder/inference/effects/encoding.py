@@ -16,7 +16,7 @@ from nelder.inference.effects.cases import Cases
 from nelder.inference.effects.derivatives import derivative
 from nelder.inference.estimable import Aliases, aliases_of, settled_by
 from nelder.linalg import Array
-from nelder.objective import Loss
+from nelder.loss import Loss
 from nelder.parts import Dense, Part
 from nelder.sources import Numbers
 

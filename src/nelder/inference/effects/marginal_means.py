@@ -26,8 +26,8 @@ from nelder.inference.effects.settings import OFFSET, checked_mapping, listed
 from nelder.inference.effects.variables import Value, Variable, named, variables_of
 from nelder.inference.estimates import Adjusting, Estimates, Shown
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import Loss
 from nelder.submodels import schema_of
 from nelder.table import Table
 

@@ -16,8 +16,8 @@ from nelder.inference.effects.averages import Averages, levels
 from nelder.inference.effects.averaging import EACH_ROW, Averaging, Described, Plan, estimates, plan_of
 from nelder.inference.estimates import Estimates, Shown
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import UNIT, Link, Mean
-from nelder.objective import Loss
 
 SCALES = ("response", "link")
 NEWTON = 12  # steps to the η of a mean near 1

@@ -20,9 +20,11 @@ from nelder.inference.likelihood.held import Held, unit
 from nelder.inference.likelihood.paths import Path
 from nelder.inference.likelihood.tests import held_shape, likelihood_of, listed, tested, under
 from nelder.inference.wald import statistic_name, two_sided_tail
+from nelder.kernels import ROUNDING
 from nelder.linalg import Array, from_triangle, independent_columns, triangle
+from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.objective import ROUNDING, Loss, Objective
+from nelder.objective import Objective
 from nelder.observations import matrix_of
 from nelder.parts import Dense
 from nelder.quadratic import Triangle

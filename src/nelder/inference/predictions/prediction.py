@@ -30,7 +30,7 @@ from nelder.inference.predictions.prediction_intervals import observation_interv
 from nelder.inference.variances import covariance_root
 from nelder.inference.wald import quantile
 from nelder.linalg import Array
-from nelder.objective import Loss
+from nelder.loss import Loss
 from nelder.observations import matrix_of, vector_of
 from nelder.parts import Dense, Part
 from nelder.sources import source_of

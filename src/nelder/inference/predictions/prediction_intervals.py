@@ -18,8 +18,8 @@ from nelder.fit import Fit
 from nelder.inference.predictions.roots import increasing_root
 from nelder.inference.wald import checked_level, quantile
 from nelder.linalg import Array
+from nelder.loss import Loss
 from nelder.mean import Mean, special
-from nelder.objective import Loss
 
 FARTHEST = 7.0  # standard errors of η that are looked at: beyond lie 3e-12
 HALVINGS = 30

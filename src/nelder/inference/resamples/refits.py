@@ -11,7 +11,8 @@ from nelder.errors import DataError
 from nelder.fit import Fit
 from nelder.fitting import coefficients, conclusion, fit_objective
 from nelder.linalg import Array
-from nelder.objective import Loss, Objective
+from nelder.loss import Loss
+from nelder.objective import Objective
 from nelder.observations import numeric
 from nelder.ranks import find_aliases
 from nelder.shapes import shaped

@@ -1,0 +1,247 @@
+"""The sums over rows that everything is made of: functions of a block and of what is small, run where the rows are.
+
+What a kernel returns can be added to its like. Rows are taken in slices, so that no n × p array is made.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nelder.design import BLOCK_ROWS, Block, Ray
+from nelder.engines import merge
+from nelder.families import Family
+from nelder.linalg import Array, triangle
+from nelder.loss import Loss
+from nelder.mean import Mean
+from nelder.quadratic import Gram, Triangle
+from nelder.twofold import Twofold, two_sum, twofold
+
+ROUNDING = np.finfo(float).eps
+POSITIVE = 1e-3  # of the expected weight: an observed one that a Triangle can use
+Form = type[Gram] | type[Triangle]
+
+
+@dataclass(frozen=True)
+class Slope:
+    """value and gradient (p,) of some rows, and how much rounding in η can change the value (see `quadratic`)."""
+
+    value: float
+    gradient: Array
+    blur: float = 0.0
+
+    def __add__(self, other: Slope) -> Slope:
+        return Slope(self.value + other.value, self.gradient + other.gradient, self.blur + other.blur)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums at a fit: Σw, deviance and Pearson's X²."""
+
+    weight: float
+    deviance: float
+    pearson: float
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.weight + other.weight,
+            self.deviance + other.deviance,
+            self.pearson + other.pearson,
+        )
+
+
+def values_kernel(block: Block, betas: Array, loss: Loss) -> Array:
+    """Half the deviance at each of betas (k, p), in one pass over the rows."""
+    with np.errstate(all="ignore"):
+        total = np.zeros(len(betas))
+        for rows in block.slices():
+            total += loss.values(rows, rows.etas(betas))
+        return total
+
+
+def slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
+    """Half the deviance and its gradient −X'w(score)."""
+    with np.errstate(all="ignore"):
+        value, gradient, blur = 0.0, np.zeros(block.p), 0.0
+        for rows in block.slices():
+            mean = Mean(loss.link, rows.eta(beta))
+            value += loss.value(rows, mean)
+            if not math.isfinite(value):
+                return Slope(math.inf, np.full(block.p, math.nan))
+            score = rows.weight * loss.family.score(rows.y, mean)
+            gradient -= rows.transpose_times(score)
+            blur += ROUNDING * float(np.abs(score) @ (np.abs(mean.eta) + np.abs(rows.offset)))
+        return Slope(value, gradient, blur)
+
+
+def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed: bool) -> Gram | Triangle:
+    """The local model at β, with expected or observed weights."""
+    with np.errstate(all="ignore"):
+        parts = []
+        for rows in block.slices():
+            mean = Mean(loss.link, rows.eta(beta))
+            value = loss.value(rows, mean)
+            if form is Triangle:  # its value stays that of a line search, which sees the plain η
+                fine = rows.fine_eta(beta)
+                mean = Mean(loss.link, fine) if loss.allows(fine) else mean
+            score = rows.weight * loss.family.score(rows.y, mean)
+            bend = weight_of(rows.y, mean, loss.family, form if observed else None)
+            pieces = (value, score, rows.weight * bend)
+            parts.append(gram_of(rows, pieces, mean.eta, beta) if form is Gram else triangle_of(rows, pieces, beta))
+        model = merge(parts)
+        return replace(model, observed=True) if observed and isinstance(model, Gram) else model
+
+
+def weight_of(y: Array, mean: Mean, family: Family, observed_for: Form | None) -> Array:
+    """Expected weights (n,), or observed ones; a Triangle, which needs them positive, takes those that are."""
+    if observed_for is None:
+        return family.expected_weight(mean)
+    bend = family.observed_weight(y, mean)
+    if observed_for is Gram:
+        return bend
+    expected = family.expected_weight(mean)
+    return np.where(bend > POSITIVE * expected, bend, expected)
+
+
+def noise_kernel(block: Block, beta: Array, loss: Loss, observed: bool) -> Array:
+    """What rounding in η can do, (noise, blur) of `quadratic`, from the size of what cancels there."""
+    with np.errstate(all="ignore"):
+        total = np.zeros(2)
+        for rows in block.slices():
+            mean, size = Mean(loss.link, rows.eta(beta)), ROUNDING * rows.magnitude(beta)
+            weight = rows.weight * weight_of(rows.y, mean, loss.family, Gram if observed else None)
+            score = rows.weight * loss.family.score(rows.y, mean)
+            total += (float(np.abs(weight) @ size**2), float(np.abs(score) @ size))
+        return total
+
+
+def residual_kernel(block: Block, beta: Array) -> Twofold:
+    """X'w(y − offset − Xβ): minus the gradient of least squares, to more digits than y itself need have."""
+    with np.errstate(all="ignore"):
+        parts = []
+        for rows in block.slices():
+            residual = two_sum(rows.y, -rows.offset) + rows.fine_times(-beta)
+            parts.append(rows.fine_transpose_times(residual.times(rows.weight)))
+        return merge(parts)
+
+
+def basis_kernel(block: Block, beta: Array, loss: Loss, basis: Array) -> Array:
+    """(XB)'W(XB) for a basis B (p, p), with expected weights at β; XB keeps its digits however much cancels in it."""
+    with np.errstate(all="ignore"):
+        total = np.zeros_like(basis)
+        for rows in block.slices():
+            weight = rows.weight * loss.family.expected_weight(Mean(loss.link, rows.eta(beta)))
+            turned = rows.fine_times(basis).rounded
+            total += turned.T @ (weight[:, None] * turned)
+        return total
+
+
+def start_kernel(block: Block, loss: Loss, form: Form, instead: float) -> Gram | Triangle:
+    """The model whose Newton step from β = 0 is the weighted least squares of R's first iteration (mustart)."""
+    with np.errstate(all="ignore"):
+        parts = []
+        for rows in block.slices():
+            mean = Mean(loss.link, loss.start_eta(rows, instead))
+            weight = rows.weight * loss.family.expected_weight(mean)
+            score = weight * (mean.eta - rows.offset) + rows.weight * loss.family.score(rows.y, mean)
+            zero, pieces = np.zeros(block.p), (0.0, score, weight)
+            parts.append(gram_of(rows, pieces, mean.eta, zero) if form is Gram else triangle_of(rows, pieces, zero))
+        return merge(parts)
+
+
+def sample_kernel(block: Block, loss: Loss, many: int, instead: float) -> tuple[Array, Array]:
+    """Evenly spaced rows: X (m, p), and the linear predictors less offset (m,) that would fit them."""
+    rows = block.rows(np.unique(np.linspace(0, block.n - 1, min(block.n, many)).astype(np.intp)))
+    with np.errstate(all="ignore"):
+        return rows.dense(), loss.start_eta(rows, instead) - rows.offset
+
+
+def drawn_kernel(block: Block, share: float) -> Block:
+    """A share of the rows: one drawn from each of as many stretches, so that sorted rows are all represented."""
+    many = max(1, round(share * block.n))
+    place = np.arange(many) + np.random.default_rng(0).random(many)
+    return block.rows((place * (block.n / many)).astype(np.intp))
+
+
+def level_kernel(block: Block, eta: float, loss: Loss) -> float:
+    """Half the deviance where η is the same in all rows; it does not need X."""
+    with np.errstate(all="ignore"):
+        total = 0.0
+        for start in range(0, block.n, BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            y = block.y[rows]
+            deviance = loss.family.unit_deviance(y, Mean(loss.link, np.full(len(y), eta)))
+            total += 0.5 * float(block.weight[rows] @ deviance)
+        return total
+
+
+def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
+    """X'X, without weights: what rank and column sizes are judged on."""
+    zero, zeros = np.zeros(block.p), np.zeros(block.n)
+    parts: list[Gram | Triangle] = []
+    for rows in block.slices():
+        pieces = (0.0, zeros[: rows.n], zeros[: rows.n] + 1.0)
+        parts.append(gram_of(rows, pieces, zeros[: rows.n], zero) if form is Gram else triangle_of(rows, pieces, zero))
+    return merge(parts)
+
+
+def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, fine: bool) -> Totals:
+    """Deviance and Pearson's X² at β."""
+    with np.errstate(all="ignore"):
+        etas = ((rows, rows.fine_eta(beta) if fine else rows.eta(beta)) for rows in block.slices())
+        return merge([totals_of(rows, Mean(loss.link, eta), loss) for rows, eta in etas])
+
+
+def totals_of(rows: Block, mean: Mean, loss: Loss) -> Totals:
+    """One slice's sums at means (n,)."""
+    family = loss.family
+    deviance = float(rows.weight @ family.unit_deviance(rows.y, mean))
+    # in halves of the exponent, so that μ³ at μ = 1e120 does not overflow
+    residual = family.residual(rows.y, mean)
+    scaled = np.where(residual == 0, 0.0, residual / np.exp(0.5 * family.log_variance(mean)))
+    return Totals(float(rows.weight.sum()), deviance, float(rows.weight @ scaled**2))
+
+
+def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
+    """The log-likelihood of a perfect fit; it does not need X."""
+    with np.errstate(all="ignore"):
+        total = 0.0
+        for start in range(0, block.n, BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            y, weight = block.y[rows], block.weight[rows]
+            precision = weight if block.precision is None else block.precision[rows]
+            total += float(weight / precision @ loss.family.log_saturated(y, phi, precision))
+        return total
+
+
+def mean_kernel(block: Block) -> Array:
+    """(Σ w y, Σ w), which make the mean response, and Σ |offset|."""
+    return np.array([block.weight @ block.y, block.weight.sum(), np.abs(block.offset).sum()])
+
+
+Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
+
+
+def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array) -> Gram:
+    """One slice's model at η (n,) = Xβ + offset.
+
+    What rounding in η can do is bounded, without another product with |X|, by (Σ aⱼ)² ≤ (p + 1) Σ aⱼ².
+    """
+    value, score, weight = pieces
+    information = rows.cross(weight)
+    squares = beta**2 @ np.abs(np.diagonal(information)) + np.abs(weight) @ rows.offset**2
+    noise = ROUNDING**2 * (rows.p + 1) * float(squares)
+    blur = ROUNDING * float(np.abs(score) @ (np.abs(eta) + np.abs(rows.offset)))
+    return Gram(value, -rows.transpose_times(score), information, noise, blur)
+
+
+def triangle_of(rows: Block, pieces: Pieces, beta: Array) -> Triangle:
+    """The same as R of a QR, with the size of what cancels in η itself."""
+    value, score, weight = pieces
+    size = rows.magnitude(beta)
+    noise = float(np.abs(weight) @ (ROUNDING * size) ** 2)
+    blur = ROUNDING * float(np.abs(score) @ size)
+    upper = triangle(np.sqrt(np.maximum(weight, 0.0))[:, None] * rows.dense())
+    return Triangle(value, -rows.fine_transpose_times(twofold(score)).rounded, upper, noise, blur)

@@ -1,0 +1,59 @@
+"""A family and a link, applied to rows: what one row loses when its linear predictor is η."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nelder.design import Block
+from nelder.families import Family
+from nelder.linalg import Array
+from nelder.mean import Interval, Link, Mean
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A family and a link, applied to rows."""
+
+    family: Family
+    link: Link
+
+    @cached_property
+    def bounds(self) -> Interval:
+        """The open interval of η with means that the family allows."""
+        return self.link.eta_bounds(self.family.mean_interval)
+
+    @cached_property
+    def mean_bounds(self) -> Interval:
+        """The open interval of means that both allow."""
+        low = max(self.family.mean_interval[0], self.link.mean_interval[0])
+        return low, min(self.family.mean_interval[1], self.link.mean_interval[1])
+
+    def allows(self, eta: Array) -> bool:
+        """Whether every η lies inside the bounds."""
+        return bool(eta.size == 0 or (self.bounds[0] < eta.min() and eta.max() < self.bounds[1]))
+
+    def start_eta(self, block: Block, instead: float) -> Array:
+        """g of the family's start means (n,), and of the mean `instead` where the domain does not hold one."""
+        low, high = self.mean_bounds
+        mu = self.family.start_mean(block.y, block.weight)
+        return self.link.link(np.where((mu > low) & (mu < high), mu, instead))
+
+    def value(self, block: Block, mean: Mean) -> float:
+        """½ Σ w d(y, μ); infinite where η is not allowed or the sum overflows."""
+        if not self.allows(mean.eta):
+            return math.inf
+        value = 0.5 * float(block.weight @ self.family.unit_deviance(block.y, mean))
+        return value if math.isfinite(value) else math.inf
+
+    def values(self, block: Block, etas: Array) -> Array:
+        """The same for many η (k, n) at once."""
+        low, high = self.bounds
+        inside = (etas.min(axis=1, initial=np.inf) > low) & (etas.max(axis=1, initial=-np.inf) < high)
+        values = np.full(len(etas), np.inf)
+        deviance = self.family.unit_deviance(block.y, Mean(self.link, etas[inside]))
+        values[inside] = 0.5 * (deviance @ block.weight)
+        return np.where(np.isfinite(values), values, np.inf)
