@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         AliasedWarning,
         BoundaryWarning,
         CapabilityError,
+        CodingWarning,
         DataError,
         DivergedWarning,
         FormulaError,
@@ -83,7 +84,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "engines": "Threads",
     "errors": (
-        "AliasedWarning BoundaryWarning CapabilityError DataError DivergedWarning FormulaError "
+        "AliasedWarning BoundaryWarning CapabilityError CodingWarning DataError DivergedWarning FormulaError "
         "IllConditionedWarning InputError InputTypeError LevelError MissingExtraError NelderError "
         "NelderWarning NotConvergedWarning ResponseWarning SavedFitError SeveralMinimaWarning "
         "SupportError UnknownNameError"
@@ -119,6 +120,7 @@ __all__ = [
     "Cloglog",
     "ClosedForm",
     "Clustered",
+    "CodingWarning",
     "DataError",
     "DivergedWarning",
     "Draw",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from nelder.errors import (
     NotConvergedWarning,
     ResponseWarning,
     SeveralMinimaWarning,
+    warn,
 )
 
 
@@ -362,6 +362,6 @@ class PerfectFit(Diagnosis):
 
 
 def announce(findings: Iterable[Diagnosis]) -> None:
-    """Raise each finding once as a Python warning, pointing at the caller of glm()."""
+    """Raise each finding once as a Python warning."""
     for finding in findings:
-        warnings.warn(finding.sentence, finding.category, stacklevel=3)
+        warn(finding.sentence, finding.category)

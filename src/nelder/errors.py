@@ -19,19 +19,23 @@ NelderWarning (UserWarning)
 ├── IllConditionedWarning             digits are being lost
 ├── BoundaryWarning                   the optimum lies at infinity, or at the edge of what the mean may be
 ├── ResponseWarning                   a response that looks unlike the family
+├── CodingWarning                     tests that are about the coding of a factor more than about the factor
 └── SeveralMinimaWarning              the deviance has more than one minimum
 """
 
 from __future__ import annotations
 
 import difflib
+import inspect
 import numbers
+import warnings
 from collections.abc import Iterable, Sequence
 
 __all__ = [
     "AliasedWarning",
     "BoundaryWarning",
     "CapabilityError",
+    "CodingWarning",
     "DataError",
     "DivergedWarning",
     "FormulaError",
@@ -52,6 +56,7 @@ __all__ = [
     "a_number",
     "some_rows",
     "unknown_name",
+    "warn",
 ]
 
 
@@ -132,6 +137,10 @@ class ResponseWarning(NelderWarning):
     """A response that looks unlike the family."""
 
 
+class CodingWarning(NelderWarning):
+    """Tests that are about the coding of a factor more than about the factor."""
+
+
 class SeveralMinimaWarning(NelderWarning):
     """The deviance has more than one minimum."""
 
@@ -152,6 +161,14 @@ def a_count(value: object, argument: str) -> int:
     if not (given.is_integer() and given >= 1):
         raise InputError(f"{argument}={value!r}: give a whole number, 1 or more")
     return int(given)
+
+
+def warn(sentence: str, category: type[NelderWarning]) -> None:
+    """Warn, pointing at the line that called nelder, however many of its own lie between."""
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "nelder":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(sentence, category, stacklevel=level)
 
 
 def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameError:

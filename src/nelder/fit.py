@@ -326,6 +326,12 @@ class Fit(Estimate):
 
         return roc(self, level, predicted)
 
+    def compare_roc(self, other: object, level: float = 0.95) -> Table:
+        """Whether another ranks the rows as well; see `diagnostics.discrimination.compare_roc`."""
+        from nelder.diagnostics.discrimination import compare_roc
+
+        return compare_roc(self, other, level)
+
     def pseudo_r_squared(self) -> Table:
         """Five relatives of R²; see `diagnostics.pseudo_r_squared.pseudo_r_squared`."""
         from nelder.diagnostics.pseudo_r_squared import pseudo_r_squared

@@ -231,9 +231,10 @@ class Constrained:
     beta: Array
 
 
-def constrained(fit: Fit, matrix: Array, right: Array) -> Constrained:
-    """The fit under matrix (m, k) @ β = right (m,), for the k coefficients of `fit.objective`; a shape is held.
+def constrained(fit: Fit, matrix: Array, right: Array, hold_shape: bool = True) -> Constrained:
+    """The fit under matrix (m, k) @ β = right (m,), for the k coefficients of `fit.objective`.
 
+    A shape of the family that was estimated is held, or estimated anew so that `deviance_lost` compares the fits.
     β = origin + basis γ, where γ are the coefficients that the equations leave free: a fit on the columns X basis with
     offset X origin. Raises InputError where no β meets them all.
     """
@@ -246,7 +247,8 @@ def constrained(fit: Fit, matrix: Array, right: Array) -> Constrained:
     alone = (solved.basis[solved.pivots] == 0).all(axis=0)
     constant = np.where(alone, design.constant[free], 0.0)
     names = tuple(design.names[j] for j in free)
-    made = held(fit, replace(objective, design=Design(handles, names, constant, design.n)))
+    small = replace(objective, design=Design(handles, names, constant, design.n))
+    made = held(fit, small) if hold_shape else refit(fit, small)
     return Constrained(made, solved.origin + solved.basis @ np.asarray(made.coef))
 
 

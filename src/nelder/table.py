@@ -13,6 +13,7 @@ from nelder.errors import MissingExtraError, unknown_name
 
 P_VALUES = ("p", "p_adjusted", "p.value")
 STATISTICS = ("z", "t", "F", "chi2", "statistic")
+DASH = "-"
 
 
 def number(value: float, digits: int = 5) -> str:
@@ -87,13 +88,17 @@ class Named(np.ndarray[Any, Any]):
 
 class Table(Mapping[str, NDArray[Any]]):
     """Columns of one length, by name. `str(table)` is plain text; `to_pandas()`, `to_polars()` and `to_arrow()`
-    convert. `notes` are sentences below the table.
+    convert. `notes` are sentences below the table. `bases` are rows that others are compared with: a number that such
+    a row cannot have is nan, and shows as a dash.
     """
 
-    def __init__(self, columns: Mapping[str, object], title: str = "", notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, columns: Mapping[str, object], title: str = "", notes: Sequence[str] = (), bases: Sequence[int] = ()
+    ) -> None:
         self._columns = {name: np.asarray(values) for name, values in columns.items()}
         self.title = title
         self.notes = tuple(notes)
+        self.bases = frozenset(bases)
         assert len({len(values) for values in self._columns.values()}) <= 1
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -118,7 +123,11 @@ class Table(Mapping[str, NDArray[Any]]):
     def _texts(self, most: int) -> list[list[str]]:
         n = self.rows
         shown = list(range(n)) if n <= most else [*range(most // 2), *range(n - most // 2, n)]
-        texts = [[name, *_cells(name, values[shown])] for name, values in self._columns.items()]
+        dashed = [row in self.bases for row in shown]
+        texts = [
+            [name, *(DASH if dash and cell == "nan" else cell for dash, cell in zip(dashed, cells, strict=True))]
+            for name, cells in ((name, _cells(name, values[shown])) for name, values in self._columns.items())
+        ]
         if n > most:
             for column in texts:
                 column.insert(1 + most // 2, "…")
@@ -154,7 +163,7 @@ class Table(Mapping[str, NDArray[Any]]):
 
     def to_latex(self) -> str:
         """A LaTeX tabular for the package booktabs, as the table is printed."""
-        texts = [[name, *_cells(name, values)] for name, values in self.items()]
+        texts = self._texts(max(self.rows, 1))
         sides = "".join("l" if values.dtype.kind in "OU" else "r" for values in self.values())
         head, *body = (" & ".join(latex(cell) for cell in row) + r" \\" for row in zip(*texts, strict=True))
         lines = [

@@ -11,7 +11,7 @@ import nelder as nd
 from nelder.diagnostics.calibration import brier_score, calibration
 from nelder.diagnostics.collinearity import condition_indices, vif
 from nelder.diagnostics.cross_validation import cross_validate
-from nelder.diagnostics.discrimination import roc
+from nelder.diagnostics.discrimination import compare_roc, roc
 from nelder.diagnostics.dispersion_tests import dispersion_tests
 from nelder.diagnostics.goodness_of_fit import goodness_of_fit, pearson_moments
 from nelder.diagnostics.hosmer_lemeshow import hosmer_lemeshow
@@ -156,6 +156,15 @@ def test_roc(record):
     near([getattr(found, name) for name in names], [record[name] for name in names])
     near(found.sensitivity, record["sensitivity"])
     near(found.specificity, record["specificity"], size=1.0)
+
+
+@of("compare_roc")
+def test_compare_roc(record):
+    smaller = model(record | {"formula": record["arguments"]["smaller"]})
+    found = compare_roc(model(record), smaller, record["arguments"]["level"])
+    near([found["auc"][0], found["auc_of_other"][0]], record["auc"])
+    near([found["z"][0], found["p"][0]], [record["z"], record["p"]])
+    near([found["lower"][0], found["upper"][0]], record["interval"])
 
 
 @of("gini")

@@ -338,3 +338,10 @@ def test_a_shape_that_was_estimated_is_estimated_again():
     assert np.ptp(shapes) > 0.05
     again, still = (bootstrap(each, Resampling(5, "pairs", 1)).draws for each in (fit, held))
     assert np.allclose(again, still, atol=0.05) and not np.array_equal(again, still)
+
+
+def test_separated_fits_are_sent_to_reduced_bias():
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm("y ~ x", {"y": [0, 0, 1, 1], "x": [1.0, 2, 3, 4]}, "binomial")
+    with pytest.raises(nd.CapabilityError, match="refit with penalty='firth'"):
+        fit.bootstrap(10)

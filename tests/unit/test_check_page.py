@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nelder as nd
-from nelder.diagnostics.check import FINE, LOOK, PROBLEM, SKIPPED, check
+from nelder.diagnostics.check import FINE, LOOK, PROBLEM, SHOWN, SKIPPED, check
 from nelder.inference.covariances.covariance import with_covariance
 
 BETA = np.array([0.4, 0.5, -0.3, 0.2, -0.2])
@@ -47,7 +47,7 @@ def test_right_models_are_fine_in_nearly_all_draws_at_a_strict_level(name):
         trials = random.integers(2, 12, len(X)) if name == "trials" else None
         y = nd.simulate(X, beta, family, link, nd.Draw(seed=1000 + seed, phi=phi, weights=trials))
         found = check(nd.glm_fit(X, y, family, link, weights=trials), level=0.01)
-        remarks += [(seed, line.check, line.verdict) for line in found.lines if line.verdict != FINE]
+        remarks += [(seed, line.check, line.verdict) for line in found.lines if line.verdict not in (FINE, SHOWN)]
     assert len(remarks) <= 1 and all(verdict == LOOK for _, _, verdict in remarks), remarks
 
 
@@ -189,11 +189,40 @@ def test_every_call_that_the_page_names_is_there_to_make():
 def test_quasi_families_and_small_tables_have_what_they_can():
     X, random = design(100, 2)
     found = verdicts(nd.glm_fit(X, random.poisson(np.exp(X @ BETA)), "quasipoisson"))
-    assert set(found) == {"convergence", "link", "spread", "influence", "collinearity", "data"}
+    assert set(found) == {"convergence", "link", "spread", "influence", "collinearity", "data", "explained", "ranking"}
     tiny = verdicts(nd.glm("y ~ x", {"y": [1.0, 2, 4, 3], "x": [1.0, 2, 3, 4]}))
     assert tiny["distribution"] == SKIPPED and tiny["data"] == LOOK
     constant = verdicts(nd.glm("y ~ 1", {"y": [1.0, 2, 4, 3]}))
     assert constant["link"] == constant["collinearity"] == SKIPPED
+
+
+def test_what_a_model_is_worth_is_shown_without_a_verdict():
+    X, random = design(300, 4)
+    yes = nd.glm_fit(X, random.random(300) < 1 / (1 + np.exp(-X @ BETA)), "binomial")
+    lines = {line.check: line for line in check(yes).lines}
+    assert lines["explained"].verdict == lines["ranking"].verdict == SHOWN
+    assert lines["ranking"].value == f"AUC {yes.roc().auc:.3f}"
+    assert float(lines["explained"].value[3:]) == pytest.approx(1 - yes.deviance / yes.null_deviance, rel=1e-2)
+    counts = nd.glm_fit(X, random.poisson(np.exp(X @ BETA)), "poisson")
+    assert {line.check: line.value for line in check(counts).lines}["ranking"] == f"{counts.lift().normalised:.3f}"
+    assert "ranking" not in verdicts(nd.glm_fit(X, random.normal(size=300)))
+    assert not {"explained", "ranking"} & set(verdicts(nd.glm_fit(X[:, :1], random.normal(size=300))))
+
+
+def test_counts_that_agree_with_their_means_by_luck_are_no_finding():
+    fit = nd.glm("y ~ x", {"y": [1, 1, 1, 1], "x": [1, 2, 3, 4]}, "poisson")
+    assert verdicts(fit)["dispersion"] == FINE
+    assert np.isnan(fit.dispersion_tests("less")["p"][1:3]).all()
+
+
+def test_a_coefficient_for_each_row_leaves_nothing_to_check():
+    data = {"dead": [1, 2, 3], "alive": [3, 2, 1], "g": ["a", "b", "c"]}
+    fit = nd.glm("cbind(dead, alive) ~ g", data, "binomial")
+    found = verdicts(fit)
+    assert found["link"] == found["dispersion"] == found["influence"] == SKIPPED
+    for test in (fit.link_test, fit.spread_test):
+        with pytest.raises(nd.DataError, match="no degrees of freedom are left"):
+            test()
 
 
 def test_a_robust_covariance_is_said_to_play_no_part():

@@ -10,7 +10,7 @@ from scipy import stats
 import nelder as nd
 from nelder.diagnostics.calibration import brier_score, calibration, wilson
 from nelder.diagnostics.collinearity import condition_indices, vif
-from nelder.diagnostics.discrimination import area, roc
+from nelder.diagnostics.discrimination import area, compare_roc, roc
 from nelder.diagnostics.dispersion_tests import dispersion_tests
 from nelder.diagnostics.fitted_rows import bands_of, settled
 from nelder.diagnostics.goodness_of_fit import goodness_of_fit, moments_kernel, pearson_moments
@@ -661,3 +661,61 @@ def test_pages_print():
         assert "nan" not in str(shown) and len(str(shown)) > 60
     assert "area under the ROC curve" in roc(fit).table().notes[0]
     assert "<table" in calibration(fit)._repr_html_()
+
+
+def test_a_model_that_is_certain_of_every_response_gains_nothing():
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm("y ~ x", {"y": np.zeros(9), "x": np.arange(9.0)}, "poisson")
+    made = fit.pseudo_r_squared()
+    found = dict(zip(made["measure"], made["value"], strict=True))
+    assert found["cox_snell"] == 0 and np.isnan(found["mcfadden"]) and np.isnan(found["nagelkerke"])
+    assert "certain of every response" in made["meaning"][0]
+
+
+def test_a_perfect_ranking_has_no_standard_error():
+    with pytest.warns(nd.BoundaryWarning):
+        curve = nd.glm("y ~ x", {"y": [0, 0, 1, 1], "x": [1.0, 2, 3, 4]}, "binomial").roc()
+    assert curve.auc == 1.0 and np.isnan([curve.se, curve.lower, curve.upper]).all()
+    assert "every yes is ranked above every no" in str(curve)
+
+
+def test_inflation_of_separated_fits_is_not_blamed_on_a_penalty():
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm("y ~ x + z", {"y": [0, 0, 1, 1], "x": [1.0, 2, 3, 4], "z": [1.0, -1, 0, 3]}, "binomial")
+    with pytest.raises(nd.CapabilityError, match="no coefficient is finite"):
+        fit.vif()
+
+
+def test_link_and_calibration_estimate_a_shape_again():
+    random = np.random.default_rng(3)
+    x = random.normal(size=150)
+    y = random.negative_binomial(1.5, 1.5 / (1.5 + np.exp(1 + 0.5 * x + 0.4 * x**2)))
+    fit = nd.glm("y ~ x", {"y": y, "x": x}, "negative_binomial")
+    eta = fit.predict(kind="link")
+    again = nd.glm("y ~ eta + I(eta**2)", {"y": y, "eta": eta}, "negative_binomial")
+    assert again.shape.value != pytest.approx(fit.shape.value, rel=1e-2)
+    assert fit.link_test()["estimate"] == pytest.approx(np.asarray(again.coef), rel=1e-6)
+    assert fit.link_test()["se"] == pytest.approx(np.asarray(again.se), rel=1e-6)
+
+
+def test_two_rankings_are_compared_on_the_same_rows():
+    random = np.random.default_rng(8)
+    x, z, often = random.normal(size=120), random.normal(size=120), random.integers(0, 3, 120)
+    y = (random.random(120) < 1 / (1 + np.exp(-x - 0.5 * z))).astype(float)
+    data = {"x": x, "z": z, "y": y}
+    by_x, by_z = (nd.glm(f"y ~ {name}", data, "binomial") for name in "xz")
+    made, turned = compare_roc(by_x, by_z), compare_roc(by_z, by_x)
+    assert made["estimate"] == pytest.approx(by_x.roc().auc - by_z.roc().auc) == -turned["estimate"]
+    assert made["p"] == pytest.approx(turned["p"]) and compare_roc(by_x, by_z.fitted)["p"] == pytest.approx(made["p"])
+    alike = compare_roc(by_x, nd.glm("y ~ x", data, "binomial", "probit"))
+    assert alike["estimate"] == 0 and np.isnan(alike["p"]) and "rank the rows alike" in alike.notes[0]
+    longer = {name: np.repeat(values, often) for name, values in data.items()}
+    folded, repeated = (
+        compare_roc(*(nd.glm(f"y ~ {name}", table, "binomial", weights=weights) for name in "xz"))
+        for table, weights in ((data, nd.frequency(often)), (longer, None))
+    )
+    assert folded["se"] == pytest.approx(repeated["se"]) and folded["estimate"] == pytest.approx(repeated["estimate"])
+    with pytest.raises(nd.DataError, match="different responses"):
+        compare_roc(by_x, nd.glm("y ~ x", data | {"y": 1 - y}, "binomial"))
+    with pytest.raises(nd.CapabilityError, match="supposes independent trials"):
+        compare_roc(nd.glm("y ~ x", data, "binomial", weights=nd.sampling(often + 1)), by_z.fitted)

@@ -162,7 +162,7 @@ def test_means_of_rows_not_seen_can_be_judged_in_turn():
         (1, nd.DataError, "two folds"),
         (0, nd.InputError, "1 or more"),
         (2.5, nd.InputError, "whole number"),
-        ("ten", nd.InputTypeError, "must be a number"),
+        ("ten", nd.CapabilityError, "the name of a column, and this fit was made from arrays"),
         (61, nd.DataError, "60 rows"),
         (np.zeros(60), nd.DataError, "two folds"),
         (np.zeros(5), nd.DataError, "folds has shape"),
@@ -189,3 +189,59 @@ def test_a_model_without_an_intercept_is_held_against_its_offset():
     y, offset = random.normal(eta), random.normal(size=60)
     found = cross_validate(nd.glm_fit(X[:, 1:], y, offset=offset), 6)
     assert np.isclose(found.null_deviance, np.mean((y - offset) ** 2), rtol=1e-12)
+
+
+def counts(n=80):
+    X, eta, random = table(n)
+    return X, random.negative_binomial(1.5, 1.5 / (1.5 + np.exp(eta)))
+
+
+def test_a_shape_that_was_estimated_is_estimated_without_each_fold_and_judged_by_one_measure():
+    X, y = counts()
+    fit, fold = nd.glm_fit(X, y, "negative_binomial"), np.arange(80) % 3
+    found = cross_validate(fit, fold)
+    losses = np.zeros(80)
+    for each in range(3):
+        again = nd.glm_fit(X[fold != each], y[fold != each], "negative_binomial")
+        assert again.shape.value != pytest.approx(fit.shape.value, rel=1e-3)
+        mu = again.predict(X[fold == each])
+        assert found.predicted[fold == each] == pytest.approx(mu, rel=1e-7)
+        losses[fold == each] = unit_deviances(y[fold == each], mu, fit.shape.value)
+    assert found.deviance == pytest.approx(losses.mean(), rel=1e-9)
+
+
+def unit_deviances(y, mu, theta):
+    first = np.where(y > 0, y * np.log(np.where(y > 0, y, 1.0) / mu), 0.0)
+    return 2 * (first - (y + theta) * np.log((y + theta) / (mu + theta)))
+
+
+def test_a_shape_that_was_given_is_kept():
+    X, y = counts()
+    fold = np.arange(80) % 3
+    found = cross_validate(nd.glm_fit(X, y, nd.NegativeBinomial(0.4)), fold)
+    again = nd.glm_fit(X[fold != 0], y[fold != 0], nd.NegativeBinomial(0.4))
+    assert found.predicted[fold == 0] == pytest.approx(again.predict(X[fold == 0]), rel=1e-8)
+
+
+def test_what_separates_is_sent_to_reduced_bias():
+    data = {"y": np.array([1.0, 1, 1, 0, 0, 0, 0, 0]), "g": list("aabbccad")}
+    with warnings.catch_warnings(action="ignore", category=nd.NelderWarning):
+        fit = nd.glm("y ~ g", data, "binomial")
+    assert any("penalty='firth'" in note for note in cross_validate(fit, np.arange(8)).notes)
+    held = nd.glm("y ~ g", data, "binomial", penalty="firth")
+    assert np.isfinite(cross_validate(held, np.arange(8) % 4).deviance)
+
+
+def test_folds_and_groups_may_be_named_by_a_column():
+    X, eta, random = table()
+    data = {"y": random.normal(eta), "x": X[:, 1], "part": np.array(list("abc") * 20), "who": np.arange(60) // 4}
+    data["part"][0] = "b"
+    fit = nd.glm("y ~ x", data)
+    assert cross_validate(fit, "part").deviance == cross_validate(fit, data["part"]).deviance
+    grouped = cross_validate(fit, 3, groups="who")
+    assert (grouped.fold == cross_validate(fit, 3, groups=data["who"]).fold).all()
+    assert all(len(set(grouped.fold[data["who"] == who])) == 1 for who in range(15))
+    with pytest.raises(nd.UnknownNameError, match="unknown column 'whom': did you mean 'who'"):
+        cross_validate(fit, 3, groups="whom")
+    with pytest.raises(nd.DataError, match="folds is missing at row 0"):
+        cross_validate(fit, np.where(np.arange(60) == 0, np.nan, 1.0))

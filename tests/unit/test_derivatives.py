@@ -9,8 +9,9 @@ import nelder as nd
 from nelder.formula import parse
 from nelder.formula.allowed import FUNCTIONS, OPERATORS
 from nelder.formula.transforms import TRANSFORMS
-from nelder.inference.effects.derivatives import FUNCTION_PARTIALS, OPERATOR_PARTIALS, derivative
+from nelder.inference.effects.derivatives import derivative
 from nelder.inference.effects.slopes import slopes
+from nelder.inference.partials import FUNCTION_PARTIALS, OPERATOR_PARTIALS
 from nelder.sources import Labels, Numbers
 
 X = np.array([0.11, 0.2, 0.35, 0.48, 0.62, 0.77, 0.9])

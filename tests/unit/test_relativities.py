@@ -109,3 +109,17 @@ def test_another_covariance_is_used_and_named():
     assert relativities(twice)["se"] == pytest.approx(2 * relativities(fit)["se"])
     assert "t" in relativities(twice)
     assert "standard errors by the covariance HC3" in relativities(twice).notes
+
+
+def test_a_base_level_shows_dashes_and_a_note_says_why():
+    fit = nd.glm("y ~ g", {"y": [1, 2, 3, 4, 2, 2], "g": list("aabbcc")}, "poisson")
+    made = relativities(fit)
+    assert str(made).splitlines()[3].split() == ["g", "a", "1.0000", "-", "-", "-", "-", "-"]
+    assert "a base level" in made.notes[1] and np.isnan(made["se"][1])
+
+
+def test_what_separated_data_do_not_tell_is_named():
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm("y ~ x + z", {"y": [0, 0, 1, 1], "x": [1.0, 2, 3, 4], "z": [1.0, -1, 0, 3]}, "binomial")
+    unknown = ", ".join(name for name in fit.names if np.isnan(fit.coef[name]))
+    assert unknown and f"nan: the data separate and say nothing about {unknown}" in relativities(fit).notes

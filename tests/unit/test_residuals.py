@@ -273,3 +273,8 @@ def test_blocks_do_not_show():
     assert np.allclose(leverages(fit), h, rtol=1e-9)
     assert leverages(fit).sum() == pytest.approx(2.0, rel=1e-10)
     assert np.isfinite(residuals(fit, "quantile", seed=0)).all()
+
+
+def test_a_model_without_terms_has_no_partial_residuals():
+    fit = nd.glm("y ~ 1", {"y": [1.0, 2, 4]})
+    assert fit.residuals("partial").shape == (3, 0)

@@ -301,3 +301,13 @@ def test_score_tests_and_quoted_names(table):
     assert ours["term"].tolist() == ["(none)", "g g"]
     np.testing.assert_allclose(ours["chi2"][1:], theirs["chi2"][1:], rtol=1e-10)
     assert "score tests" in ours.title
+
+
+def test_a_search_among_models_that_estimate_a_shape_says_what_it_compares():
+    random = np.random.default_rng(1)
+    x, z = random.normal(size=(2, 150))
+    y = random.negative_binomial(1.5, 1.5 / (1.5 + np.exp(1 + 0.5 * x)))
+    steps = step(nd.glm("y ~ x + z", {"y": y, "x": x, "z": z}, "negative_binomial"))
+    made = steps.table()
+    assert "deviance" not in made and list(made["theta"]) == [move.fit.shape.value for move in steps.path]
+    assert "theta is estimated in each model, so that log-likelihoods are compared and not deviances" in steps.notes

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nelder as nd
-from nelder.table import Named, number, p_value
+from nelder.table import Named, Table, number, p_value
 
 HOSTILE = "<script>alert('x')</script>&\"<b>"
 
@@ -157,3 +157,12 @@ def test_special_numbers_have_names():
 def test_a_p_value_is_never_a_bare_zero(p):
     text = p_value(p)
     assert text.startswith("< ") if p < 1e-300 else abs(float(text) - p) <= 5.0001e-3 * p
+
+
+def test_what_a_base_cannot_have_shows_as_a_dash_and_stays_nan():
+    made = Table({"level": ["a", "b"], "ratio": [1.0, np.nan], "se": [np.nan, np.nan]}, bases=[0])
+    assert str(made).splitlines()[1:] == ["a      1.0000    -", "b         nan  nan"]
+    assert "1.0000 & - " in made.to_latex() and made._repr_html_().count(">-<") == 1
+    assert np.isnan(made["se"]).all() and made.to_pandas()["se"].isna().all()
+    long = Table({"row": np.arange(200), "se": np.full(200, np.nan)}, bases=[0, 199])
+    assert [line.split()[1] for line in str(long).splitlines()[1:]].count("-") == 2

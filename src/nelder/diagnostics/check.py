@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nelder.diagnostics.collinearity import vif
+from nelder.diagnostics.discrimination import roc
 from nelder.diagnostics.dispersion_tests import score_tails
 from nelder.diagnostics.fitted_rows import own_variance, regular
 from nelder.diagnostics.goodness_of_fit import pearson_moments
 from nelder.diagnostics.hosmer_lemeshow import hosmer_lemeshow
 from nelder.diagnostics.influence import influence
+from nelder.diagnostics.lift import lift
 from nelder.diagnostics.link_test import link_test
 from nelder.diagnostics.normality import normality
 from nelder.diagnostics.outliers import outliers
@@ -27,7 +29,7 @@ from nelder.inference.wald import checked_level
 from nelder.mean import UNIT, special
 from nelder.table import Table, count, number, p_value
 
-FINE, LOOK, PROBLEM, SKIPPED = "fine", "look", "problem", "skipped"
+FINE, LOOK, PROBLEM, SKIPPED, SHOWN = "fine", "look", "problem", "skipped", "shown"
 AT_ONCE = 5  # tests that a fit meets, among which the level is shared
 SURE = 0.01  # of its share: from here on it is no longer chance
 
@@ -43,7 +45,7 @@ class Line:
     call: str = ""
 
     def __str__(self) -> str:
-        return f"{self.meaning}; try {self.call}" if self.call and self.verdict != FINE else self.meaning
+        return f"{self.meaning}; try {self.call}" if self.call and self.verdict not in (FINE, SHOWN) else self.meaning
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def check(fit: Fit, level: float = 0.05) -> Check:
 
     A test says "look" where it would do so by chance in about one right model of 1 / level, all its tests taken
     together, and "problem" where chance is out of the question and the effect is large. A check that cannot be made is
-    skipped with a word. Raises DataError for a fit that was loaded without its data.
+    skipped with a word, and a number that has no verdict is shown. Raises DataError for a fit that was loaded without
+    its data.
     """
     fit.rows_of_data("a check of the model")
     alpha = checked_level(level) / AT_ONCE
@@ -112,7 +115,7 @@ def check(fit: Fit, level: float = 0.05) -> Check:
             line = Line(name, SKIPPED, "", str(refusal))
         lines += () if line is None else (line,)
     rank = count(np.round(fit.statistics.rank, 6))
-    size = f"{count(fit.statistics.n)} observations, {rank} coefficients"
+    size = f"{count(fit.statistics.n)} observations, {rank} coefficient{'' if rank == '1' else 's'}"
     return Check(f"Check of {fit.family.label()} with link {fit.link.label()}: {size}", lines, own_variance(fit))
 
 
@@ -327,6 +330,27 @@ def collinearity(fit: Fit, alpha: float) -> Line | None:
     return Line("collinearity", verdict, value, meaning, "fit.vif(), fit.condition_indices(); centre, or drop a term")
 
 
+def explained(fit: Fit, alpha: float) -> Line | None:
+    """D², the share of the deviance that is explained."""
+    if not (np.isfinite(fit.null_deviance) and fit.null_deviance > 0) or fit.statistics.rank <= 1:
+        return None
+    share = f"D² {number(1.0 - fit.deviance / fit.null_deviance, 3)}"
+    meaning = "of the deviance is explained on these rows; for rows not seen fit.cross_validate()"
+    return Line("explained", SHOWN, share, meaning, "fit.cross_validate()")
+
+
+def ranking(fit: Fit, alpha: float) -> Line | None:
+    """The area under the ROC curve, or for other responses that are not negative the Gini coefficient."""
+    if fit.family.mean_interval[0] < 0 or fit.statistics.rank <= 1:
+        return None
+    if fit.family.mean_interval == UNIT:
+        meaning = "is the chance that a yes is ranked above a no"
+        return Line("ranking", SHOWN, f"AUC {number(roc(fit).auc, 3)}", meaning, "fit.roc()")
+    share = lift(fit).normalised
+    meaning = "of the best possible Gini coefficient is reached"
+    return Line("ranking", SHOWN, number(share, 3), meaning, "fit.lift()") if np.isfinite(share) else None
+
+
 Checker = Callable[[Fit, float], Line | None]
 TESTS: dict[str, Checker] = {
     "dispersion": dispersion,
@@ -338,4 +362,9 @@ TESTS: dict[str, Checker] = {
     "outliers": far_out,
     "influence": influential,
 }
-OTHERS: dict[str, Checker] = {"collinearity": collinearity, "data": enough_data}
+OTHERS: dict[str, Checker] = {
+    "collinearity": collinearity,
+    "data": enough_data,
+    "explained": explained,
+    "ranking": ranking,
+}

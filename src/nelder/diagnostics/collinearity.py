@@ -23,7 +23,8 @@ def vif(fit: Fit) -> Table:
     with the usual 10). A fit by arrays has a term for each column. Intercepts are left out. It is read off the model's
     covariance, whatever covariance the fit has been given.
 
-    Raises CapabilityError where the covariance is not known (penalised fits), or only an intercept is left.
+    Raises CapabilityError where the covariance is not known (penalised and wholly separated fits), or only an
+    intercept is left.
     """
     correlation, terms, notes = correlation_of_terms(fit)
     everything = log_determinant(correlation)
@@ -47,9 +48,10 @@ def correlation_of_terms(fit: Fit) -> tuple[Array, list[str], tuple[str, ...]]:
     intercept = intercepts(fit)
     known = np.isfinite(np.diagonal(covariance)) & (np.diagonal(covariance) > 0)
     if not known.any() and not fit.aliased.all():
-        raise CapabilityError(
-            "variance inflation needs the covariance of the coefficients, which a penalised fit lacks"
+        lacking = (
+            "a penalised fit lacks" if fit.limit is None else "this one lacks: no coefficient is finite (separation)"
         )
+        raise CapabilityError(f"variance inflation needs the covariance of the coefficients, which {lacking}")
     chosen = np.flatnonzero(known & ~intercept)
     if not len(chosen):
         raise CapabilityError("there is nothing but an intercept: variance inflation compares columns with each other")

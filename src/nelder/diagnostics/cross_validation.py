@@ -13,12 +13,14 @@ from nelder.diagnostics.fitted_rows import counted, whole_where_whole
 from nelder.errors import DataError, InputError, a_count
 from nelder.fit import Fit
 from nelder.fitting import conclusion
+from nelder.inference.covariances.groups import codes_of
 from nelder.linalg import Array
 from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.parts import bincount
 from nelder.penalties import Unpenalised
 from nelder.ranks import find_aliases, selected
+from nelder.shapes import shaped
 from nelder.simulation import check_seed
 from nelder.solvers import automatic
 from nelder.table import Table, number
@@ -69,11 +71,12 @@ class CrossValidation:
 def cross_validate(fit: Fit, folds: object = 10, seed: int = 0, groups: object = None) -> CrossValidation:
     """K-fold cross-validation of a fit, by the mean unit deviance of the rows left out, each by its weight.
 
-    `folds` is their number, or an array (n,) that names the fold of each row; as many folds as rows leave one out.
-    Rows are dealt at random by `seed`; rows with the same value in `groups` (n,) stay together. Penalty, offset and a
-    shape parameter of the family are kept; what transforms learned (knots, means) was learned from all rows. A column
-    that the training rows do not tell from others, as of a level that occurs in one fold only, counts as zero there,
-    and the result says so.
+    `folds` is their number, or names the fold of each row: an array (n,) or the name of a column; as many folds as rows
+    leave one out. Rows are dealt at random by `seed`; rows with the same value in `groups`, another such, stay
+    together. Penalty and offset are kept. A shape such as θ that was estimated is estimated again without each fold,
+    while the deviance d is that of the fit's own shape throughout, one measure for all. What transforms learned (knots,
+    means) was learned from all rows. A column that the training rows do not tell from others, as of a level that occurs
+    in one fold only, counts as zero there, and the result says so.
 
     Raises DataError for fewer than two folds, and for a fit without its data.
     """
@@ -83,13 +86,14 @@ def cross_validate(fit: Fit, folds: object = 10, seed: int = 0, groups: object =
         raise DataError("cross-validation needs rows in two folds or more: give folds=2 or more, or more rows")
     constant = np.zeros(objective.design.p, dtype=bool)
     constant[np.flatnonzero(objective.design.constant)[:1]] = True
-    null = replace(objective, design=selected(objective, constant), penalty=Unpenalised())
+    wanted = replace(objective, loss=replace(objective.loss, family=fit.family_to_fit))
+    null = replace(wanted, design=selected(objective, constant), penalty=Unpenalised())
     losses, predicted, unseen = np.zeros((2, len(fold))), np.zeros(len(fold)), Unseen()
     start = None if fit.limit is not None else np.asarray(fit.point).tolist()
     for each, name in enumerate(names):
         rows = np.flatnonzero(fold == each)
         try:
-            made, constant_fit = trained(objective, rows, start), trained(null, rows, None)
+            made, constant_fit = trained(wanted, rows, start), trained(null, rows, None)
         except DataError as problem:
             raise DataError(f"the rows without fold {name} cannot be fitted: {problem}") from None
         lost = 0
@@ -97,7 +101,7 @@ def cross_validate(fit: Fit, folds: object = 10, seed: int = 0, groups: object =
             losses[0, places], predicted[places], off = judged(made, block, objective)
             lost += off
         for places, block in held_out(null, rows):
-            losses[1, places] = judged(constant_fit, block, null)[0]
+            losses[1, places] = judged(constant_fit, block, objective)[0]
         unseen = unseen.after(name, made, lost, losses[0, rows])
     return summed(fit, names, fold, losses, (predicted, unseen.notes))
 
@@ -160,7 +164,8 @@ class Unseen:
         if self.impossible:
             notes += (
                 f"The deviance is infinite ({listed(self.impossible)}): a response came that the model gave no chance, "
-                "or a mean it cannot have; hold the coefficients with penalty=nd.Ridge(1.0), or choose another link.",
+                "or a mean it cannot have: fit with penalty='firth', which keeps coefficients finite, or choose "
+                "another link.",
             )
         if self.unsettled:
             notes += (f"The fit did not converge ({listed(self.unsettled)}).",)
@@ -176,13 +181,13 @@ def listed(names: Sequence[str]) -> str:
 def labels_of(fit: Fit, folds: object, seed: int, groups: object) -> NDArray[np.generic]:
     """The fold of each row (n,): given, or dealt at random, a group at a time."""
     n = sum(block.n for block in fit.rows_of_data("cross-validation").design.handles)
-    if np.ndim(folds) > 0:  # type: ignore[arg-type]
+    if isinstance(folds, str) or np.ndim(folds) > 0:  # type: ignore[arg-type]
         if groups is not None:
-            raise InputError("folds=[...] already says where each row goes: leave out groups=")
-        return aligned(fit, folds, "folds", n)
+            raise InputError("folds= already says where each row goes: leave out groups=")
+        return given_labels(fit, folds, "folds")
     many = a_count(folds, "folds")
     check_seed(seed)
-    units = np.arange(n) if groups is None else np.unique(aligned(fit, groups, "groups", n), return_inverse=True)[1]
+    units = np.arange(n) if groups is None else codes_of(fit, groups, "groups")
     there = int(units.max()) + 1
     if many > there:
         what = "rows" if groups is None else "groups"
@@ -192,14 +197,13 @@ def labels_of(fit: Fit, folds: object, seed: int, groups: object) -> NDArray[np.
     return dealt[units] + 1
 
 
-def aligned(fit: Fit, values: object, argument: str, n: int) -> NDArray[np.generic]:
-    """Values (n,) for the rows of the fit."""
-    if fit.kept is not None:
-        return fit.kept.aligned(values, argument)
-    given = np.asarray(values)
-    if given.shape != (n,):
-        raise DataError(f"{argument} has shape {given.shape}; it needs one value for each of the {n} rows")
-    return given
+def given_labels(fit: Fit, given: object, argument: str) -> NDArray[np.generic]:
+    """The labels (n,) of the rows of the fit, given for each row or by the name of a column; none may be missing."""
+    codes = codes_of(fit, given, argument)
+    if isinstance(given, str) or fit.kept is None:
+        return codes
+    labels = fit.kept.aligned(given, argument)
+    return labels.astype(str) if labels.dtype.kind == "O" else labels
 
 
 @dataclass(frozen=True)
@@ -227,6 +231,7 @@ def trained(objective: Objective, rows: Labels, start: Sequence[float] | None) -
         if alias is not None:
             less = replace(less, design=selected(less, kept))
             start = None if start is None else np.asarray(start)[kept].tolist()
+        less = shaped(less).objective
         adjusted = objective.penalty.adjustment is not None
         _, _, end = conclusion(less, None if adjusted else replace(automatic(less), start=start), Recorder(()))
     return Trained(end.point, kept, combination, end.certified)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nelder.diagnostics.fitted_rows import SAMPLED, fitted_rows, proportions, sampled
-from nelder.errors import DataError
+from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
+from nelder.inference.estimates import Estimates
 from nelder.inference.wald import two_sided_quantile
 from nelder.linalg import Array
 from nelder.parts import bincount
@@ -72,6 +73,8 @@ def roc(fit: Fit, level: float = 0.95, predicted: object = None) -> RocCurve:
         )
     elif min(yes.sum(), no.sum()) <= 1:
         notes = ("No standard error: it needs two of each kind.",)
+    elif se == 0.0:
+        se, notes = np.nan, ("No standard error: every yes is ranked above every no, or every one below.",)
     reach = two_sided_quantile(np.inf, level) * se
     mu = np.full(len(different), -np.inf)
     np.maximum.at(mu, place, rows.mu)
@@ -89,6 +92,49 @@ def roc(fit: Fit, level: float = 0.95, predicted: object = None) -> RocCurve:
     )
 
 
+def compare_roc(fit: Fit, other: object, level: float = 0.95) -> Table:
+    """Whether the fit ranks better than another: the areas under both ROC curves, their difference and its test.
+
+    `other` is a fit to the same rows, or means (n,) such as those of a cross-validation. The two areas are of the same
+    responses and correlated, which the standard error allows for (DeLong, DeLong & Clarke-Pearson 1988). Of nested fits
+    the larger ranks its own rows better for no reason but its size: compare these by `compare`, or on rows not seen.
+
+    Raises the errors of `roc`, DataError for fits to other responses, and CapabilityError where trials are not
+    independent.
+    """
+    curve = roc(fit, level)
+    mine = fitted_rows(fit, "the ROC curve")
+    theirs = fitted_rows(other, "the ROC curve") if isinstance(other, Fit) else fitted_rows(fit, "the ROC curve", other)
+    if len(theirs.y) != len(mine.y) or not (theirs.y == mine.y).all() or not (theirs.weight == mine.weight).all():
+        raise DataError("the fits have different responses or weights, so that their rankings are of different rows")
+    if sampled(fit) or not fit.family.dispersion_known:
+        raise CapabilityError(f"a comparison of ROC curves supposes independent trials: {' '.join(curve.notes)}")
+    yes, no = mine.weight * mine.y, mine.weight * (1.0 - mine.y)
+    places = [places_of(rows.score, yes, no) for rows in (mine, theirs)]
+    areas = [float(yes @ below / yes.sum()) for below, _ in places]
+    variance = 0.0
+    for kind, (first, second) in zip((yes, no), zip(*places, strict=True), strict=True):
+        apart = first - second - (areas[0] - areas[1])
+        variance += float(kind @ apart**2) / (kind.sum() - 1.0) / kind.sum() if kind.sum() > 1.0 else np.nan
+    labels = {"auc": [areas[0]], "auc_of_other": [areas[1]]}
+    difference = np.array([areas[0] - areas[1]])
+    title = "Areas under two ROC curves of the same responses"
+    notes = () if variance else ("Both rank the rows alike: there is nothing to test.",)
+    return Estimates(labels, difference, np.array([[variance]]), np.inf, title=title, notes=notes).table(level)
+
+
+def places_of(score: Array, yes: Array, no: Array) -> tuple[Array, Array]:
+    """The share of no below each row (n,), and of yes above it, ties counting half."""
+    different, place = np.unique(score, return_inverse=True)
+    below, above = placements(*(bincount(place, kind, len(different)) for kind in (yes, no)))
+    return below[place], above[place]
+
+
+def placements(yes: Array, no: Array) -> tuple[Array, Array]:
+    """The share of no below each mean (m,), and of yes above it, ties counting half."""
+    return (np.cumsum(no) - no / 2) / no.sum(), (np.cumsum(yes[::-1])[::-1] - yes / 2) / yes.sum()
+
+
 def area(yes: Array, no: Array) -> tuple[float, float]:
     """The area and its standard error from the numbers of yes and of no at each mean (m,), lowest first.
 
@@ -96,8 +142,7 @@ def area(yes: Array, no: Array) -> tuple[float, float]:
     area is the mean of either, and its variance is the sum of the variances of both means.
     """
     many_yes, many_no = float(yes.sum()), float(no.sum())
-    below = (np.cumsum(no) - no / 2) / many_no
-    above = (np.cumsum(yes[::-1])[::-1] - yes / 2) / many_yes
+    below, above = placements(yes, no)
     auc = float(yes @ below) / many_yes
     if min(many_yes, many_no) <= 1:
         return auc, float("nan")

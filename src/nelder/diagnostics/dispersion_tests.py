@@ -38,6 +38,7 @@ def either(z: float) -> float:
 
 
 ALTERNATIVES: dict[str, Callable[[float], float]] = {"greater": more, "less": less, "two_sided": either}
+ALIKE = 1e-12  # of a sum of squares: what rounding leaves where all its terms are alike
 
 
 def dispersion_tests(fit: Fit, alternative: str = "greater") -> Table:
@@ -124,9 +125,10 @@ def poisson_scores(sums: Array) -> list[tuple[str, str, float, float]]:
     """The tests of Cameron & Trivedi and of Dean."""
     n, share, share_squared, crossed, score, squares, _, held, _ = (float(value) for value in sums)
     with np.errstate(all="ignore"):
-        spread = np.sqrt((share_squared - share**2 / n) / (n - 1))
         alpha = crossed / squares
-        error = np.sqrt((share_squared - alpha * crossed) / (n - 1) / squares)
+        left = np.array([share_squared - share**2 / n, share_squared - alpha * crossed])
+        left[left <= ALIKE * share_squared] = np.nan  # where all rows say the same a regression has no error
+        spread, error = np.sqrt(left / (n - 1) / [1.0, squares])
         return [
             ("cameron_trivedi_1", "phi mu", 1.0 + share / n, np.sqrt(n) * (share / n) / spread),
             ("cameron_trivedi_2", "mu + alpha mu^2", alpha, alpha / error),
@@ -153,11 +155,13 @@ def binomial_scores(sums: Array) -> list[tuple[str, str, float, float]]:
 def score_tails(fit: Fit) -> tuple[float, float]:
     """P(less), P(more) of Dean's score, allowing for leverages, by a scaled χ² with its mean and variance, which is as
     skewed as it is; nan where the variance is neither that of counts nor of trials.
+
+    P(less) is at least that of the normal distribution: few counts may agree with their means exactly.
     """
     sums = dispersion_sums(fit)
     score, pairs, size, held, unequal = (float(value) for value in sums[4:])
     if pairs <= 0 or (unequal and fit.family.mean_interval != UNIT):
         return float("nan"), float("nan")
     shape = size**2 / (2 * pairs)
-    at = max(0.0, shape * (1.0 + (score + held) / size))
-    return float(special().gammainc(shape, at)), float(special().gammaincc(shape, at))
+    at, z = max(0.0, shape * (1.0 + (score + held) / size)), (score + held) / np.sqrt(2 * pairs)
+    return float(max(special().gammainc(shape, at), special().ndtr(z))), float(special().gammaincc(shape, at))

@@ -198,7 +198,10 @@ def whole_where_whole(values: Array) -> Array | NDArray[np.int64]:
 
 
 def refitted(fit: Fit, columns: dict[str, Array], offset: Array, start: Sequence[float]) -> Fit:
-    """The fit of a few other columns (n,), by name, to the same rows, with another offset (n,), unpenalised."""
+    """The fit of a few other columns (n,), by name, to the same rows, with another offset (n,), unpenalised.
+
+    A shape of the family that was estimated is estimated again.
+    """
     objective = fit.rows_of_data("a refit")
     X = np.column_stack(list(columns.values()))
     blocks, begin = [], 0
@@ -210,7 +213,8 @@ def refitted(fit: Fit, columns: dict[str, Array], offset: Array, start: Sequence
     constant = np.where((X[0] == X).all(axis=0), X[0], 0.0)
     handles = objective.engine.load(blocks, lambda block: block)
     design = Design(handles, tuple(columns), constant, objective.design.n)
-    other = replace(objective, design=design, penalty=Unpenalised())
+    loss = replace(objective.loss, family=fit.family_to_fit)
+    other = replace(objective, design=design, loss=loss, penalty=Unpenalised())
     solver = ClosedForm() if other.is_quadratic else Newton(start=start)
     with np.errstate(all="ignore"):
         return fit_objective(other, solver, Terms(design.names, fit.terms.response), Recorder(()))

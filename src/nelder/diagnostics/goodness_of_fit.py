@@ -45,12 +45,15 @@ class Moments:
 
     @property
     def tails(self) -> tuple[float, float]:
-        """P(less), P(more) of a scaled χ² with this mean and variance, which is skewed as X² is."""
+        """P(less), P(more) of a scaled χ² with this mean and variance, which is skewed as X² is; P(less) at least that
+        of the normal distribution, as few counts may agree with their means exactly.
+        """
         if np.isnan(self.z):
             return float("nan"), float("nan")
         shape = self.df**2 / self.variance
         at = shape * self.pearson / self.df
-        return float(special().gammainc(shape, at)), float(special().gammaincc(shape, at))
+        less, more = special().gammainc(shape, at), special().gammaincc(shape, at)
+        return float(max(less, special().ndtr(self.z))), float(more)
 
 
 def goodness_of_fit(fit: Fit) -> Table:

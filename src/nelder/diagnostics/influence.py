@@ -133,7 +133,7 @@ class Influence:
         said: tuple[str, ...] = ()
         if full:
             said += (f"A coefficient fits {some_rows(full)} exactly (leverage 1): without such a row it is not known.",)
-        if self.single.total - self.single.rank <= 1.0:
+        if 0.0 < self.single.total <= self.single.rank + 1.0:
             said += ("Without one more row no scale is left to estimate, so that dffits and covratio are nan.",)
         if self.fit.limit is not None:
             said += ("Rows whose means are at a limit have no influence on the others, of which this is the fit.",)

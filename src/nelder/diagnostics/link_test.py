@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from nelder.diagnostics.fitted_rows import caveats, fitted_rows, refitted, regular
-from nelder.errors import CapabilityError
+from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
 from nelder.inference.estimates import Estimates
 from nelder.linalg import Array
@@ -23,7 +23,8 @@ def link_test(fit: Fit, level: float = 0.95) -> Table:
     If link and linear predictor are right, the coefficient of η̂² is zero (Pregibon 1980; Tukey 1949). η̂ includes the
     offset. Weights are those of the fit.
 
-    Raises CapabilityError where η̂ takes fewer than three values, and for separated or penalised fits.
+    Raises CapabilityError where η̂ takes fewer than three values, and for separated or penalised fits, DataError where
+    no degrees of freedom are left.
     """
     estimates = link_estimates(fit)
     p = float(estimates.table(level)["p"][2])
@@ -38,6 +39,8 @@ def link_estimates(fit: Fit) -> Estimates:
     They are fitted in h = (η̂ − centre) / size, which keeps its square apart from it, and written out in η̂.
     """
     regular(fit, "the link test")
+    if fit.df_resid <= 0:
+        raise DataError("no degrees of freedom are left: with a coefficient for each row any link fits")
     rows = fitted_rows(fit, "the link test")
     eta, weight = rows.mean.eta, rows.weight
     few = CapabilityError(

@@ -18,6 +18,7 @@ from nelder.table import Table
 SAMPLED = "sampling weights leave no likelihood"
 NO_LIKELIHOOD = "the family has no likelihood"
 DENSITY = "the likelihood is a density, which has no natural zero"
+NOTHING_LOST = "the null model is certain of every response: there is nothing to gain"
 NOT_MAXIMAL = "φ is not at its maximum likelihood"
 
 
@@ -52,14 +53,18 @@ def likelihood_measures(fit: Fit) -> list[tuple[str, float, str]]:
     null = np.nan if why else null_loglik(fit)
     if np.isnan(null) and not why:
         why = "the fit was loaded without its data" if fit.objective is None else "the null model has no optimum"
-    no_zero = why or ("" if discrete else DENSITY)
+    no_zero = why or ("" if discrete else DENSITY) or ("" if null else NOTHING_LOST)
     no_maximum = why or ("" if discrete or family.constant_variance else NOT_MAXIMAL)
     with np.errstate(all="ignore"):
-        gain = -float(np.expm1(2.0 * (null - fit.loglik) / n))
-        most = -float(np.expm1(2.0 * null / n))
+        gain, most = -np.expm1(2.0 * (null - fit.loglik) / n), -np.expm1(2.0 * null / n)
         values = [
-            ("mcfadden", 1.0 - fit.loglik / null, no_zero, "share of the log-likelihood of the null model"),
-            ("mcfadden_adjusted", 1.0 - (fit.loglik - k) / null, no_zero, "the same, less one for each coefficient"),
+            ("mcfadden", 1.0 - np.divide(fit.loglik, null), no_zero, "share of the log-likelihood of the null model"),
+            (
+                "mcfadden_adjusted",
+                1.0 - np.divide(fit.loglik - k, null),
+                no_zero,
+                "the same, less one for each coefficient",
+            ),
             ("cox_snell", gain, no_maximum, "gain in likelihood on the scale of R²"),
             ("nagelkerke", gain / most, no_zero, "cox_snell as a share of the most it can be"),
         ]

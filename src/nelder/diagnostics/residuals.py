@@ -151,7 +151,8 @@ def residuals(fit: Fit, kind: str = "deviance", seed: int | None = None) -> Arra
     if kind == "quantile":
         return quantile_residuals(fit, seed)
     if kind == "partial":
-        return np.column_stack([*partial_residuals(fit).values()])
+        shares = partial_residuals(fit)
+        return np.reshape([*shares.values()], (len(shares), -1)).T if shares else np.zeros((len(residuals(fit)), 0))
     if kind not in RAW:
         raise unknown_name("kind of residual", kind, KINDS)
     objective = fit.rows_of_data("a residual")

@@ -7,7 +7,7 @@ import numpy as np
 from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, counted, precision_of, regular
 from nelder.engines import merge
-from nelder.errors import CapabilityError
+from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.loss import Loss
@@ -22,9 +22,12 @@ def spread_test(fit: Fit) -> Table:
     with Koenker's (1981) correction for their kurtosis; `robust` lets their variance change with η too (Wooldridge
     1990), as it does unless responses are normal.
 
-    Raises CapabilityError where all means are the same, and for separated or penalised fits.
+    Raises CapabilityError where all means are the same, and for separated or penalised fits, DataError where no degrees
+    of freedom are left.
     """
     objective = regular(fit, "the test of spread")
+    if fit.df_resid <= 0:
+        raise DataError("no degrees of freedom are left: with a coefficient for each row residuals are rounding")
     beta, handles = np.asarray(fit.point), objective.design.handles
     first = merge(objective.engine.map(spread_kernel, handles, beta, objective.loss, (0.0, 0.0)))
     n = float(first[0])

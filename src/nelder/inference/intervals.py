@@ -11,9 +11,9 @@ from nelder.errors import CapabilityError, InputError, InputTypeError, unknown_n
 from nelder.fit import Fit
 from nelder.inference.estimates import Estimates
 from nelder.inference.likelihood.ends import End
-from nelder.inference.likelihood.paths import path_along
+from nelder.inference.likelihood.paths import Path, path_along
 from nelder.inference.likelihood.penalised_intervals import penalised_confint
-from nelder.inference.likelihood.profile import Measure, ends_of, signed_root
+from nelder.inference.likelihood.profile import Measure, end_of, signed_root
 from nelder.inference.likelihood.score import EDGE, signed_score
 from nelder.inference.likelihood.tests import held_shape, likelihood_of
 from nelder.inference.simultaneous import adjustment
@@ -39,9 +39,7 @@ def confint(
     Under separation "profile" and "score" have one finite end, which Wald's has not. An end that is nan has a note.
     Raises UnknownNameError for names that do not exist, and for these two kinds the errors of `likelihood_of`.
     """
-    if kind not in TITLES:
-        raise unknown_name("kind of interval", kind, TITLES)
-    rows, title = chosen(fit, terms), f"{100 * checked_level(level):g}% {TITLES[kind]} intervals"
+    rows, title = chosen(fit, terms), f"{100 * checked_level(level):g}% {title_of(kind)} intervals"
     if kind == "wald":
         return wald_intervals(fit, rows, (level, adjust), title)
     if kind == "profile" and fit.rows_of_data("a profile").penalty.adjustment is not None:
@@ -62,51 +60,83 @@ def confint(
     return table(fit, rows, ends, title, notes)
 
 
+def title_of(kind: object) -> str:
+    """What a kind of interval is called; raises UnknownNameError for one that does not exist."""
+    if not isinstance(kind, str) or kind not in TITLES:
+        raise unknown_name("kind of interval", kind, TITLES)
+    return TITLES[kind]
+
+
 def interval(fit: Fit, j: int, reach: float, kind: str) -> tuple[tuple[float, float], list[str]]:
     """The interval of coefficient j, and what is to be said about it."""
     name, column = fit.names[j], int(np.sum(~fit.aliased[:j]))
     try:
         path = path_along(fit, column)
-        pair = ends_of(fit, path, reach, MEASURES[kind])
     except CapabilityError as problem:
         return (np.nan, np.nan), [f"{name}: no interval: {problem}"]
     if path.flat:
         return (-np.inf, np.inf), [f"{name}: the data separate and say nothing about it"]
-    return (pair[0].value, pair[1].value), [f"{name}: {said}" for said in remarks(fit, j, pair)]
+    ends, said = [np.nan, np.nan], []
+    for k, (side, where) in enumerate(((-1.0, "below"), (1.0, "above"))):
+        try:
+            found = end_of(fit, path, side, reach, MEASURES[kind])
+        except CapabilityError as problem:
+            said.append(f"{name}: no end {where}: {problem}")
+            continue
+        ends[k] = found.value
+        said += [f"{name}: {remark}" for remark in remarks(found, path, side, where)]
+    return (ends[0], ends[1]), said
 
 
-def remarks(fit: Fit, j: int, ends: tuple[End, End]) -> list[str]:
-    """What is odd about the ends of an interval."""
+def remarks(found: End, path: Path, side: float, where: str) -> list[str]:
+    """What is odd about one end of an interval."""
     said = []
-    estimate = float(np.asarray(fit.coef)[j])
-    for side, end in zip((-np.inf, np.inf), ends, strict=True):
-        where = "above" if side > 0 else "below"
-        if end.edge:
-            said.append(f"no value {where} gives every row a mean that is allowed")
-        if end.value == side != estimate:
-            said.append(f"no value {where} is rejected, however far")
-        if end.other:
-            said.append(f"{where}, the other coefficients move to another minimum before the end")
+    if found.edge:
+        said.append(f"no value {where} gives every row a mean that is allowed")
+    if found.value == side * np.inf != path.estimate:
+        said.append(f"no value {where} is rejected, however far")
+    if found.other:
+        said.append(f"{where}, the other coefficients move to another minimum before the end")
     return said
 
 
 def wald_intervals(fit: Fit, rows: NDArray[np.integer], how: tuple[float, str], title: str) -> Table:
     """Wald's intervals of some coefficients; `how` is level and adjustment."""
-    labels = {"term": fit.names}
-    family = Estimates(labels, np.asarray(fit.coef), fit.covariance_in_use, fit.df_reference).select(rows)
-    made = family.table(*how)
-    notes = list(made.notes)
-    lost = [fit.names[j] for j in rows if np.isinf(fit.coef[j])]
-    if lost:
-        notes.append(
-            f"Wald's interval has no meaning where an estimate is infinite ({', '.join(lost)}): kind='profile'"
-        )
-    return Table({name: made[name] for name in ("term", "lower", "upper")}, title, notes)
+    level, adjust = how
+    family = Estimates({"term": fit.names}, np.asarray(fit.coef), fit.covariance_in_use, fit.df_reference).select(rows)
+    made, middle = adjustment(adjust)(family, level), np.asarray(fit.coef)[:, None]
+    ends = middle + np.asarray(fit.se)[:, None] * np.array([-1.0, 1.0]) * made.reach
+    notes = [made.note] if made.note else []
+    return table(fit, rows, ends, title, [*notes, *without_wald(fit, rows[np.isnan(ends[rows, 0])])])
+
+
+def without_wald(fit: Fit, rows: NDArray[np.integer]) -> list[str]:
+    """Why these coefficients have no Wald interval."""
+    if len(rows) and fit.withholds_errors:
+        return [f"no standard errors: the fit is penalised ({fit.solved.penalty})"]
+    if len(rows) and not (fit.df_reference > 0 and np.isfinite(fit.dispersion)):
+        return [f"no standard errors: {fit.df_reference:g} degrees of freedom are left for them"]
+    coef, held = np.asarray(fit.coef), fit.reason == Reason.AT_EDGE.value
+    reasons = {
+        "aliased, and so without intervals: {}": fit.aliased,
+        "Wald's interval has no meaning where an estimate is infinite ({}): kind='profile'": np.isinf(coef),
+        "the data separate and say nothing about {}": np.isnan(coef) & ~fit.aliased,
+        "held at the edge of the means allowed, and so without a standard error: {}; kind='profile'": held,
+        "no standard error, and so no interval: {}": True,
+    }
+    notes, left = [], rows
+    for sentence, where in reasons.items():
+        found = np.broadcast_to(where, coef.shape)[left]
+        if found.any():
+            notes.append(sentence.format(", ".join(fit.names[j] for j in left[found])))
+        left = left[~found]
+    return notes
 
 
 def penalised_intervals(fit: Fit, rows: NDArray[np.integer], how: tuple[float, str], title: str) -> Table:
     """Those of a fit whose score was adjusted; see `penalised_intervals.penalised_confint`."""
     level, adjust = how
+    adjustment(adjust)
     if adjust != "none":
         raise CapabilityError(
             f"adjust={adjust!r} does not go with kind='profile' and penalty {fit.solved.penalty!r}: give the level "
@@ -126,8 +156,8 @@ def table(fit: Fit, rows: NDArray[np.integer], ends: object, title: str, notes: 
 def reach_of(fit: Fit, many: int, level: float, adjust: str) -> tuple[float, str]:
     """The quantile that so many intervals together reach, and a sentence on their adjustment, or nothing."""
     method = adjustment(adjust)
-    made = method(Estimates({}, np.zeros(many), np.eye(many), fit.df_reference), level)
-    return float(made.reach), "" if adjust == "none" else made.note
+    made = method(Estimates({}, np.ones(many), np.eye(many), fit.df_reference), level)
+    return float(made.reach), made.note if many else ""
 
 
 def chosen(fit: Fit, terms: object) -> NDArray[np.integer]:
@@ -141,7 +171,7 @@ def chosen(fit: Fit, terms: object) -> NDArray[np.integer]:
     spans = {} if schema is None else {name: list(columns) for name, columns in schema.spans}
     spans |= {name: [j] for j, name in enumerate(fit.names)}
     for name in names:
-        if name not in spans:
+        if not isinstance(name, str) or name not in spans:
             raise unknown_name("coefficient or term", name, spans)
         places += spans[name]
     if not places:

@@ -68,7 +68,8 @@ def holm(family: Family, level: float) -> Adjusted:
 def sidak(family: Family, level: float) -> Adjusted:
     """1 − (1 − p)^k; intervals at level^(1/k)."""
     k = counted(family)
-    p = -np.expm1(k * np.log1p(-two_sided_tail(family.df, family.statistic)))
+    with np.errstate(divide="ignore"):  # a statistic of zero
+        p = -np.expm1(k * np.log1p(-two_sided_tail(family.df, family.statistic)))
     reach = two_sided_quantile(family.df, checked_level(level) ** (1.0 / k))
     return Adjusted(p, reach, f"p-values and intervals adjusted for {k} estimates (Šidák)")
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from nelder.errors import CapabilityError, DataError, IllConditionedWarning
+from nelder.errors import CapabilityError, DataError, IllConditionedWarning, warn
 from nelder.fit import Fit
 from nelder.linalg import Array, back_solve, cholesky, triangle
 from nelder.solvers import Reason
@@ -65,11 +63,10 @@ def covariance_of(fit: Fit, weights: Array) -> Array:
         lost = blur > LOST * np.sqrt(np.diagonal(joint))
     if lost.any():
         joint[lost, :] = joint[:, lost] = np.nan
-        warnings.warn(
+        warn(
             f"the standard errors of {int(lost.sum())} combinations of coefficients are lost to rounding, as large "
             "terms cancel in them, and are nan: centre the columns",
             IllConditionedWarning,
-            stacklevel=4,
         )
     return joint
 

@@ -7,9 +7,11 @@ import numpy as np
 from nelder.design import Block
 from nelder.diagnostics.influence import influence
 from nelder.diagnostics.residuals import residuals
-from nelder.errors import CapabilityError
+from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
+from nelder.inference.comparisons.columns import counts
 from nelder.inference.wald import coefficient_table, statistic_name
+from nelder.linalg import Array
 from nelder.sources import Chunk, Labels
 from nelder.table import Table
 
@@ -17,6 +19,7 @@ from nelder.table import Table
 def tidy(fit: Fit, level: float = 0.95, exponentiate: bool = False) -> Table:
     """One row a coefficient: term, estimate, std.error, statistic, p.value, conf.low, conf.high.
 
+    Intervals are Wald's, of the covariance in use; broom's of a glm are profiled, which `confint(kind="profile")` does.
     With `exponentiate` estimate and interval are exp(β), while std.error stays on the scale of β, as broom has it.
     """
     table = coefficient_table(fit, level)
@@ -39,13 +42,13 @@ def glance(fit: Fit) -> Table:
     return Table(
         {
             "null.deviance": [fit.null_deviance],
-            "df.null": [fit.df_null],
+            "df.null": counts([fit.df_null]),
             "logLik": [fit.loglik],
             "AIC": [fit.aic],
             "BIC": [fit.bic],
             "deviance": [fit.deviance],
-            "df.residual": [fit.df_resid],
-            "nobs": [fit.statistics.n],
+            "df.residual": counts([fit.df_resid]),
+            "nobs": counts([fit.statistics.n]),
             "dispersion": [fit.dispersion],
             "converged": [fit.converged],
         }
@@ -56,13 +59,15 @@ def augment(fit: Fit) -> Table:
     """One row for each row of the fit: its number .row, the columns of the formula, and what the fit says of it.
 
     .fitted is the linear predictor and .se.fit its standard error, .resid the deviance residual and .std.resid the
-    same standardised, .hat the leverage, .sigma the residual scale without the row, .cooksd Cook's distance.
+    same standardised, .hat the leverage, .sigma the residual scale without the row, .cooksd Cook's distance. Penalised
+    fits, samples and fits without degrees of freedom have no measures of single rows: these are nan, and a note says
+    why. Raises DataError for a fit that was loaded without its data.
     """
     objective = fit.rows_of_data("augment()")
     blocks: list[Block] = list(objective.design.handles)
     predicted = fit.predict(kind="link", interval="confidence")
     assert isinstance(predicted, Table)
-    influenced = influence(fit)
+    single, notes = of_single_rows(fit)
     return Table(
         {
             ".row": np.arange(len(predicted["fit"])) if fit.kept is None else fit.kept.rows,
@@ -70,12 +75,21 @@ def augment(fit: Fit) -> Table:
             ".fitted": predicted["fit"],
             ".se.fit": predicted["se"],
             ".resid": residuals(fit, "deviance"),
-            ".hat": influenced.leverage,
-            ".sigma": influenced.sigma,
-            ".cooksd": influenced.cook,
-            ".std.resid": residuals(fit, "standardised"),
-        }
+            **single,
+        },
+        notes=notes,
     )
+
+
+def of_single_rows(fit: Fit) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """The columns that say what a row does to the fit (n,), nan where nothing does, and why."""
+    names = (".hat", ".sigma", ".cooksd", ".std.resid")
+    try:
+        found = influence(fit)
+        values = (found.leverage, found.sigma, found.cook, residuals(fit, "standardised"))
+    except (CapabilityError, DataError) as refusal:
+        return dict.fromkeys(names, np.full(len(residuals(fit)), np.nan)), (f"{', '.join(names)}: {refusal}",)
+    return dict(zip(names, values, strict=True)), ()
 
 
 def columns_of(fit: Fit, blocks: list[Block]) -> dict[str, np.ndarray]:

@@ -282,6 +282,19 @@ for (fit in list(birthwt, birthwt_probit, infert, bacteria, esoph, budworm, snai
       list(level = 0.9))
 }
 
+for (fit in list(birthwt, birthwt_probit, infert, budworm)) {
+  case <- fit$case
+  smaller <- paste(deparse(formula(fit)[[2]]), "~", attr(terms(fit), "term.labels")[1])
+  other <- fitted_case(case$table, smaller, case$family, case$link, weights = case$weights)
+  both <- lapply(list(fit, other), function(each) {
+    rows <- expanded(each)
+    suppressMessages(pROC::roc(rows$y, rows$p, direction = "<"))
+  })
+  made <- roc.test(both[[1]], both[[2]], method = "delong", paired = TRUE, conf.level = 0.9)
+  add("compare_roc", fit, list(auc = as.numeric(made$estimate), z = as.numeric(made$statistic), p = made$p.value,
+                               interval = as.numeric(made$conf.int)), list(level = 0.9, smaller = smaller))
+}
+
 # Shares of the total against shares of the exposure, tied rates together.
 lorenz_gini <- function(rate, total, exposure) {
   rate <- signif(rate, 12)

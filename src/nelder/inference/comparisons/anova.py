@@ -6,7 +6,6 @@ not contain it, and type 3 after all others whatsoever, as car's Anova (Fox & We
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from nelder.design import Ray
-from nelder.errors import DataError, InputError, NelderWarning
+from nelder.errors import CodingWarning, DataError, InputError, warn
 from nelder.fit import Fit
 from nelder.formula import Schema, Term, quoted, restricted
 from nelder.formula.expressions import lookup
@@ -66,7 +65,7 @@ def anova(fit: Fit, type: int | str = 2, test: str | None = None) -> Table:
     comparisons = COMPARISONS[kind](schema.formula.terms)
     loose = uncentred_factors(schema) if kind == 3 else []
     if loose:
-        warnings.warn(at_base_levels(loose), NelderWarning, stacklevel=3)
+        warn(at_base_levels(loose), CodingWarning)
     by_wald = fit.uncertainty is not None if test is None else str(test).lower() == "wald"
     made = (
         wald_tests(fit, comparisons) if by_wald else deviance_tests(fit, comparisons, usual_test(fit, test, ("wald",)))

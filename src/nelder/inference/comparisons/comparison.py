@@ -64,7 +64,7 @@ def compare(fit: Fit, others: Fit | Sequence[Fit], test: str | None = None) -> T
         *findings(fits),
     )
     title = f"Analysis of deviance: {largest.family_to_fit.label()} with link {largest.link.label()}"
-    return Table(columns, f"{title}{', score tests' if name == 'rao' else ''}", notes)
+    return Table(columns, f"{title}{', score tests' if name == 'rao' else ''}", notes, [0])
 
 
 def ordered(fit: Fit, others: Fit | Sequence[Fit]) -> list[Fit]:

@@ -80,7 +80,7 @@ def score_statistic(larger: Fit, smaller: Fit) -> float:
         objective, point = objective.without(np.flatnonzero(moved)), point.base
     model = at_rest(objective, nest.basis @ point + nest.origin)
     columns = np.flatnonzero(independent_columns(model.upper)[0])
-    score = scaled_score(model, columns) if len(columns) else np.zeros(0)
+    score = scaled_score(model, columns)
     return float(score @ score)
 
 

@@ -142,4 +142,4 @@ def single_terms(fit: Fit, rows: Sequence[Neighbour], test: str, title: str) -> 
     notes += [finding.sentence for finding in fit.warnings]
     notes += [note for row in rows for note in row.tried.notes]
     scores = ", by score tests" if test == "rao" else ""
-    return Table(columns, f"{title}{scores}: {schema_of(fit).formula.text}", tuple(dict.fromkeys(notes)))
+    return Table(columns, f"{title}{scores}: {schema_of(fit).formula.text}", tuple(dict.fromkeys(notes)), [0])

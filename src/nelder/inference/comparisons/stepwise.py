@@ -16,7 +16,13 @@ from nelder.errors import CapabilityError, InputError, unknown_name
 from nelder.fit import Fit
 from nelder.formula import Schema, Term
 from nelder.inference.comparisons.columns import counts
-from nelder.inference.comparisons.deviance import Attempt, by_likelihood, left_over, refuse_incomparable
+from nelder.inference.comparisons.deviance import (
+    Attempt,
+    by_likelihood,
+    left_over,
+    refuse_incomparable,
+    shape_note,
+)
 from nelder.inference.comparisons.scopes import addable, droppable, extended, key, terms_of
 from nelder.inference.comparisons.selection import try_terms
 from nelder.submodels import schema_of
@@ -91,7 +97,7 @@ def step(fit: Fit, scope: object = None, criterion: str = "aic", direction: str 
     path[-1] = Move(path[-1].change, chosen)
     announce(finding for finding in chosen.warnings if finding not in fit.warnings)
     own = tuple(finding.sentence for finding in fit.warnings)
-    return Steps(chosen, criterion, tuple(path), (*caution, *own, *search.found))
+    return Steps(chosen, criterion, tuple(path), (*caution, *shape_note(fit), *own, *search.found))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nelder.design import STILL, Ray
 from nelder.errors import InputError, a_number, unknown_name
 from nelder.fit import Fit
+from nelder.formula import Schema
 from nelder.inference.effects.averaging import covariance_along, untold
 from nelder.inference.effects.cases import Population
 from nelder.inference.effects.contrasts import contrasts_of
@@ -68,7 +69,17 @@ def emmeans(fit: Fit, specs: object = None, asked: Averaged = Averaged(), scale:
     means = margins(sample, schema, grid, whole, asked.weights)
     over = [name for name, size in zip(grid.names, grid.sizes, strict=True) if name not in whole and size > 1]
     words = f", averaged over {', '.join(over)} ({asked.weights} weights)" if over else ""
-    return MarginalMeans(fit, means, tuple(by), scale, words)
+    return MarginalMeans(fit, means, tuple(by), scale, words, mixed(schema, whole, over))
+
+
+def mixed(schema: Schema, shown: Sequence[str], over: Sequence[str]) -> tuple[str, ...]:
+    """The word on variables that are averaged over and interact with those that are shown."""
+    together = [{column for factor in term.factors for column in factor.columns} for term in schema.formula.terms]
+    found = [name for name in over if any(name in columns and columns & set(shown) for columns in together)]
+    if not found:
+        return ()
+    listed_by = found[0] if len(found) == 1 else found
+    return (f"averaged over {', '.join(found)} beside what interacts with it: by={listed_by!r} has its levels apart",)
 
 
 def _values(variables: Mapping[str, Variable], name: str, values: list[object]) -> list[Value]:
@@ -90,11 +101,13 @@ class MarginalMeans:
     by: tuple[str, ...]
     scale: str
     words: str = ""
+    notes: tuple[str, ...] = ()
 
     def estimates(self) -> Estimates:
         """The means, with their joint covariance."""
         found = linear(self.fit, self.means.functions, self.means.offset)
         made = replace(found, labels=self.means.labels, adjusting=Adjusting(within=self.by))
+        made = replace(made, notes=(*made.notes, *self.notes))
         response = self.fit.terms.response
         if self.scale == "link":
             title = f"Marginal means of the linear predictor ({self.fit.link.label()}) of {response}{self.words}"
@@ -145,7 +158,8 @@ class MarginalMeans:
             columns[name] = [self.means.labels[name][group[0]] for group in rows for _ in range(count)]
         adjusting = Adjusting(adjust, self.by, chosen.pairwise)
         uneven = np.abs(chosen.matrix.sum(axis=1)) > 1e-9 * np.abs(chosen.matrix).sum(axis=1)
-        notes = (*found.notes, *(f"the weights of {chosen.names[k]!r} do not sum to 0" for k in np.flatnonzero(uneven)))
+        notes = (*found.notes, *self.notes)
+        notes += tuple(f"the weights of {chosen.names[k]!r} do not sum to 0" for k in np.flatnonzero(uneven))
         title = f"Contrasts of {self._kind(of, ratio)}{self.words}"
         return replace(found, labels=columns, adjusting=adjusting, exponentiated=ratio, title=title, notes=notes)
 

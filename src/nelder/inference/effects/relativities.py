@@ -15,6 +15,7 @@ from nelder.mean import UNIT
 from nelder.table import Table
 
 BASELINE = {"log": "mean", "logit": "odds", "cloglog": "hazard"}  # what exp(η) is, by link
+BASES = "1 and dashes: a base level, with which the others of its term are compared"
 
 
 def ratio_name(fit: Fit) -> str:
@@ -52,6 +53,9 @@ def notes_of(fit: Fit) -> tuple[str, ...]:
         notes.append(f"nan: {', '.join(np.array(fit.names)[fit.aliased])} cannot be told from the others (aliased)")
     if fit.limit is not None:
         notes.append("the data separate: ratios of 0 and inf are limits, and have no standard error")
+        unsaid = np.isnan(np.asarray(fit.coef)) & ~fit.aliased
+        if unsaid.any():
+            notes.append(f"nan: the data separate and say nothing about {', '.join(np.array(fit.names)[unsaid])}")
     if fit.withholds_errors:
         notes.append(f"no standard errors: the fit is penalised ({fit.solved.penalty})")
     return (*notes, *said_of(fit))
@@ -80,8 +84,10 @@ def relativities(fit: Fit, level: float = 0.95) -> Table:
         base = 1.0 if name == ratio_name(fit) else np.nan
         columns[name] = np.array([base if line.column is None else found[name][line.column] for line in lines])
     start = f"Intercept: the {BASELINE[fit.link.name]} where all else is 0 or at its base"
-    said = (start,) if any(line.term == "Intercept" for line in lines) else ()
-    return Table(columns, f"Relativities of {fit.terms.response}", (*said, *found.notes))
+    said: tuple[str, ...] = (start,) if any(line.term == "Intercept" for line in lines) else ()
+    bases = [row for row, line in enumerate(lines) if line.column is None]
+    said += (BASES,) if bases else ()
+    return Table(columns, f"Relativities of {fit.terms.response}", (*said, *found.notes), bases)
 
 
 def lines_of(fit: Fit) -> list[Line]:

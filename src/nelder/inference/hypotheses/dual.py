@@ -11,13 +11,16 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from nelder.errors import InputError, unknown_name
+from nelder.formula import allowed
 from nelder.inference.hypotheses.vocabulary import LONGEST, NUMBER, Vocabulary, piece_at
+from nelder.inference.partials import FUNCTION_PARTIALS, OPERATOR_PARTIALS, Partials, flat
 from nelder.linalg import Array
+from nelder.mean import special
 
 STAND_IN = "coefficient_"
 DEEPEST = 200  # levels of nesting
@@ -32,31 +35,34 @@ class Dual:
     gradient: Array
 
 
-def logistic(x: float) -> float:
+def expit(x: Any) -> Any:
     """1 / (1 + e⁻ˣ)."""
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+    return special().expit(x)
 
 
-# each function with its derivative
-FUNCTIONS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
-    "abs": (abs, lambda x: math.copysign(1.0, x) if x else math.nan),
-    "arctan": (math.atan, lambda x: 1 / (1 + x * x)),
-    "cos": (math.cos, lambda x: -math.sin(x)),
-    "cosh": (math.cosh, math.sinh),
-    "exp": (math.exp, math.exp),
-    "expit": (logistic, lambda x: logistic(x) * logistic(-x)),
-    "expm1": (math.expm1, math.exp),
-    "log": (math.log, lambda x: 1 / x),
-    "log10": (math.log10, lambda x: 1 / (x * math.log(10))),
-    "log1p": (math.log1p, lambda x: 1 / (1 + x)),
-    "log2": (math.log2, lambda x: 1 / (x * math.log(2))),
-    "logit": (lambda x: math.log(x) - math.log1p(-x), lambda x: 1 / (x * (1 - x))),
-    "sin": (math.sin, math.cos),
-    "sinh": (math.sinh, math.cosh),
-    "sqrt": (math.sqrt, lambda x: 0.5 / math.sqrt(x)),
-    "tan": (math.tan, lambda x: 1 + math.tan(x) ** 2),
-    "tanh": (math.tanh, lambda x: 1 - math.tanh(x) ** 2),
+def logit(x: Any) -> Any:
+    """log(x / (1 − x))."""
+    return special().logit(x)
+
+
+def corner(x: Any) -> Partials:
+    """The derivative of the absolute value, which has none at zero."""
+    return (np.where(x == 0, np.nan, np.sign(x)),)
+
+
+# those of formulas that take one argument and slope, and two of our own
+OWN: dict[str, Callable[..., Any]] = {"expit": expit, "logit": logit}
+OWN_PARTIALS: dict[str, Callable[..., Partials]] = {
+    "abs": corner,
+    "absolute": corner,
+    "expit": lambda x: (expit(x) * expit(-x),),
+    "logit": lambda x: (1.0 / (x * (1.0 - x)),),
 }
+PARTIALS = {
+    name: partials for name, partials in FUNCTION_PARTIALS.items() if allowed.ARITY[name] == 1 and partials is not flat
+} | OWN_PARTIALS
+FUNCTIONS = {name: OWN.get(name) or allowed.FUNCTIONS[name] for name in sorted(PARTIALS)}
+OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd)
 ALLOWED = f"names of coefficients, numbers, + - * / **, and the functions {', '.join(FUNCTIONS)}"
 
 
@@ -69,7 +75,8 @@ def differentiated(text: str, vocabulary: Vocabulary, values: Array) -> Dual:
     plain, _ = with_stand_ins(text, vocabulary)
     try:
         tree = ast.parse(plain.replace("^", "**").strip(), mode="eval").body
-        made = Differentiator(text, values).visit(tree)
+        with np.errstate(all="ignore"):
+            made = Differentiator(text, values).visit(tree)
     except InputError:
         raise
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -127,12 +134,7 @@ class Differentiator(ast.NodeVisitor):
         self.depth += 1
         if self.depth > DEEPEST:
             raise InputError(f"the expression {self.text!r:.60}… is nested too deeply to be read")
-        try:
-            made: Dual = super().visit(node)
-        except InputError:  # which is a ValueError too
-            raise
-        except (OverflowError, ZeroDivisionError, ValueError):
-            raise InputError(f"the expression {self.text!r} has no value at the coefficients") from None
+        made: Dual = super().visit(node)
         self.depth -= 1
         return made
 
@@ -158,54 +160,34 @@ class Differentiator(ast.NodeVisitor):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Dual:
         """−x, +x."""
-        inner = self.visit(node.operand)
-        if isinstance(node.op, ast.USub):
-            return Dual(-inner.value, -inner.gradient)
-        return inner if isinstance(node.op, ast.UAdd) else self.generic_visit(node.op)
+        return self.operated(node.op, self.visit(node.operand))
 
     def visit_BinOp(self, node: ast.BinOp) -> Dual:
         """Sums, products, ratios and powers."""
-        a, b = self.visit(node.left), self.visit(node.right)
-        match node.op:
-            case ast.Add():
-                return Dual(a.value + b.value, a.gradient + b.gradient)
-            case ast.Sub():
-                return Dual(a.value - b.value, a.gradient - b.gradient)
-            case ast.Mult():
-                return Dual(a.value * b.value, b.value * a.gradient + a.value * b.gradient)
-            case ast.Div():
-                value = a.value / b.value
-                return Dual(value, (a.gradient - value * b.gradient) / b.value)
-            case ast.Pow():
-                return power(a, b)
-        return self.generic_visit(node.op)
+        return self.operated(node.op, self.visit(node.left), self.visit(node.right))
+
+    def operated(self, operator: ast.AST, *parts: Dual) -> Dual:
+        """The result of an operator on the list."""
+        if not isinstance(operator, OPERATORS):
+            self.generic_visit(operator)
+        return self.chained(allowed.OPERATORS[type(operator)], OPERATOR_PARTIALS[type(operator)], *parts)
 
     def visit_Call(self, node: ast.Call) -> Dual:
         """A function of one argument."""
         if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords or len(node.args) != 1:
             raise InputError(f"each function in the expression {self.text!r} takes one argument; allowed are {ALLOWED}")
-        inner = self.visit(node.args[0])
-        function, slope = FUNCTIONS[node.func.id]
-        value = function(inner.value)
-        if not inner.gradient.any():
-            return Dual(value, inner.gradient)
-        try:
-            return Dual(value, slope(inner.value) * inner.gradient)
-        except ZeroDivisionError:
-            return Dual(value, np.full_like(inner.gradient, np.nan))
+        return self.chained(FUNCTIONS[node.func.id], PARTIALS[node.func.id], self.visit(node.args[0]))
 
-
-def power(a: Dual, b: Dual) -> Dual:
-    """aᵇ; a negative a has a derivative only for a constant whole b."""
-    value = a.value**b.value
-    if isinstance(value, complex):
-        raise ValueError
-    gradient = np.zeros_like(a.gradient)
-    if a.gradient.any() and b.value != 0:
-        gradient = gradient + (b.value * a.value ** (b.value - 1) if a.value or b.value >= 1 else np.nan) * a.gradient
-    if b.gradient.any():
-        gradient = gradient + value * math.log(a.value) * b.gradient
-    return Dual(value, gradient)
+    def chained(self, function: Callable[..., Any], partials: Callable[..., Partials], *parts: Dual) -> Dual:
+        """A function of dual numbers, by the chain rule; a constant adds nothing, however steep it is there."""
+        values = [np.float64(part.value) for part in parts]
+        value, gradient = float(function(*values)), np.zeros_like(self.values)
+        if not math.isfinite(value):
+            raise InputError(f"the expression {self.text!r} has no value at the coefficients")
+        for part, slope in zip(parts, partials(*values), strict=True):
+            if part.gradient.any():
+                gradient = gradient + slope * part.gradient
+        return Dual(value, gradient)
 
 
 def texts_of(given: object) -> Sequence[str] | None:

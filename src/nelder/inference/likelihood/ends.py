@@ -17,7 +17,7 @@ from nelder.inference.likelihood.paths import Path
 
 OUTWARD, INWARD, BETWEEN = 200, 100, 200  # steps
 IDLE = 5  # steps, each at least a quarter longer, in which a statistic that will yet grow does grow
-SAME = 1e-7  # of a limit, or of half the deviance: more is another minimum
+SAME = 1e-7  # of a limit, of half the deviance or of φ: more is another minimum
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import Newton, Reason, solve
 from nelder.solvers.starts import usual
 
+ROUNDED = 1e-9  # of its size: a coefficient moves by less for rounding alone
+
 
 @dataclass(frozen=True)
 class Path:
@@ -54,13 +56,23 @@ class Path:
     @property
     def scale(self) -> float:
         """About how far the coefficient moves for the deviance to rise by φ: by the curvature at the start where it has
-        one, else by the standard error, or by what is inside the domain.
+        one, else by the standard error, or by what is inside the domain, as long as these are not mere rounding.
         """
         phi, start = float(np.sqrt(self.fit.dispersion)), self.start
         se = float(np.sqrt(self.fit.point_covariance[self.columns[self.column], self.columns[self.column]]))
         inward = abs(float(self.within[self.column]) - start.value)
-        curved = phi / float(np.sqrt(start.curvature)) if start.curvature > 0 else np.nan
-        return next((size for size in (curved, se, inward) if 0 < size < np.inf), 1.0)
+        if 0 < start.curvature < np.inf:
+            return phi / float(np.sqrt(start.curvature))
+        least = ROUNDED * self.size
+        return next((size for size in (se, inward) if least < size < np.inf), self.size)
+
+    @property
+    def size(self) -> float:
+        """The coefficient that by itself makes η as large as it is inside the domain, or 1 where that is zero."""
+        blocks = self.objective.design.handles
+        eta = max(float(np.abs(block.eta(self.within)).max(initial=0.0)) for block in blocks)
+        column = unit(self.column, len(self.start.beta))
+        return (eta or 1.0) / max(float(np.abs(block.along(column)).max(initial=0.0)) for block in blocks)
 
     @cached_property
     def within(self) -> Array:
@@ -146,7 +158,9 @@ def optimum(objective: Objective, guess: Array | None) -> tuple[Array, bool]:
         edge = find_edge(objective, guess)
         if edge is not None:
             return edge.beta, False
-    solver = Newton() if guess is None else Newton(start=guess.tolist())
+    # where rounding has put a guess outside, the usual starts are left
+    inside = guess is not None and np.isfinite(objective.values(guess[None, :])[0])
+    solver = Newton(start=guess.tolist()) if guess is not None and inside else Newton()
     ended = ending(objective, solver, solve(objective, solver))
     if not ended.certified or isinstance(ended.point, Ray):
         raise CapabilityError(ended.reason.value)
@@ -194,7 +208,15 @@ def path_along(fit: Fit, column: int) -> Path:
         path = Path(fit, column, estimate, fit.deviance / 2, at_edge(point.base, np.inf, column), everything, gone)
     else:
         path = remaining(fit, column, separation)
-    return path if path.flat else replace(path, start=path.at(path.start.value, path.start))
+    return path if path.flat else replace(path, start=begun(path))
+
+
+def begun(path: Path) -> Held:
+    """The fit at the value where a path starts; where no mean is allowed at that, at one well inside the domain."""
+    start = path.start
+    if not np.isfinite(path.objective.values(start.beta[None, :])[0]):
+        start = at_edge(usual(path.objective)[0], np.inf, path.column)
+    return replace(path, start=start).at(start.value, start)
 
 
 def remaining(fit: Fit, column: int, separation: Separation) -> Path:

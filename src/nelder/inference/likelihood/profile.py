@@ -65,7 +65,7 @@ class Profile:
 def signed_root(fit: Fit, path: Path, held: Held) -> float:
     """sign(b − β̂_j) √((D(b) − D) / φ). Raises InputError where D(b) is below the D of the fit itself."""
     lost = held.half - path.least
-    if lost < -SAME * path.least:
+    if lost < -SAME * max(path.least, fit.dispersion):
         raise InputError(
             f"with {path.name} held at {held.value:.6g} the deviance is {2 * held.half:.8g}, below the "
             f"{2 * path.least:.8g} of the fit itself, which stands at a minimum that is not the lowest: fit it again "
@@ -74,12 +74,9 @@ def signed_root(fit: Fit, path: Path, held: Held) -> float:
     return float(np.sign(held.value - path.estimate) * np.sqrt(2.0 * max(lost, 0.0) / fit.dispersion))
 
 
-def ends_of(fit: Fit, path: Path, reach: float, measure: Measure = signed_root) -> tuple[End, End]:
-    """Both ends of the interval around an estimate in which a measure stays within a quantile."""
-    if path.flat:
-        return End(-np.inf), End(np.inf)
-    lower, upper = (end(path, side, limit_of(fit, path, side, reach, measure)) for side in (-1.0, 1.0))
-    return lower, upper
+def end_of(fit: Fit, path: Path, side: float, reach: float, measure: Measure = signed_root) -> End:
+    """Where, on one side of an estimate, −1 or +1, a measure reaches a quantile."""
+    return end(path, side, limit_of(fit, path, side, reach, measure))
 
 
 def limit_of(fit: Fit, path: Path, side: float, reach: float, measure: Measure = signed_root) -> Limit:
@@ -96,9 +93,7 @@ def profile(fit: Fit, name: str, points: object = 21) -> Profile:
     CapabilityError for one that is aliased or of which the data say nothing, and the errors of `likelihood_of`.
     """
     likelihood_of(fit, "a profile")
-    if name not in fit.names:
-        raise unknown_name("coefficient", name, fit.names)
-    j = fit.names.index(name)
+    j = place_of(fit, name)
     if fit.aliased[j]:
         raise CapabilityError(f"{name!r} is aliased: its column is a combination of others, and it has no profile")
     path = path_along(fit, int(np.sum(~fit.aliased[:j])))
@@ -108,6 +103,8 @@ def profile(fit: Fit, name: str, points: object = 21) -> Profile:
         )
     many = np.asarray(points).ndim == 0
     values = grid(fit, path, a_count(points, "points")) if many else vector_of(points, "points")
+    if not len(values):
+        raise InputError(f"points is empty: give their number, or values of {name!r}")
     held = walked(path, values)
     gained = 2.0 * (np.array([each.half for each in held]) - path.least)
     coefficients = np.full((len(values), len(fit.names)), np.nan)
@@ -116,6 +113,13 @@ def profile(fit: Fit, name: str, points: object = 21) -> Profile:
     coefficients[:, j] = values
     root = np.array([signed_root(fit, path, each) for each in held])
     return Profile(name, values, root, fit.deviance + gained, coefficients, fit.names, held_shape(fit))
+
+
+def place_of(fit: Fit, name: object) -> int:
+    """The place of a coefficient among the p; raises UnknownNameError for one that the fit does not have."""
+    if not isinstance(name, str) or name not in fit.names:
+        raise unknown_name("coefficient", name, fit.names)
+    return fit.names.index(name)
 
 
 def walked(path: Path, values: Array) -> list[Held]:
@@ -133,10 +137,10 @@ def walked(path: Path, values: Array) -> list[Held]:
 def grid(fit: Fit, path: Path, many: int) -> Array:
     """Values between the ends of the wide interval; an infinite end is replaced by one where little is left to see."""
     reach = two_sided_quantile(fit.df_reference, WIDE)
-    ends = [found.value for found in ends_of(fit, path, reach)]
+    ends = [end_of(fit, path, side, reach).value for side in (-1.0, 1.0)]
     for k, side in enumerate((-1.0, 1.0)):
         if path.estimate == side * np.inf:
-            ends[k] = end(path, -side, limit_of(fit, path, -side, FADED * reach)).value
+            ends[k] = end_of(fit, path, -side, FADED * reach).value
         elif np.isinf(ends[k]):
             ends[k] = path.estimate + side * 3.0 * reach * path.scale
     # a domain is open: its own ends belong to no fit

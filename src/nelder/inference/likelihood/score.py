@@ -46,7 +46,7 @@ def score_test(fit: Fit, hypotheses: object) -> Table:
     compared = under(fit, hypotheses, "a score test")
     if compared.best.fit.reason == Reason.AT_EDGE.value:
         raise CapabilityError(f"under {listed(compared.asked)} the fit lies {EDGE}: use likelihood_ratio")
-    model = at_rest(fit.rows_of_data("a score test"), compared.point(fit))
+    model = at_rest(compared.rows(fit), compared.point(fit))
     score = scaled_score(model, np.flatnonzero(independent_columns(model.upper)[0]))
     statistic, m = float(score @ score) / fit.dispersion, len(compared.asked.right)
     return tested(fit, f"Score test of {listed(compared.asked)}", statistic, m, compared.notes)
@@ -79,7 +79,7 @@ def score_of(fit: Fit, columns: object, names: Sequence[str] | None = None, join
     lost = [label for label, value in zip(labels, z, strict=True) if np.isnan(value)]
     notes = held_shape(fit)
     if lost:
-        notes = (*notes, f"a combination of the columns of the model: {', '.join(lost)}")
+        notes = (*notes, f"a combination of the columns of the model{where_seen(fit)}: {', '.join(lost)}")
     p = two_sided_tail(fit.df_reference, z)
     return Table({"term": np.array(labels), statistic_name(fit): z, "p": p}, title, notes)
 
@@ -90,11 +90,16 @@ def together(fit: Fit, model: Triangle, own: NDArray[np.integer], title: str) ->
     beside = np.append(own, np.arange(k, every))
     if not independent_columns(model.upper[:, beside])[0].all():
         raise DataError(
-            "these columns cannot be told apart: one is a combination of the others and of those in the model; test "
-            "them one by one, without joint=True, or leave it out"
+            "these columns cannot be told apart: one is a combination of the others and of those in the model"
+            f"{where_seen(fit)}; test them one by one, without joint=True, or leave it out"
         )
     score = scaled_score(model, beside)[len(own) :]
     return tested(fit, title, float(score @ score) / fit.dispersion, every - k, held_shape(fit))
+
+
+def where_seen(fit: Fit) -> str:
+    """Which rows say whether columns are combinations of others, where it is not all."""
+    return ", in the rows whose means are not at their limits" if isinstance(fit.point, Ray) else ""
 
 
 def at_rest(objective: Objective, point: Array | Ray) -> Triangle:
@@ -112,8 +117,10 @@ def at_rest(objective: Objective, point: Array | Ray) -> Triangle:
 
 def scaled_score(model: Triangle, columns: NDArray[np.integer]) -> Array:
     """R'⁻¹ U for some columns in this order, with R'R their information: each entry is what one adds to those before
-    it, and the squared length is U' I⁻¹ U.
+    it, and the squared length is U' I⁻¹ U. There may be no columns, as where all rows are at their limits.
     """
+    if not len(columns):
+        return np.zeros(0)
     factored = from_triangle(triangle(model.upper[:, columns]))
     assert factored is not None
     return factored.half_solve(-model.gradient[columns])

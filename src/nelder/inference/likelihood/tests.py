@@ -16,10 +16,10 @@ from nelder.inference.simultaneous import f_tail
 from nelder.linalg import Array, eliminate
 from nelder.objective import Objective
 from nelder.observations import numeric
-from nelder.submodels import Constrained, constrained
+from nelder.submodels import Constrained, constrained, deviance_lost
 from nelder.table import Named, Table, number
 
-SAME = 1e-9  # of a deviance: a smaller one is that of another minimum
+SAME = 1e-9  # of a deviance, or of φ: one that is smaller by more is that of another minimum
 # findings about the columns and the response as such, which are those of the larger fit
 SHARED = (Aliased, IllConditioned, Imprecise, OddResponse)
 
@@ -93,30 +93,44 @@ class Under:
     best: Constrained
     notes: tuple[str, ...]
 
-    def point(self, fit: Fit) -> Array | Ray:
-        """Where it stands among the k coefficients of the larger fit: β, or a ray where it has no finite optimum."""
-        if not isinstance(self.best.fit.point, Ray):
+    def rows(self, fit: Fit) -> Objective:
+        """The larger fit's objective without the rows whose means are at their limits here: which those are is read in
+        the coordinates of the smaller fit, as in the larger one rounding may seem to move others.
+        """
+        objective, best = fit.rows_of_data("a score"), self.best.fit
+        if not isinstance(best.point, Ray):
+            return objective
+        limits = [np.isinf(best.point.eta(block)) for block in best.rows_of_data("a score").design.handles]
+        return objective.without(np.flatnonzero(np.concatenate(limits)))
+
+    def point(self, fit: Fit) -> Array:
+        """Where it stands in those rows: β (k,) of the larger fit."""
+        point = self.best.fit.point
+        if not isinstance(point, Ray):
             return self.best.beta
-        solved, ray = eliminate(self.asked.of_point(fit), self.asked.right), self.best.fit.point
-        base = solved.origin + solved.basis @ ray.base
-        return Ray(base, solved.basis @ ray.direction, np.zeros((len(base), len(base))))
+        solved = eliminate(self.asked.of_point(fit), self.asked.right)
+        return np.asarray(solved.origin + solved.basis[:, ~self.best.fit.aliased] @ point.base)
 
 
-def under(fit: Fit, hypotheses: object, what: str) -> Under:
+def under(fit: Fit, hypotheses: object, what: str, hold_shape: bool = True) -> Under:
     """Fit the model once more, under hypotheses as `hypotheses.matrix_of_hypotheses` reads them.
 
     They may be about infinite coefficients too: what is compared are fits, not estimates. Raises the errors of
-    `likelihood_of`, and InputError where the fit under the hypotheses does not converge or is the better one.
+    `likelihood_of`, InputError where the fit under the hypotheses does not converge or is the better one, and DataError
+    where no mean is allowed under them.
     """
     likelihood_of(fit, what)
     some = np.where(fit.aliased, np.nan, np.where(np.isfinite(fit.coef), fit.coef, 0.0))
     asked = matrix_of_hypotheses(replace(fit, coef=Named(some, fit.names)), hypotheses)
-    with np.errstate(invalid="ignore"):  # infinite coefficients have no combinations
-        best = constrained(fit, asked.of_point(fit), asked.right)
     said = ", ".join(asked.labels)
+    try:
+        with np.errstate(invalid="ignore"):  # infinite coefficients have no combinations
+            best = constrained(fit, asked.of_point(fit), asked.right, hold_shape)
+    except DataError as problem:
+        raise DataError(f"under {said} no fit was found: {problem}") from None
     if not best.fit.converged and best.fit.limit is None:
         raise InputError(f"under {said} the fit does not converge ({best.fit.reason}): {what} has nothing to compare")
-    if best.fit.deviance < fit.deviance * (1 - SAME):
+    if deviance_lost(fit, best.fit) < -SAME * max(fit.deviance, fit.dispersion):
         raise InputError(
             f"under {said} the deviance is {best.fit.deviance:.8g}, below the {fit.deviance:.8g} of the fit that has "
             "these coefficients free: that one stands at a minimum which is not the lowest; fit it again from "
@@ -124,7 +138,10 @@ def under(fit: Fit, hypotheses: object, what: str) -> Under:
         )
     known = (*SHARED, *map(type, fit.warnings))
     found = (finding for finding in best.fit.warnings if not isinstance(finding, known))
-    notes = (*held_shape(fit), *(f"under the hypothesis: {finding.sentence}" for finding in found))
+    notes = (
+        *(held_shape(fit) if hold_shape else ()),
+        *(f"under the hypothesis: {finding.sentence}" for finding in found),
+    )
     return Under(asked, best, notes)
 
 
@@ -133,11 +150,11 @@ def likelihood_ratio(fit: Fit, hypotheses: object) -> Table:
 
     Columns chi2, df, p where φ is known; else F, which is that over df, with df and df_residual, as in R's
     anova(test="F"): φ is that of the fit itself. For quasi families it is the ratio of quasi-likelihoods (McCullagh &
-    Nelder 1989, section 9.3). Hypotheses are texts, as "x1 = x2", a matrix (m, p) or (matrix, right); errors are those
-    of `under`.
+    Nelder 1989, section 9.3). Hypotheses are texts, as "x1 = x2", a matrix (m, p) or (matrix, right); a shape of the
+    family that was estimated is estimated anew under them. Errors are those of `under`.
     """
-    compared = under(fit, hypotheses, "a likelihood-ratio test")
-    lost = max(compared.best.fit.deviance - fit.deviance, 0.0) / fit.dispersion
+    compared = under(fit, hypotheses, "a likelihood-ratio test", hold_shape=False)
+    lost = max(deviance_lost(fit, compared.best.fit), 0.0) / fit.dispersion
     kind = "Likelihood-ratio" if fit.family.has_likelihood else "Quasi-likelihood-ratio"
     m = len(compared.asked.right)
     return tested(fit, f"{kind} test of {listed(compared.asked)}", lost, m, compared.notes)

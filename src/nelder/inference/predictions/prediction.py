@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import numbers
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +21,7 @@ from nelder.errors import (
     a_number,
     some_rows,
     unknown_name,
+    warn,
 )
 from nelder.fit import Fit
 from nelder.formula import Schema, complete_rows
@@ -79,14 +79,12 @@ def predict(fit: Fit, new: object, request: Request, offset: object = None) -> A
         finding = (
             f"{int(outside.sum())} rows have a linear predictor outside ({low:g}, {high:g}), where the link has no mean"
         )
-        warnings.warn(f"{finding}: predicted as nan", BoundaryWarning, stacklevel=3)
+        warn(f"{finding}: predicted as nan", BoundaryWarning)
         eta = np.where(outside, np.nan, eta)
     if new is not None and fit.limit is not None and not fit.limit.unique and np.isinf(eta).any():
         count = int(np.isinf(eta).sum())
         finding = f"{count} new rows have means at a limit, along one of several directions that separate the data"
-        warnings.warn(
-            f"{finding}: between the rows of the fit another may say otherwise", BoundaryWarning, stacklevel=3
-        )
+        warn(f"{finding}: between the rows of the fit another may say otherwise", BoundaryWarning)
     with np.errstate(all="ignore"):
         shown = eta if request.kind == "link" else fit.link.mean(eta)
         if se is None:
@@ -169,11 +167,10 @@ def standard_errors(fit: Fit, X: Array, covariance: Array) -> Array:
         blur = np.finfo(float).eps * np.linalg.norm(np.abs(X[lost]) @ np.abs(root), axis=1)
         lost[lost] = blur > LOST * np.sqrt(variance[lost])
     if lost.any():
-        warnings.warn(
+        warn(
             f"the standard errors of {int(lost.sum())} predictions are lost to rounding, as large terms cancel in "
             "them, and are nan: centre the columns",
             IllConditionedWarning,
-            stacklevel=5,
         )
     return np.sqrt(np.where(lost, np.nan, variance))
 
@@ -203,11 +200,10 @@ def _within(fit: Fit, block: Block) -> Block:
         return block
     outside = aliases.broken_by(block.dense())
     if outside.any():
-        warnings.warn(
+        warn(
             f"{int(outside.sum())} of the new rows break the pattern of the aliased columns "
             f"({', '.join(np.array(fit.names)[fit.aliased])}), so that their mean cannot be told: predicted as nan",
             AliasedWarning,
-            stacklevel=2,
         )
     return replace(block, offset=np.where(outside, np.nan, block.offset))
 
@@ -221,11 +217,10 @@ def _settled(fit: Fit, block: Block) -> Block:
     settled = settled_by(fit)
     loose = np.isfinite(block.eta(fit.point)) & (settled is not None and settled.broken_by(block.dense()))
     if loose.any():
-        warnings.warn(
+        warn(
             f"the mean of {int(loose.sum())} new rows cannot be told: some directions that separate the data move them "
             "and others do not: predicted as nan",
             BoundaryWarning,
-            stacklevel=2,
         )
     return replace(block, offset=np.where(loose, np.nan, block.offset))
 

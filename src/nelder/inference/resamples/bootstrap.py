@@ -161,7 +161,7 @@ def bootstrap(fit: Fit, plan: Resampling | None = None) -> Bootstrap:
     if fit.limit is not None or not fit.converged:
         raise CapabilityError(
             f"the bootstrap starts from an optimum with finite coefficients, and this fit has none ({fit.reason}; see "
-            "fit.warnings): hold them with penalty=nd.Ridge(1.0)"
+            "fit.warnings): refit with penalty='firth'"
         )
     if statistic is not None and fit.aliased.any():
         raise CapabilityError("a bootstrapped statistic= needs a fit without aliased columns: leave them out")
