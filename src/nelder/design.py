@@ -68,7 +68,7 @@ class Block:
             return beta.eta(self)
         eta = self.offset.copy()
         for part in self.parts:
-            eta += part.times(beta[part.columns])
+            eta += part.times(beta[part.place])
         return eta
 
     def along(self, direction: Array) -> Array:
@@ -86,7 +86,7 @@ class Block:
         shape = (self.n, *beta.shape[1:])
         total = twofold(np.zeros(shape))
         for part in self.parts:
-            total = total + part.fine_times(beta[part.columns])
+            total = total + part.fine_times(beta[part.place])
         return total
 
     def fine_transpose_times(self, values: Twofold) -> Twofold:
@@ -95,12 +95,12 @@ class Block:
         total = twofold(np.zeros(shape))
         for part in self.parts:
             piece = part.fine_transpose_times(values)
-            total.lead[part.columns], total.rest[part.columns] = piece.lead, piece.rest
+            total.lead[part.place], total.rest[part.place] = piece.lead, piece.rest
         return total
 
     def lines(self, betas: Array) -> Array:
         """Xβ (k, n) for each of betas (k, p), without the offset."""
-        lines = [part.times(betas[:, part.columns].T).T for part in self.parts]
+        lines = [part.times(betas[:, part.place].T).T for part in self.parts]
         return np.ascontiguousarray(sum(lines[1:], lines[0]) if lines else np.zeros((len(betas), self.n)))
 
     def etas(self, betas: Array) -> Array:
@@ -111,14 +111,14 @@ class Block:
         """|X||β| + |offset| (n,): the size of the numbers that cancel into η."""
         total = np.abs(self.offset)
         for part in self.parts:
-            total = total + part.magnitude(beta[part.columns])
+            total = total + part.magnitude(beta[part.place])
         return total
 
     def transpose_times(self, values: Array) -> Array:
         """X'values (p,)."""
         total = np.zeros(self.p)
         for part in self.parts:
-            total[part.columns] = part.transpose_times(values)
+            total[part.place] = part.transpose_times(values)
         return total
 
     def cross(self, weight: Array) -> Array:
@@ -127,16 +127,16 @@ class Block:
         for i, part in enumerate(self.parts):
             for other in self.parts[i:]:
                 product = part.cross(other, weight)
-                total[np.ix_(part.columns, other.columns)] = product
+                put(total, part.place, other.place, product)
                 if other is not part:
-                    total[np.ix_(other.columns, part.columns)] = product.T
+                    put(total, other.place, part.place, product.T)
         return total
 
     def dense(self) -> Array:
         """X (n, p) in full."""
         X = np.empty((self.n, self.p))
         for part in self.parts:
-            X[:, part.columns] = part.dense()
+            X[:, part.place] = part.dense()
         return X
 
     def column(self, j: int) -> Array:
@@ -195,6 +195,14 @@ class Design:
     def rows(self) -> int:
         """The number of rows, which need not be that of observations."""
         return sum(block.n for block in self.handles)
+
+
+def put(matrix: Array, rows: slice | Codes, columns: slice | Codes, values: Array) -> None:
+    """matrix[rows, columns] = values, as a rectangle whatever the two are."""
+    if isinstance(rows, slice) or isinstance(columns, slice):
+        matrix[rows, columns] = values
+    else:
+        matrix[np.ix_(rows, columns)] = values
 
 
 def split(block: Block, size: int = BLOCK_ROWS) -> list[Block]:

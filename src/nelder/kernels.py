@@ -6,7 +6,7 @@ What a kernel returns can be added to its like. Rows are taken in slices, so tha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -89,9 +89,10 @@ def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed
             score = rows.weight * loss.family.score(rows.y, mean)
             bend = weight_of(rows.y, mean, loss.family, form if observed else None)
             pieces = (value, score, rows.weight * bend)
-            parts.append(gram_of(rows, pieces, mean.eta, beta) if form is Gram else triangle_of(rows, pieces, beta))
-        model = merge(parts)
-        return replace(model, observed=True) if observed and isinstance(model, Gram) else model
+            parts.append(
+                gram_of(rows, pieces, mean.eta, beta, observed) if form is Gram else triangle_of(rows, pieces, beta)
+            )
+        return merge(parts)
 
 
 def weight_of(y: Array, mean: Mean, family: Family, observed_for: Form | None) -> Array:
@@ -224,17 +225,17 @@ def mean_kernel(block: Block) -> Array:
 Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
 
 
-def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array) -> Gram:
+def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array, observed: bool = False) -> Gram:
     """One slice's model at η (n,) = Xβ + offset.
 
     What rounding in η can do is bounded, without another product with |X|, by (Σ aⱼ)² ≤ (p + 1) Σ aⱼ².
     """
     value, score, weight = pieces
     information = rows.cross(weight)
-    squares = beta**2 @ np.abs(np.diagonal(information)) + np.abs(weight) @ rows.offset**2
+    squares = beta**2 @ np.abs(information.diagonal()) + np.abs(weight) @ rows.offset**2
     noise = ROUNDING**2 * (rows.p + 1) * float(squares)
     blur = ROUNDING * float(np.abs(score) @ (np.abs(eta) + np.abs(rows.offset)))
-    return Gram(value, -rows.transpose_times(score), information, noise, blur)
+    return Gram(value, -rows.transpose_times(score), information, noise, blur, observed)
 
 
 def triangle_of(rows: Block, pieces: Pieces, beta: Array) -> Triangle:

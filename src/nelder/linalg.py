@@ -64,6 +64,8 @@ def all_finite(array: Array) -> bool:
 def powers_of_two(sizes: Array) -> Array:
     """Exact scales s (p,) with s * sizes in [1, 2); 1 where a size is zero or not finite."""
     usable = np.isfinite(sizes) & (sizes > 0)
+    if usable.all():
+        return np.ldexp(1.0, 1 - np.frexp(sizes)[1])
     exponent = np.frexp(np.where(usable, sizes, 0.5))[1]
     return np.where(usable, np.ldexp(1.0, 1 - exponent), 1.0)
 
@@ -99,8 +101,8 @@ class Factored:
 
 def cholesky(matrix: Array) -> Factored | None:
     """The Cholesky factor of a symmetric matrix (p, p) after equilibration; None where it is not positive definite."""
-    diagonal = np.diagonal(matrix)
-    if not np.all(np.isfinite(matrix)) or not np.all(diagonal > 0):
+    diagonal = matrix.diagonal()
+    if not all_finite(matrix) or not (diagonal > 0).all():
         return None
     scale = powers_of_two(np.sqrt(diagonal))
     scaled = scale[:, None] * matrix * scale

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from nelder.errors import InputError, InputTypeError, UnknownNameError, unknown_name
@@ -28,6 +29,12 @@ ELSEWHERE = {
     "gd": "gradient_descent",
     "sgd": "stochastic_gradient_descent",
 }
+
+
+@cache
+def signature(maker: Callable[..., Any]) -> inspect.Signature:
+    """What a class or function takes."""
+    return inspect.signature(maker)
 
 
 def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, base: type[Any]) -> Kind:
@@ -57,9 +64,9 @@ def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, 
         raise unknown_name(kind, given, known)
     arguments = _arguments(kind, given, match[2] or "" if match else "")
     try:
-        inspect.signature(known[name]).bind(*arguments[0], **arguments[1])
+        signature(known[name]).bind(*arguments[0], **arguments[1])
     except TypeError as mismatch:
-        takes = ", ".join(parameter for parameter in inspect.signature(known[name]).parameters)
+        takes = ", ".join(parameter for parameter in signature(known[name]).parameters)
         raise InputError(f"{kind} {given!r}: {mismatch}; it takes {name}({takes}), such as '{name}(1.5)'") from None
     try:
         return known[name](*arguments[0], **arguments[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,12 @@ class Part(ABC):
     """Some columns of a block; `columns` (k,) are their places among the block's p."""
 
     columns: NDArray[np.integer]
+
+    @cached_property
+    def place(self) -> slice | Codes:
+        """The same as a slice, which NumPy takes faster, where they follow one another."""
+        first, k = (int(self.columns[0]) if len(self.columns) else 0), len(self.columns)
+        return slice(first, first + k) if (self.columns == np.arange(first, first + k)).all() else self.columns
 
     @abstractmethod
     def times(self, beta: Array) -> Array:

@@ -45,9 +45,9 @@ class Penalty(ABC):
 
     def added_to(self, model: Quadratic, beta: Array, free: Array) -> Quadratic:
         """The local model of the data with that of the penalty added."""
-        root = self.root(free)
-        if not root.any():
+        if not self.strength(free).any():
             return model
+        root = self.root(free)
         value, gradient = self.value(beta, free), self.gradient(beta, free)
         if isinstance(model, Triangle):
             return model + Triangle(value, gradient, triangle(root), 0.0)

@@ -47,6 +47,23 @@ class Quadratic(Protocol):
     @property
     def factored(self) -> Factored | None: ...
     def newton(self) -> Direction | None: ...
+    def decrement(self, gradient: Array) -> float: ...
+
+
+def direction(factored: Factored | None, gradient: Array) -> Direction | None:
+    """The step δ with Hδ = −g (p,), or None where H has no factor: H only steers, and the gradient decides."""
+    if factored is None:
+        return None
+    half = factored.half_solve(gradient)
+    return Direction(-factored.solve(gradient), float(half @ half))
+
+
+def decrement(factored: Factored | None, gradient: Array) -> float:
+    """g'H⁻¹g for a gradient g (p,); infinite where H is singular."""
+    if factored is None:
+        return np.inf
+    half = factored.half_solve(gradient)
+    return float(half @ half)
 
 
 @dataclass(frozen=True)
@@ -89,18 +106,16 @@ class Gram:
         return self.factored is not None and self.factored.condition < SAFE_FOR_ERRORS
 
     def decrement(self, gradient: Array) -> float:
-        """g'H⁻¹g for another gradient g (p,); infinite where H is singular."""
-        if self.factored is None:
-            return np.inf
-        half = self.factored.half_solve(gradient)
-        return float(half @ half)
+        """The squared distance to the optimum that another gradient (p,) speaks of."""
+        return decrement(self.factored, gradient)
 
     def newton(self) -> Direction | None:
         """The step, or None where the model has no minimum."""
-        if self.factored is None:
-            return None
-        half = self.factored.half_solve(self.gradient)
-        return Direction(-self.factored.solve(self.gradient), float(half @ half))
+        return self._direction
+
+    @cached_property
+    def _direction(self) -> Direction | None:
+        return direction(self.factored, self.gradient)
 
 
 @dataclass(frozen=True)
@@ -132,9 +147,10 @@ class Triangle:
         """R itself, equilibrated."""
         return from_triangle(self.upper)
 
+    def decrement(self, gradient: Array) -> float:
+        """As `Gram.decrement`."""
+        return decrement(self.factored, gradient)
+
     def newton(self) -> Direction | None:
-        """The step δ with R'R δ = −g, or None where R is singular: R only steers, and the gradient decides."""
-        if self.factored is None:
-            return None
-        half = self.factored.half_solve(self.gradient)
-        return Direction(-self.factored.solve(self.gradient), float(half @ half))
+        """The step, or None where R is singular."""
+        return direction(self.factored, self.gradient)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -104,8 +105,7 @@ class Recorder:
     began: float = field(default_factory=time.perf_counter)
 
     def __call__(self, number: int, step: Step, decrement: float) -> None:
-        with np.errstate(all="ignore"):
-            norm = float(np.sqrt(step.gradient @ step.gradient))
+        norm = math.sqrt(float(step.gradient @ step.gradient))
         seconds = time.perf_counter() - self.began
         record = Record(number, step.beta, 2 * step.value, norm, decrement, step.size, step.halvings, seconds)
         if number % self.stride == 0:

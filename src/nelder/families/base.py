@@ -87,6 +87,8 @@ class Family(ABC):
 
     def score(self, y: Array, mean: Mean) -> Array:
         """−½ ∂d/∂η = (y − μ) dθ/dη."""
+        if mean.link == self.canonical:
+            return self.natural_constant * self.residual(y, mean)
         return self.residual(y, mean) * self.natural_slope(mean)
 
     def expected_weight(self, mean: Mean) -> Array:

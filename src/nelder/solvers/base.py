@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
-from nelder.linalg import Array
+from nelder.linalg import Array, all_finite
 from nelder.objective import Objective
 from nelder.quadratic import Quadratic
 
@@ -35,7 +34,7 @@ class Step:
     @property
     def finite(self) -> bool:
         """Whether the solver is still among the numbers."""
-        return bool(np.isfinite(self.value) and np.isfinite(self.gradient).all() and np.isfinite(self.beta).all())
+        return math.isfinite(self.value) and all_finite(self.gradient) and all_finite(self.beta)
 
 
 @dataclass(frozen=True)

@@ -109,12 +109,9 @@ class Judge:
         self._use(self.metric, step.gradient)
 
     def _use(self, model: Quadratic, gradient: Array) -> None:
-        factored = model.factored
-        if factored is None:
-            self.decrement, self.floor = np.inf, model.noise
-            return
-        half = factored.half_solve(gradient)
-        self.decrement, self.floor = float(half @ half), model.noise
+        ahead = model.newton() if gradient is model.gradient else None
+        self.decrement = model.decrement(gradient) if ahead is None else ahead.decrement
+        self.floor = model.noise
 
     def _rising(self, step: Step) -> bool:
         """A fixed rate that is too large: above where it began, and rising three times in a row."""
