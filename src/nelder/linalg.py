@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+MANY = 10_000  # numbers: enough for one product to be faster than a look at each
 RANK_TOLERANCE = 2e-14  # a unit column whose part outside the earlier ones is shorter than this is aliased
 
 
+@cache
 def lapack() -> Any:
     """SciPy's LAPACK, imported when first needed so that `import nelder` stays light."""
     from scipy.linalg import lapack as routines
@@ -55,10 +58,13 @@ def scratch(n: int, k: int) -> Array:
 
 
 def all_finite(array: Array) -> bool:
-    """Whether every number is finite: if the sum of their squares is, each is, and that is told fastest."""
+    """Whether every number is finite: of many, if the sum of their squares is, each is, and that is told fastest."""
     flat = array.reshape(-1)
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(flat @ flat)) or bool(np.isfinite(flat).all())
+    if len(flat) > MANY:
+        with np.errstate(all="ignore"):
+            if np.isfinite(flat @ flat):
+                return True
+    return bool(np.isfinite(flat).all())
 
 
 def powers_of_two(sizes: Array) -> Array:
