@@ -28,7 +28,8 @@ SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the informa
 PER_COLUMN = 40  # at least so many rows for each column
 WORTH_IT = 5e7  # multiply-adds of a Gram, below which all rows are as cheap as a sample
 CHORDS = 4
-NEAR = 1e-6  # squared distance in standard errors from which one Newton step is the last
+NEAR = 7e-14  # times the rows: squared distance in standard errors from which one Newton step is the last
+MOVED = 4e-8  # the largest relative change of an information that is told by the sample, to some twentieth of it
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def descent(objective: Objective, beta: Array, metric: Gram) -> Iterator[Step]:
 
     def look(at: Array) -> Slope | Quadratic:
         shrinking = min(seen[-1] / seen[-2], 1.0) if len(seen) > 2 else 1.0
-        near = seen[-1] * shrinking <= NEAR * scale
+        near = seen[-1] * shrinking <= min(NEAR * objective.design.rows, 1e-6) * scale
         return objective.quadratic(at, Gram) if near else objective.slope(at)
 
     scale = 1.0
@@ -86,22 +87,24 @@ def descent(objective: Objective, beta: Array, metric: Gram) -> Iterator[Step]:
 def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step]:
     """Newton's steps with one and the same expected information, while it is safe and each step is enough.
 
-    The information moves with β by what the sample says it does: by next to nothing, but standard errors show it.
+    It moves with β by what the sample says it does: by next to nothing, but standard errors show it. Where that is more
+    than a sample can tell, the information of all rows is taken again.
     """
     beta, model = last.beta, last.model
-    if not isinstance(model, Gram):
-        return
-    begun, before = model.information, scaled(objective, sample, beta).information
     for _ in range(CHORDS):
-        direction = model.newton() if model.safe else None
-        if direction is None:
+        direction = model.newton() if isinstance(model, Gram) and model.safe else None
+        if direction is None or not isinstance(model, Gram):
             return
-        beta = beta + direction.delta
-        ahead = objective.slope(beta)
+        ahead = objective.slope(beta + direction.delta)
         if not enough(model.value, ahead.value, direction.decrement, model.blur):
             return
-        information = begun + (scaled(objective, sample, beta).information - before)
-        model = replace(model, value=ahead.value, gradient=ahead.gradient, information=information)
+        before, beta = scaled(objective, sample, beta).information, beta + direction.delta
+        change = scaled(objective, sample, beta).information - before
+        if (np.abs(change.diagonal()) <= MOVED * model.information.diagonal()).all():
+            information = model.information + change
+            model = replace(model, value=ahead.value, gradient=ahead.gradient, information=information)
+        else:
+            model = objective.quadratic(beta, Gram)
         yield Step(beta, model.value, model.gradient, model)
 
 

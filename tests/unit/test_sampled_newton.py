@@ -1,0 +1,101 @@
+"""Newton's method that begins on a sample: the answer of all rows, whatever the sample says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import nelder as nd
+from nelder.engines import Threads
+from nelder.families import FAMILIES
+from nelder.links import LINKS
+from nelder.mean import Mean
+from nelder.solvers import SampledNewton
+from nelder.solvers import automatic as chosen
+
+N = 9000
+PAIRS = [("binomial", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("gamma", "log"), ("quasipoisson", "log")]
+each_pair = pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+
+
+def drawn(family, link, rows=N):
+    """X (n, 4) and a response of this family with this link."""
+    random, made = np.random.default_rng(5), FAMILIES[family]()
+    X = np.column_stack([np.ones(rows), random.normal(size=(rows, 2)), random.uniform(0, 2, rows)])
+    mean = Mean(LINKS[link](), X @ [-0.5, 0.3, -0.2, 0.4])
+    like = getattr(made, "like", made)
+    return X, like.sample(random, mean, 1.0 if like.dispersion_known else 0.5, np.ones(rows))
+
+
+def same(fit, reference, errors=1e-8):
+    assert fit.converged and fit.solved.solver == "sampled_newton"
+    assert np.abs((fit.coef - reference.coef) / reference.se).max() < 1e-9
+    assert np.asarray(fit.se) == pytest.approx(np.asarray(reference.se), rel=errors)
+    assert fit.deviance == pytest.approx(reference.deviance, rel=1e-13)
+    assert fit.loglik == pytest.approx(reference.loglik, rel=1e-13, nan_ok=True)
+    assert fit.statistics.pearson == pytest.approx(reference.statistics.pearson, rel=1e-10)
+
+
+@each_pair
+def test_a_fit_from_a_sample_is_that_of_all_rows(pair):
+    X, y = drawn(*pair)
+    same(nd.glm_fit(X, y, *pair, solver="sampled_newton"), nd.glm_fit(X, y, *pair, solver="irls"))
+
+
+@each_pair
+def test_sorted_rows_do_not_mislead(pair):
+    X, y = drawn(*pair)
+    order = np.lexsort((X[:, 1], y))
+    fit = nd.glm_fit(X[order], y[order], *pair, solver="sampled_newton")
+    same(fit, nd.glm_fit(X, y, *pair, solver="irls"))
+
+
+def test_a_few_rows_that_carry_everything_are_found_by_all():
+    """A column that is zero in all but thirty rows: a sample may not see it at all."""
+    X, y = drawn("poisson", "log", 200_000)
+    X[:, 3] = 0.0
+    X[np.random.default_rng(1).choice(len(X), 30, replace=False), 3] = 2.0
+    same(nd.glm_fit(X, y, "poisson", solver="sampled_newton"), nd.glm_fit(X, y, "poisson", solver="irls"))
+
+
+def test_separation_is_found_though_the_sample_has_an_optimum():
+    X, y = drawn("binomial", "logit")
+    X[:, 3] = 0.0
+    X[:4, 3], y[:4] = 1.0, 1.0
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm_fit(X, y, "binomial", solver="sampled_newton")
+    assert fit.coef["x4"] == np.inf
+    with pytest.warns(nd.BoundaryWarning):
+        reference = nd.glm_fit(X, y, "binomial")
+    assert fit.deviance == pytest.approx(reference.deviance, rel=1e-12)
+
+
+def test_weights_and_offsets_are_those_of_the_rows():
+    X, y = drawn("poisson", "log")
+    random = np.random.default_rng(2)
+    given = {"weights": random.uniform(0.1, 3, N), "offset": random.normal(size=N)}
+    same(
+        nd.glm_fit(X, y, "poisson", solver="sampled_newton", **given),
+        nd.glm_fit(X, y, "poisson", solver="irls", **given),
+    )
+
+
+def test_many_rows_are_begun_on_a_sample_and_few_are_not():
+    X, y = drawn("binomial", "logit", 20_000)
+    few = nd.glm_fit(X, y, "binomial")
+    assert few.solved.solver == "newton"
+    wide = np.column_stack([X, np.random.default_rng(3).normal(size=(len(X), 50))])
+    many = nd.glm_fit(wide, y, "binomial")
+    same(many, nd.glm_fit(wide, y, "binomial", solver="irls"))
+    assert isinstance(chosen(many.objective), SampledNewton)
+
+
+def test_the_number_of_threads_does_not_change_a_digit():
+    X, y = drawn("binomial", "logit", 150_000)
+    objective = nd.glm_fit(X, y, "binomial").objective
+    beta = np.array([-0.4, 0.3, -0.2, 0.4])
+    models = [replace(objective, engine=Threads(workers)).quadratic(beta) for workers in (1, 2, 3)]
+    for model in models[1:]:
+        assert model.value == models[0].value
+        assert np.array_equal(model.gradient, models[0].gradient)
+        assert np.array_equal(model.information, models[0].information)
