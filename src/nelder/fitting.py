@@ -29,6 +29,7 @@ from nelder.reduction import ADJUSTED_SCORING, reduced
 from nelder.shapes import shaped
 from nelder.solvers import Newton, Solution, Solver, automatic, solve
 from nelder.solvers.loop import Watcher
+from nelder.solvers.sampled_newton import from_sample, pays
 from nelder.solvers.starts import usual
 from nelder.table import Named
 from nelder.trace import Recorder
@@ -241,7 +242,7 @@ def null_model(objective: Objective) -> tuple[float, int]:
     if not len(constant):
         return 2 * float(small.values(np.zeros((1, 0)))[0]), 0
     try:
-        solver = Newton(start=usual(small)[0].tolist())
+        solver = from_sample(small) if pays(small) else Newton(start=usual(small)[0].tolist())
         end = ending(small, solver, solve(small, solver))
     except DataError:
         return float("nan"), 1

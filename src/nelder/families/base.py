@@ -262,6 +262,12 @@ def gap(x: Array) -> Array:
 def poisson_gap(y: Array, mu: Array, log_mu: Array) -> Array:
     """y log(y/μ) − (y − μ), half of Poisson's unit deviance, with its limit μ at y = 0."""
     positive = y > 0
+    if positive.all():
+        return y * gap(log_mu - np.log(y))
+    if y.shape == mu.shape and 2 * np.count_nonzero(positive) < y.size:  # most are zeros, which cost nothing
+        result, some = mu.copy(), y[positive]
+        result[positive] = some * gap(log_mu[positive] - np.log(some))
+        return result
     return np.where(positive, y * gap(log_mu - np.log(np.where(positive, y, 1.0))), mu)
 
 

@@ -16,7 +16,6 @@ from nelder.errors import DataError
 from nelder.kernels import Slope
 from nelder.linalg import Array
 from nelder.objective import Objective
-from nelder.parts import Dense
 from nelder.quadratic import Gram, Quadratic
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.lbfgs import gradient_steps
@@ -26,10 +25,10 @@ from nelder.solvers.search import enough
 
 SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the information that leads on
 PER_COLUMN = 40  # at least so many rows for each column
-WORTH_IT = 5e7  # multiply-adds of a Gram, below which all rows are as cheap as a sample
+MANY = 50_000  # rows: of fewer, all are as cheap as a sample
 CHORDS = 4
-NEAR = 7e-14  # times the rows: squared distance in standard errors from which one Newton step is the last
-MOVED = 4e-8  # the largest relative change of an information that is told by the sample, to some twentieth of it
+NEAR = 1e-6  # squared distance in standard errors from which one Newton step is the last
+MOVED = 4e-8  # the relative change of an information that a last step may make: the sample tells it to a twentieth
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class SampledNewton(Solver):
         sample = self.sample or sample_of(objective, SHARES[1])
         metric = scaled(objective, sample, beta)
         if metric.safe:
-            last = yield from passed_on(descent(objective, beta, metric))
+            last = yield from passed_on(descent(objective, sample, beta, metric))
             last = (yield from passed_on(chords(objective, sample, last))) or last
             beta = last.beta
         yield from scoring_steps(objective, beta, observed=False)
@@ -65,23 +64,32 @@ def passed_on(steps: Iterator[Step]) -> Generator[Step, None, Any]:
     return last
 
 
-def descent(objective: Objective, beta: Array, metric: Gram) -> Iterator[Step]:
-    """Steps by gradients until one more would be near enough; that one ends with a model of all rows."""
+def descent(objective: Objective, sample: Objective, beta: Array, metric: Gram) -> Iterator[Step]:
+    """Steps by gradients until one more would be near enough; that one ends with a model of all rows.
+
+    How far an information moves grows with the distance, and the first step shows how fast.
+    """
     assert metric.factored is not None
-    seen = [np.inf]  # squared distances, by the metric
+    seen, near, scale = [np.inf], 0.0, 1.0  # squared distances, by the metric
 
     def look(at: Array) -> Slope | Quadratic:
         shrinking = min(seen[-1] / seen[-2], 1.0) if len(seen) > 2 else 1.0
-        near = seen[-1] * shrinking <= min(NEAR * objective.design.rows, 1e-6) * scale
-        return objective.quadratic(at, Gram) if near else objective.slope(at)
+        return objective.quadratic(at, Gram) if seen[-1] * shrinking <= near else objective.slope(at)
 
-    scale = 1.0
     for step in gradient_steps(look, objective, beta, metric.factored.solve):
         yield replace(step, metric=metric)
         seen.append(metric.decrement(step.gradient))
         scale = objective.dispersion_at(step.value)
         if step.stuck or step.model is not None:
             return
+        if len(seen) == 3:
+            moved = change_of(metric.information, scaled(objective, sample, step.beta).information)
+            near = min(NEAR * scale, seen[1] * (MOVED / max(moved, MOVED)) ** 2)
+
+
+def change_of(before: Array, after: Array) -> float:
+    """The largest relative change on the diagonal of an information."""
+    return float(np.max(np.abs(after.diagonal() / before.diagonal() - 1.0), initial=0.0))
 
 
 def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step]:
@@ -100,7 +108,7 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
             return
         before, beta = scaled(objective, sample, beta).information, beta + direction.delta
         change = scaled(objective, sample, beta).information - before
-        if (np.abs(change.diagonal()) <= MOVED * model.information.diagonal()).all():
+        if change_of(before, before + change) <= 2 * MOVED:
             information = model.information + change
             model = replace(model, value=ahead.value, gradient=ahead.gradient, information=information)
         else:
@@ -140,6 +148,5 @@ def scaled(objective: Objective, sample: Objective, beta: Array) -> Gram:
 def pays(objective: Objective) -> bool:
     """Whether a sample is so much smaller than the data that it saves time."""
     design = objective.design
-    dense = all(isinstance(part, Dense) for block in design.handles for part in block.parts)
-    worth = design.rows * design.p**2 > WORTH_IT and design.rows > 8 * PER_COLUMN * design.p
-    return worth and dense and objective.is_convex and not objective.is_quadratic
+    worth = design.rows > MANY and design.rows > 8 * PER_COLUMN * design.p
+    return worth and objective.is_convex and not objective.is_quadratic
