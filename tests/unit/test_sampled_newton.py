@@ -81,13 +81,24 @@ def test_weights_and_offsets_are_those_of_the_rows():
 
 
 def test_many_rows_are_begun_on_a_sample_and_few_are_not():
-    X, y = drawn("binomial", "logit", 20_000)
-    few = nd.glm_fit(X, y, "binomial")
-    assert few.solved.solver == "newton"
-    wide = np.column_stack([X, np.random.default_rng(3).normal(size=(len(X), 50))])
-    many = nd.glm_fit(wide, y, "binomial")
-    same(many, nd.glm_fit(wide, y, "binomial", solver="irls"))
+    X, y = drawn("binomial", "logit", 60_000)
+    assert nd.glm_fit(X[:20_000], y[:20_000], "binomial").solved.solver == "newton"
+    many = nd.glm_fit(X, y, "binomial")
+    same(many, nd.glm_fit(X, y, "binomial", solver="irls"))
     assert isinstance(chosen(many.objective), SampledNewton)
+
+
+def test_factors_are_sampled_too_and_a_rare_level_is_no_matter():
+    X, y = drawn("poisson", "log", 80_000)
+    random = np.random.default_rng(4)
+    table = {"y": y, "x": X[:, 1], "f": random.choice(list("abcdef"), len(y)), "expo": random.uniform(0.1, 1, len(y))}
+    table["rare"] = np.where(np.arange(len(y)) < 5, "rare", table["f"])
+    for formula in ("y ~ x + f + offset(log(expo))", "y ~ x + rare"):
+        fit, reference = (nd.glm(formula, table, "poisson", solver=solver) for solver in ("auto", "irls"))
+        assert np.abs((fit.coef - reference.coef) / reference.se).max() < 1e-9
+        assert np.asarray(fit.se) == pytest.approx(np.asarray(reference.se), rel=1e-8)
+        assert fit.deviance == pytest.approx(reference.deviance, rel=1e-13)
+        assert fit.statistics.null_deviance == pytest.approx(reference.statistics.null_deviance, rel=1e-12)
 
 
 def test_the_number_of_threads_does_not_change_a_digit():
