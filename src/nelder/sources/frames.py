@@ -80,5 +80,8 @@ def _coded(series: Any, levels: list[Any]) -> Labels:
 
     if not levels:
         return Labels(np.full(len(series), -1, dtype=np.int32), ())
+    native = series.to_native()
+    if hasattr(native, "cat") and hasattr(native.cat, "codes"):  # pandas has them, for these very levels
+        return Labels(native.cat.codes.to_numpy().astype(np.int32), tuple(levels))
     codes = series.replace_strict(levels, list(range(len(levels))), default=-1, return_dtype=nw.Int32)
     return Labels(codes.fill_null(-1).to_numpy().astype(np.int32), tuple(levels))
