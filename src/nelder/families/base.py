@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nelder.errors import CapabilityError, InputError, SupportError, some_rows
 from nelder.families.anscombe import any_anscombe
 from nelder.families.tails import Tails
-from nelder.linalg import Array
+from nelder.linalg import Array, all_finite
 from nelder.mean import REALS, Interval, Link, Mean, special
 
 
@@ -261,14 +261,10 @@ def gap(x: Array) -> Array:
 
 def poisson_gap(y: Array, mu: Array, log_mu: Array) -> Array:
     """y log(y/μ) − (y − μ), half of Poisson's unit deviance, with its limit μ at y = 0."""
-    positive = y > 0
-    if positive.all():
-        return y * gap(log_mu - np.log(y))
-    if y.shape == mu.shape and 2 * np.count_nonzero(positive) < y.size:  # most are zeros, which cost nothing
-        result, some = mu.copy(), y[positive]
-        result[positive] = some * gap(log_mu[positive] - np.log(some))
-        return result
-    return np.where(positive, y * gap(log_mu - np.log(np.where(positive, y, 1.0))), mu)
+    zero = (y == 0).astype(float)
+    inside = gap(log_mu - np.log(y + zero))
+    result = y * inside + zero * mu  # several times as fast as a choice row by row
+    return result if all_finite(result) else np.where(y == 0, mu, y * inside)
 
 
 def logarithm_slopes(nu: Array) -> tuple[Array, Array, Array]:

@@ -10,7 +10,7 @@ from nelder.families.anscombe import binomial_anscombe
 from nelder.families.base import Family, poisson_gap, stirling_remainder
 from nelder.families.incomplete import beta_tails
 from nelder.families.tails import Tails, outside, whole_below, whole_up_to
-from nelder.linalg import Array
+from nelder.linalg import Array, all_finite
 from nelder.links import Logit
 from nelder.mean import UNIT, Mean
 
@@ -56,7 +56,9 @@ class Binomial(Family):
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         # −2 log of the probability of what happened, which for a proportion is compared with its own
-        distance = -2.0 * np.where(y == 0, mean.log_complement, mean.log)
+        distance = -2.0 * (y * mean.log + (1.0 - y) * mean.log_complement)
+        if not all_finite(distance):
+            distance = -2.0 * np.where(y == 0, mean.log_complement, mean.log)
         between = (y > 0) & (y < 1)
         if between.any():
             between = np.broadcast_to(between, distance.shape)
