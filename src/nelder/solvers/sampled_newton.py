@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,11 @@ from nelder.solvers.base import Solver, Step
 from nelder.solvers.lbfgs import gradient_steps
 from nelder.solvers.loop import solve
 from nelder.solvers.newton import Newton, scoring_steps
-from nelder.solvers.search import enough
 
 SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the information that leads on
 PER_COLUMN = 40  # at least so many rows for each column
 MANY = 50_000  # rows: of fewer, all are as cheap as a sample
-CHORDS = 4
+CHORDS = 12  # at most so many steps by one information
 NEAR = 1e-6  # squared distance in standard errors from which one Newton step is the last
 MOVED = 4e-8  # the relative change of an information that a last step may make: the sample tells it to a twentieth
 
@@ -93,27 +93,30 @@ def change_of(before: Array, after: Array) -> float:
 
 
 def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step]:
-    """Newton's steps with one and the same expected information, while it is safe and each step is enough.
+    """Steps by gradients, preconditioned by the information at the last step, while each is a full one.
 
     It moves with β by what the sample says it does: by next to nothing, but standard errors show it. Where that is more
     than a sample can tell, the information of all rows is taken again.
     """
-    beta, model = last.beta, last.model
-    for _ in range(CHORDS):
-        direction = model.newton() if isinstance(model, Gram) and model.safe else None
-        if direction is None or not isinstance(model, Gram):
+    model = last.model
+    if not isinstance(model, Gram) or not model.safe or model.factored is None:
+        return
+    before = scaled(objective, sample, last.beta).information
+
+    def look(at: Array) -> Slope | Quadratic:
+        return model if at is last.beta else objective.slope(at)
+
+    for step in islice(gradient_steps(look, objective, last.beta, model.factored.solve), 1, CHORDS):
+        if step.halvings or step.stuck:
             return
-        ahead = objective.slope(beta + direction.delta)
-        if not enough(model.value, ahead.value, direction.decrement, model.blur):
-            return
-        before, beta = scaled(objective, sample, beta).information, beta + direction.delta
-        change = scaled(objective, sample, beta).information - before
-        if change_of(before, before + change) <= 2 * MOVED:
-            information = model.information + change
-            model = replace(model, value=ahead.value, gradient=ahead.gradient, information=information)
+        after = scaled(objective, sample, step.beta).information
+        if change_of(before, after) <= 2 * MOVED:
+            moved = replace(model, information=model.information + (after - before))
+            yield replace(step, model=replace(moved, value=step.value, gradient=step.gradient))
         else:
-            model = objective.quadratic(beta, Gram)
-        yield Step(beta, model.value, model.gradient, model)
+            exact = objective.quadratic(step.beta, Gram)
+            yield Step(step.beta, exact.value, exact.gradient, exact)
+            return
 
 
 def sample_of(objective: Objective, share: float) -> Objective:
