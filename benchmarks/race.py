@@ -24,6 +24,7 @@ from worker import shorten, slug
 
 HERE = Path(__file__).parent
 SAME = 1e-6  # standard errors a coefficient may be away, and the share a standard error may be off
+COMPARING = 0.6  # of the time for a problem; the rest is for the rounds
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -33,7 +34,7 @@ class Rules:
 
     rivals: tuple[str, ...]
     rounds: int = 5
-    limit: float = 60.0  # seconds for a rival to reach an agreeing answer, and for all its rounds
+    limit: float = 60.0  # seconds for a rival to reach an agreeing answer, and at most for all its rounds
     gigabytes: float = 8.0
     cores: int = 0  # 0: all
     at_least: float = 0.1  # seconds a timing lasts
@@ -103,15 +104,16 @@ def race(make: Any, rules: Rules) -> dict[str, Any]:
     """What every rival did on a problem, by its name; `make` draws the problem, which is not kept here."""
     with TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
+        comparing = within(rules, COMPARING * (rules.deadline - time.monotonic()))
         target = prepare(make(), folder)
         results, workers = {}, {}
         for rival in rules.rivals:
-            if rules.patience() <= 0:
+            if comparing.patience() <= 0:
                 results[rival] = {"state": "not run", "why": "the time for this problem was over"}
                 continue
             worker = Worker(rival, folder, rules)
             running.callback(worker.end)
-            results[rival] = compare(worker, folder / f"answer-{slug(rival)}.npz", target, rules)
+            results[rival] = compare(worker, folder / f"answer-{slug(rival)}.npz", target, comparing)
             if results[rival]["state"] == "agrees":
                 workers[rival] = worker
             else:
@@ -168,18 +170,22 @@ def distances(file: Path, target: Reference | str) -> dict[str, Any]:
     agrees = all(distance <= SAME for distance in found.values())  # nan does not agree
     words = [f"coefficients up to {found['distance']:.1e} standard errors away"]
     words += [f"standard errors up to {found['error_distance']:.1e} off"] if "error_distance" in found else []
-    return {**found, "state": "agrees"} if agrees else {**found, "state": "other answer", "why": ", ".join(words)}
+    said = {"state": "agrees"} if agrees else {"state": "other answer", "why": ", ".join(words)}
+    return {**{name: value for name, value in found.items() if np.isfinite(value)}, **said}
 
 
 def time_in_rounds(workers: dict[str, Worker], results: dict[str, dict], rules: Rules) -> None:
-    """Time those that agree, one after the other, round by round; who is slow takes part in fewer rounds."""
+    """Time those that agree, one after the other, round by round.
+
+    Each has an equal part of the time. Who is slow takes part in fewer rounds; if in none, the first fit counts.
+    """
     taken: dict[str, list[float]] = {name: [] for name in workers}
+    each = min(rules.limit, (rules.deadline - time.monotonic()) / max(len(workers), 1))
     for _ in range(rules.rounds):
         for name, worker in workers.items():
             result, seen = results[name], taken[name]
             expected = seen[-1] if seen else result["first_seconds"]
-            over = sum(seen) + expected > rules.patience()
-            if result["state"] != "agrees" or (over and (seen or expected > rules.patience())):
+            if result["state"] != "agrees" or sum(seen) + expected > each:
                 continue
             said = worker.ask({"do": "time", "at_least": rules.at_least}, 3 * rules.limit)
             if said["state"] == "timed":

@@ -105,7 +105,8 @@ def race_all(options: argparse.Namespace) -> dict[str, Any]:
             rivals = with_ratios(problem.measure(rules.rounds, [rival.split()[0] for rival in rules.rivals]))
         else:
             rivals = race(lambda problem=problem, shape=shape: problem.make(*shape), within(rules, share))
-        results[name] = {"title": problem.TITLE, "shape": shape, "fair": problem.FAIR, "rivals": rivals}
+        about = {"title": problem.TITLE, "about": " ".join(problem.__doc__.split()), "fair": problem.FAIR}
+        results[name] = {**about, "shape": shape, "rivals": rivals}
         results[name]["goals"] = goals(problem.GOALS, rivals)
         print("\n".join(lines(name, results[name])), flush=True)
     return results

@@ -10,18 +10,18 @@ from rivals import OURS, UNIT
 
 
 def goals(wanted: dict[str, float], rivals: dict[str, dict]) -> list[dict[str, Any]]:
-    """What nelder was to reach and what it reached: at most so many times a rival's time, or so many seconds."""
+    """What nelder was to reach and what it reached: a multiple of a rival's time, seconds, or megabytes."""
     return [{"of": of, "at_most": most, "reached": reached(of, rivals)} for of, most in wanted.items()]
 
 
 def reached(of: str, rivals: dict[str, dict]) -> float | None:
-    """nelder's seconds, or its time as a multiple of a rival's; None where either was not timed."""
+    """nelder's seconds or megabytes, or its time as a multiple of a rival's; None where either was not timed."""
     ours, theirs = rivals.get(OURS, {}), rivals.get(of, {})
-    if of == "seconds":
-        return ours.get("seconds")
-    if "seconds" not in ours or "seconds" not in theirs:
+    if ours.get("state") != "timed":
         return None
-    return 1 / theirs["to_nelder"] if "to_nelder" in theirs else ours["seconds"] / theirs["seconds"]
+    if of in PLAIN:
+        return ours.get(of)
+    return 1 / theirs["to_nelder"] if "to_nelder" in theirs else None
 
 
 def lines(name: str, result: dict[str, Any]) -> list[str]:
@@ -42,7 +42,7 @@ def outcome(seen: dict[str, Any], rival: str) -> str:
     parts = [f"{seen['to_nelder']:8.2f} x" if "to_nelder" in seen else " " * 10, f"{clock(seen['seconds']):>9}"]
     if "to_unit" in seen and rival != UNIT:
         parts.append(f"{seen['to_unit']:7.1f} X'X")
-    parts.append(f"± {spread(seen):.0%}")
+    parts.append(spread(seen))
     if seen.get("megabytes") is not None:
         parts.append(f"{seen['megabytes']:.0f} MB")
     if "distance" in seen:
@@ -52,18 +52,21 @@ def outcome(seen: dict[str, Any], rival: str) -> str:
     return "  ".join(parts)
 
 
-def spread(seen: dict[str, Any]) -> float:
+def spread(seen: dict[str, Any]) -> str:
     """Half the range of the rounds, relative to their median."""
-    return (max(seen["rounds"]) - min(seen["rounds"])) / (2 * seen["seconds"])
+    if len(seen["rounds"]) == 1:
+        return "one fit"
+    return f"± {(max(seen['rounds']) - min(seen['rounds'])) / (2 * seen['seconds']):.0%}"
 
 
 def sentence(goal: dict[str, Any]) -> str:
     """A goal and whether it is reached."""
-    limit = f"{clock(goal['at_most'])}" if goal["of"] == "seconds" else f"{goal['at_most']:.3g} x {goal['of']}"
-    if goal["reached"] is None:
+    of, most, now = goal["of"], goal["at_most"], goal["reached"]
+    show = PLAIN.get(of, lambda value: f"{value:.3g} x")
+    limit = show(most) if of in PLAIN else f"{show(most)} {of}"
+    if now is None:
         return f"at most {limit}: not known"
-    now = clock(goal["reached"]) if goal["of"] == "seconds" else f"{goal['reached']:.3g} x"
-    return f"at most {limit}: {now}, {'reached' if goal['reached'] <= goal['at_most'] else 'missed'}"
+    return f"at most {limit}: {show(now)}, {'reached' if now <= most else 'missed'}"
 
 
 def clock(seconds: float) -> str:
@@ -72,6 +75,9 @@ def clock(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds / 1e-6:.3g} µs"
+
+
+PLAIN = {"seconds": clock, "megabytes": lambda value: f"{value:,.0f} MB"}  # goals that are not ratios
 
 
 def shape_words(shape: list[int] | tuple[int, ...]) -> str:
@@ -153,7 +159,7 @@ def cell(seen: dict[str, Any] | None, own: bool = False) -> str:
 
 COLUMNS = {
     "time": lambda seen: clock(seen["seconds"]),
-    "spread": lambda seen: f"± {spread(seen):.0%}",
+    "spread": spread,
     "× nelder": lambda seen: f"{seen['to_nelder']:.3g}" if "to_nelder" in seen else "",
     "× X'X": lambda seen: f"{seen['to_unit']:.3g}" if "to_unit" in seen else "",
     "memory": lambda seen: "" if seen.get("megabytes") is None else f"{seen['megabytes']:,.0f} MB",
@@ -176,7 +182,14 @@ def section(name: str, result: dict[str, Any]) -> str:
         if seen["state"] != "timed" and not (rival == UNIT and seen["state"] == "cannot")
     ]
     ends = [f"Goal: {sentence(goal)}." for goal in result["goals"]]
-    parts = [f"## {result['title']}", shape + result["fair"], markdown(table).strip(), "\n".join(others), *ends]
+    parts = [
+        f"## {result['title']}",
+        shape + result["about"],
+        result["fair"],
+        markdown(table).strip(),
+        "\n".join(others),
+        *ends,
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

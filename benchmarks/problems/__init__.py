@@ -1,7 +1,8 @@
 """The problems, one file each. To add one: a file with TITLE, FAIR, SIZES, GOALS and make, and a line in PROBLEMS.
 
 FAIR says what makes the comparison fair. SIZES holds the arguments of `make` for a full, a quick and a tiny run.
-GOALS holds what nelder is to reach: at most so many times a rival's time, or so many seconds.
+GOALS holds what nelder is to reach: at most so many times a rival's time, so many seconds, or so
+many megabytes beyond the data.
 """
 
 from problems import (

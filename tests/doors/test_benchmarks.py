@@ -132,7 +132,7 @@ def test_a_small_run_keeps_and_writes_what_it_promises(tmp_path):
     assert platform.node() not in kept and str(Path.home()) not in kept and str(BENCHMARKS.parent) not in kept
     for name, result in found["problems"].items():
         seen = result["rivals"]["nelder"]
-        assert f"\n{name}" in printed and result["fair"] and result["goals"]
+        assert f"\n{name}" in printed and result["about"] and result["fair"] and result["goals"]
         if seen["state"] == "not yet":
             assert seen["why"] and f"not yet: {seen['why']}" in printed
             continue
