@@ -25,6 +25,7 @@ from worker import shorten, slug
 HERE = Path(__file__).parent
 SAME = 1e-6  # standard errors a coefficient may be away, and the share a standard error may be off
 COMPARING = 0.6  # of the time for a problem; the rest is for the rounds
+LEAST = 5.0  # seconds below which no rival is begun
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -108,7 +109,7 @@ def race(make: Any, rules: Rules) -> dict[str, Any]:
         target = prepare(make(), folder)
         results, workers = {}, {}
         for rival in rules.rivals:
-            if comparing.patience() <= 0:
+            if comparing.patience() < min(rules.limit, LEAST):
                 results[rival] = {"state": "not run", "why": "the time for this problem was over"}
                 continue
             worker = Worker(rival, folder, rules)
@@ -146,12 +147,15 @@ def compare(worker: Worker, file: Path, target: Reference | str, rules: Rules) -
         command = {"do": "fit", "tolerance": tolerance, "before": said["before"]}
         fitted = worker.ask(command, rules.patience() - spent)
         if fitted["state"] != "fitted":
-            return {**about, **(best if best["state"] == "other answer" else fitted)}
+            best = best if best["state"] == "other answer" else fitted
+            break
         spent += fitted["seconds"]
         best = {"tolerance": tolerance, "first_seconds": fitted["seconds"], "megabytes": fitted["megabytes"]}
         best |= distances(file, target) if about["compared"] else {"state": "agrees"}
         if best["state"] == "agrees":
             break
+    if "distance" in best and best["state"] == "other answer":
+        best["why"] += f", at tolerance {best['tolerance']:g}, the tightest there is or was time for"
     return {**about, **best}
 
 

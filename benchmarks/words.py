@@ -151,7 +151,7 @@ def cell(seen: dict[str, Any] | None, own: bool = False) -> str:
     if seen is None or seen["state"] in ("cannot", "not installed", "not run"):
         return "–"
     if seen["state"] != "timed":
-        return seen["state"]
+        return f"{seen['distance']:.0e} SE away" if "distance" in seen else seen["state"]
     if own:
         return clock(seen["seconds"])
     return f"{seen['to_nelder']:.3g}" if "to_nelder" in seen else clock(seen["seconds"])
