@@ -35,7 +35,7 @@ def draw_race(problems: dict[str, dict], file: Path) -> None:
             look = {"marker": "|" if rival == UNIT else "o", "s": 140 if rival in (OURS, UNIT) else 60}
             axes.scatter(*zip(*dots, strict=True), color=colour, label=rival, zorder=3, **look)
     axes.axvline(1, color=COLOURS[OURS], linewidth=0.8)
-    axes.set(xscale="log", yticks=range(len(shown)), yticklabels=shown, ylim=(len(shown) - 0.5, -0.5))
+    axes.set(xscale="log", yticks=range(len(shown)), yticklabels=shown, ylim=(max(len(shown), 1) - 0.5, -0.5))
     axes.set_xlabel("time, nelder's being 1   (to the right: slower than nelder)")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", alpha=0.3)
@@ -56,6 +56,9 @@ def draw_scaling(curves: dict[str, dict[str, Any]], file: Path) -> None:
                 power = "" if line["exponent"] is None else f", exponent {line['exponent']:.2f}"
                 axes.plot(line["at"], line["seconds"], "o-", color=COLOURS[rival], label=f"{rival}{power}")
         axes.set(xscale="log", yscale="log", xlabel=what, ylabel="seconds")
+        sizes = sorted({at for line in curve["rivals"].values() for at in line["at"]})
+        axes.set_xticks(sizes, [f"{at:,}" for at in sizes], fontsize=8)
+        axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8)

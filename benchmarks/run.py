@@ -32,7 +32,7 @@ from scaling import scale
 from words import goals, lines, write_page
 
 HERE = Path(__file__).parent
-FORMAT = 1
+FORMAT = 1  # of the files in results: raise it when what they hold changes
 
 
 def main(*words: str) -> None:
@@ -40,6 +40,8 @@ def main(*words: str) -> None:
     options = read(words)
     if options.earlier:
         run = json.loads(Path(options.earlier).read_text(encoding="utf-8"))
+        if run.get("format") != FORMAT:
+            sys.exit(f"{options.earlier} has format {run.get('format')}; this program writes and reads {FORMAT}")
     else:
         run = {"format": FORMAT, "date": date.today().isoformat(), "size": options.size, "machine": describe()}
         if run["machine"]["busy"] and run["machine"]["busy"] > run["machine"]["cores"] / 4:

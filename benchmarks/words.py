@@ -89,8 +89,8 @@ def write_page(run: dict[str, Any], results: Path, docs: Path) -> str:
     """Write docs/benchmarks.md and its pictures from a run, with the newest run of the other kind beside it."""
     from pictures import draw_race, draw_scaling
 
-    races = run if "problems" in run else newest(results, "race", run["size"])
-    curves = run if "scaling" in run else newest(results, "scaling", run["size"])
+    races = run if "problems" in run else newest(results, "race", run)
+    curves = run if "scaling" in run else newest(results, "scaling", run)
     (docs / "images").mkdir(parents=True, exist_ok=True)
     text = [HEAD]
     if races:
@@ -107,10 +107,11 @@ def write_page(run: dict[str, Any], results: Path, docs: Path) -> str:
     return page.name
 
 
-def newest(results: Path, kind: str, size: str) -> dict[str, Any] | None:
-    """The latest kept run of a kind and size."""
-    files = sorted(results.glob(f"*-{kind}-{size}*.json"), key=lambda file: file.stat().st_mtime)
-    return json.loads(files[-1].read_text(encoding="utf-8")) if files else None
+def newest(results: Path, kind: str, run: dict[str, Any]) -> dict[str, Any] | None:
+    """The latest kept run of a kind, of the size and format of this one."""
+    files = sorted(results.glob(f"*-{kind}-{run['size']}*.json"), key=lambda file: (file.name[:10], len(file.name)))
+    kept = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return next((each for each in reversed(kept) if each["format"] == run["format"]), None)
 
 
 HEAD = """# How fast nelder is
