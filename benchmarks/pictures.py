@@ -61,7 +61,8 @@ def draw_scaling(curves: dict[str, dict[str, Any]], file: Path) -> None:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
+        if sizes:
+            axes.legend(frameon=False, fontsize=8)
     save(figure, file)
 
 
