@@ -1,0 +1,17 @@
+"""A hundred rows: what a call costs before any arithmetic."""
+
+import numpy as np
+
+from problems.base import Problem
+from problems.drawing import dense, normal
+
+TITLE = "100 rows, 3 columns"
+FAIR = "From arrays; each fit is repeated for a tenth of a second and its mean time counts."
+SIZES = {"full": (100, 3), "quick": (100, 3), "tiny": (100, 3)}
+GOALS = {"seconds": 2.5e-4}
+
+
+def make(n: int, p: int) -> Problem:
+    """n rows, p coefficients with the intercept."""
+    random = np.random.default_rng(8)
+    return dense("poisson", "log", *normal(n, p, random), random)
