@@ -76,26 +76,36 @@ def find_edge(objective: Objective, beta: Array) -> Edge | None:
     # an optimum at zero has no size of its own
     inside = upper @ usual(objective)[0]
     size = np.maximum(np.abs(upper @ beta), np.abs(inside))
-    gamma, active = descend(unit, feasible(unit, upper @ beta, inside), size)
-    for margin in PINNED if len(active.rows) else ():
-        settled = settle(unit, gamma, walls(unit, size, margin), active)
-        if settled is None:
-            return None
-        end, root = settled
-        beta, spread = basis @ end, basis @ root
-        if np.isfinite(objective.values(beta[None, :])[0]):
-            here = walls(unit, size, NEAR)
-            # a coefficient that is held entirely has no variance, where rounding leaves it some
-            held = np.linalg.norm(spread, axis=1) < NEAR * np.linalg.norm(basis, axis=1) * np.linalg.norm(root)
-            spread[held] = 0.0
-            return Edge(beta, np.unique(here.rows[here.beyond(end) > 0]), spread @ spread.T)
+    for begun in feasible(unit, upper @ beta, inside, walls(unit, size, SEARCHING)):
+        gamma, active = descend(unit, begun, size)
+        for margin in PINNED if len(active.rows) else ():
+            settled = settle(unit, gamma, walls(unit, size, margin), active)
+            if settled is None:
+                break
+            end, root = settled
+            if np.isfinite(objective.values((basis @ end)[None, :])[0]):
+                return edge_at(basis, end, root, walls(unit, size, NEAR))
     return None
 
 
-def feasible(unit: Objective, gamma: Array, inside: Array) -> Array:
-    """γ, or where rounding has put it beyond the edge, the nearest of some points on the way inside."""
-    tried = gamma + np.array([0.0, 1e-13, 1e-11, 1e-9, 1e-6])[:, None] * (inside - gamma)
-    return tried[int(np.argmax(np.isfinite(unit.values(tried))))]
+def edge_at(basis: Array, end: Array, root: Array, here: Walls) -> Edge:
+    """The edge at γ = end (p,), with a root of its covariance, in the coefficients of the design."""
+    spread = basis @ root
+    # a coefficient that is held entirely has no variance, where rounding leaves it some
+    held = np.linalg.norm(spread, axis=1) < NEAR * np.linalg.norm(basis, axis=1) * np.linalg.norm(root)
+    spread[held] = 0.0
+    return Edge(basis @ end, np.unique(here.rows[here.beyond(end) > 0]), spread @ spread.T)
+
+
+def feasible(unit: Objective, gamma: Array, inside: Array, around: Walls) -> list[Array]:
+    """γ, or where rounding has put it beyond an edge the nearest of some points on the way inside; and where that is
+    next to an edge, the nearest that is clear of it.
+    """
+    tried = gamma + np.array([0.0, 1e-13, 1e-11, 1e-9, 1e-6, 1e-4])[:, None] * (inside - gamma)
+    finite = np.isfinite(unit.values(tried))
+    clear = finite & np.array([np.all(around.beyond(point) <= 0) for point in tried])
+    chosen = [int(np.argmax(finite)), *np.flatnonzero(clear)[:1].tolist()]
+    return [tried[k] for k in dict.fromkeys(chosen)]
 
 
 def along(objective: Objective, basis: Array, origin: Array) -> Objective:
@@ -153,6 +163,8 @@ def descend(unit: Objective, gamma: Array, size: Array) -> tuple[Array, Walls]:
         if not enough(here.value, ahead.value, promised, here.blur):
             found = halving(unit, (gamma, here.value), delta, promised, here.blur)
             ahead = unit.slope(gamma + found.size * delta)
+        if not np.isfinite(ahead.value):
+            break
         gamma, here = gamma + found.size * delta, ahead
         if found.stuck:
             break

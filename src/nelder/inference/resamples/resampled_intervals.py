@@ -70,12 +70,21 @@ def bca(draws: Draws, level: float) -> tuple[float, float]:
             "with kind='pairs' and no statistic of your own: use 'percentile' or 'basic'"
         )
     ordered, normal = np.sort(draws.values), special()
-    shift = normal.ndtri(np.mean(ordered < draws.estimate)) if len(ordered) else np.nan
+    shift = normal.ndtri(share_below(ordered, draws.estimate)) if len(ordered) else np.nan
     if not (np.isfinite(shift) and np.isfinite(draws.acceleration)):
         return np.nan, np.nan
     ends = shift + np.array([-1.0, 1.0]) * normal.ndtri(0.5 + level / 2.0)
     shares = normal.ndtr(shift + ends / (1.0 - draws.acceleration * ends))
     return order_statistic(ordered, float(shares[0])), order_statistic(ordered, float(shares[1]))
+
+
+def share_below(ordered: Array, estimate: float) -> float:
+    """The share of draws below the estimate; half of those that differ from it by rounding count (Efron 1987)."""
+    finite = ordered[np.isfinite(ordered)]
+    rounding = 1e-9 * float(np.ptp(finite)) if len(finite) else 0.0
+    with np.errstate(invalid="ignore"):
+        same = (ordered == estimate) | (np.abs(ordered - estimate) <= rounding)
+    return float(np.mean(0.5 * same + ((ordered < estimate) & ~same)))
 
 
 INTERVALS: dict[str, Callable[[Draws, float], tuple[float, float]]] = {
