@@ -67,6 +67,11 @@ class Family(ABC):
         """V(μ)."""
         return np.exp(self.log_variance(mean))
 
+    @property
+    def variance_power(self) -> float | None:
+        """The p of V(μ) = μ^p, with d(cy, cμ) = c^(2 − p) d(y, μ) for any c > 0; None where V is no power."""
+        return None
+
     def log_variance_slope(self, mean: Mean) -> Array:
         """d log V / dη; by central difference unless a family knows it. It steers Newton's steps, not the answer, save
         where a score is adjusted by it (`penalties.ScoreAdjustment`).
