@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.compression import compressed, keeps_its_digits, obstacle
+from nelder.compression import EXACT, compressed, keeps_its_digits, obstacle
 from nelder.design import Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
@@ -99,10 +99,10 @@ def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms,
         return None
     plain = fit.reason == Reason.CONVERGED.value and not fit.warnings and fit.solved.form == Gram.__name__
     exact = plain and keeps_its_digits(cells, np.asarray(fit.coef), fit.dispersion)
-    if not exact and fit.reason != Reason.INTERRUPTED.value:
+    interrupted = fit.reason == Reason.INTERRUPTED.value and fit.combination is None
+    if not exact and not interrupted:
         return None
-    note = f"{block.n:,} rows -> {cells.design.rows:,} cells, exact"
-    return replace(fit, objective=objective, notes=(*fit.notes, note))
+    return replace(fit, objective=objective, notes=(*fit.notes, f"{block.n:,} rows -> {cells.design.rows:,}{EXACT}"))
 
 
 def constants(block: Block) -> Array:

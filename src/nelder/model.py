@@ -124,8 +124,8 @@ def compression(given: object) -> bool | str:
     """Checked `compress`."""
     if isinstance(given, bool | np.bool_):
         return bool(given)
-    if given == "auto":
-        return "auto"
+    if isinstance(given, str) and given == "auto":
+        return given
     raise InputError(f"compress is True, False or 'auto', not {given!r:.60}")
 
 

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import nelder as nd
 from nelder.mean import Mean
@@ -53,7 +51,7 @@ def assert_same(cells, rows):
 def assert_rows_are_there(cells, rows):
     """What is asked of single rows is answered by single rows."""
     close = {"rel": 1e-9, "abs": 1e-9, "nan_ok": True}
-    for kind in ("HC0", "HC1", "HC3"):
+    for kind in ("HC0", "HC1", "HC2", "HC3"):
         assert cells.covariance(kind) == pytest.approx(rows.covariance(kind), **close)
     for kind in ("deviance", "pearson", "working", "response"):
         assert cells.residuals(kind) == pytest.approx(rows.residuals(kind), **close)
@@ -71,4 +69,5 @@ def test_cells_are_exact_for_every_family_and_link(each_loss, eta_inside, sample
         for compress in (True, False)
     ]
     assert_same(*fits)
-    assert_rows_are_there(*fits)
+    if each_loss.link == each_loss.family.default_link:
+        assert_rows_are_there(*fits)

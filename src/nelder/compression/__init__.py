@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from nelder.compression.cells import Cells, compressed, keeps_its_digits, obstacle
+from nelder.compression.cells import EXACT, Cells, compressed, keeps_its_digits, obstacle
 
-__all__ = ["Cells", "compressed", "keeps_its_digits", "obstacle"]
+__all__ = ["EXACT", "Cells", "compressed", "keeps_its_digits", "obstacle"]

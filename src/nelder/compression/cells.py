@@ -25,10 +25,11 @@ from nelder.parts import bincount, rows_of
 from nelder.quadratic import Gram, Quadratic, Triangle
 from nelder.solvers import Solver
 
+EXACT = " cells, exact"  # how the note of a fit ends
 SMALL = 10_000  # rows: fewer are solved before their cells are found
-WORTH_IT = 4  # rows a cell
+WORTH_IT = 3  # rows a cell
 EXPOSED = 50.0  # the largest logarithm of an exposure that is divided by
-LARGEST = 1e150
+LARGEST = 1e125  # of y that is divided by an exposure, and its inverse the smallest
 UNSEEN = 1e-11  # standard errors: what rounding the means of cells may make of the coefficients
 
 
@@ -102,26 +103,32 @@ def compressed(objective: Objective, block: Block, always: bool) -> Cells | None
     if n < SMALL and not always:
         return None
     most = n - 1 if always else n / WORTH_IT
-    absorbed = without_exposure(block, objective)
-    columns = columns_of(block, objective.design.constant, absorbed is None and objective.has_offset)
+    exposed = is_exposed(objective, block)
+    columns = columns_of(block, objective.design.constant, objective.has_offset and not exposed)
     if not (always or promises(columns, n, most)):
         return None
     found = numbered(columns, n, most)
-    return None if found is None else gathered(objective, block if absorbed is None else absorbed, *found)
+    return None if found is None else gathered(objective, without_exposure(objective, block), *found)
 
 
-def without_exposure(block: Block, objective: Objective) -> Block | None:
-    """The rows with their exposure in y and weight; None where there is none, or the algebra does not allow it."""
+def is_exposed(objective: Objective, block: Block) -> bool:
+    """Whether the offset is an exposure that y and weight can take up."""
+    allowed = objective.loss.link.multiplicative and objective.loss.family.variance_power is not None
+    if not allowed or not objective.has_offset:
+        return False
+    longest = max(float(block.offset.max()), -float(block.offset.min()))
+    size = max(float(block.y.max()), -float(block.y.min()))
+    return longest <= EXPOSED and 1 / LARGEST < size < LARGEST
+
+
+def without_exposure(objective: Objective, block: Block) -> Block:
+    """The rows with their exposure, if it is one, in y and weight."""
     power = objective.loss.family.variance_power
-    if power is None or not objective.loss.link.multiplicative or not objective.has_offset:
-        return None
-    if np.abs(block.offset).max() > EXPOSED:
-        return None
-    y = block.y * np.exp(-block.offset)
-    weight = block.weight if power == 2 else block.weight * np.exp((2.0 - power) * block.offset)
-    if np.abs(y).max() > LARGEST:
-        return None
-    return Block(block.parts, block.p, y, weight, np.zeros(block.n))
+    if power is None or not is_exposed(objective, block):
+        return block
+    exposure = np.exp(block.offset)
+    weight = block.weight if power == 2 else block.weight * (exposure if power == 1 else exposure ** (2.0 - power))
+    return Block(block.parts, block.p, block.y / exposure, weight, np.zeros(block.n))
 
 
 def gathered(objective: Objective, block: Block, cell: Numbers, many: int) -> Cells | None:
