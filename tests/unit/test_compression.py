@@ -191,7 +191,7 @@ def test_an_interrupted_fit_does_not_begin_again(data):
 
 def test_smaller_models_are_solved_on_rows_and_say_nothing_of_cells(data):
     fit = nd.glm("y ~ f + g + age + offset(log(years))", data, "poisson", compress=True)
-    smaller = with_terms(fit, ["1", "f", "g"])
+    smaller = with_terms(fit, ["Intercept", "f", "g"])
     assert smaller.notes == () and fit.notes != ()
     assert_same(nd.glm("y ~ f + g + offset(log(years))", data, "poisson", compress=True), smaller)
 
@@ -257,6 +257,26 @@ def test_rows_that_mostly_differ_promise_nothing_though_some_repeat():
     half = np.concatenate([np.zeros(50_000), random.normal(size=50_000)])
     assert not promises([Column(random.permutation(half))], 100_000, 25_000)
     assert promises([Column(random.integers(20_000, size=100_000), 20_000)], 100_000, 25_000)
+
+
+@pytest.mark.parametrize(
+    ("family", "power"),
+    [
+        (nd.Gaussian(), 0),
+        (nd.Poisson(), 1),
+        (nd.Gamma(), 2),
+        (nd.InverseGaussian(), 3),
+        (nd.Tweedie(1.37), 1.37),
+        (nd.Quasi("mu^3"), 3),
+        (nd.Binomial(), None),
+        (nd.Quasi("mu(1-mu)"), None),
+        (nd.NegativeBinomial(2.0), None),
+        (nd.NegativeBinomial(1e30), None),
+        (nd.Tweedie(), None),
+    ],
+)
+def test_a_variance_that_is_a_power_of_the_mean_is_seen_to_be_one(family, power):
+    assert family.variance_power == (None if power is None else pytest.approx(power, abs=1e-14))
 
 
 # the numbers of cells

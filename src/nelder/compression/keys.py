@@ -14,7 +14,7 @@ from nelder.parts import Coded, Codes
 
 Numbers = NDArray[np.intp]
 SAMPLE = 4_096  # rows that tell whether rows repeat
-TABLE = 2**22  # entries of a table of keys; beyond, they are sorted
+TABLE = 2**23  # entries of a table of keys; beyond, they are sorted
 FEW = 1_024  # distinct numbers that are looked up rather than sorted
 RANGE = 2**16  # of whole numbers, which need not be looked up
 
@@ -95,9 +95,10 @@ def closed_up(key: Numbers, size: int) -> tuple[Numbers, int, bool]:
     """The keys (n,) below `size` that occur, numbered without gaps; how many they are, and that they are so."""
     seen = np.zeros(size, dtype=bool)
     seen[key] = True
-    place = np.cumsum(seen)
+    place = np.cumsum(seen, dtype=np.int32)
+    many = int(place[-1])
     place -= 1
-    return place[key], int(place[-1]) + 1, True
+    return place[key].astype(np.intp), many, True
 
 
 def coded(values: Array) -> tuple[Numbers, int]:

@@ -28,10 +28,6 @@ class Gamma(Family):
     def in_support(self, y: Array) -> NDArray[np.bool_]:
         return (y > 0) & np.isfinite(y)
 
-    @property
-    def variance_power(self) -> float:
-        return 2.0
-
     def log_variance(self, mean: Mean) -> Array:
         return 2.0 * mean.log
 

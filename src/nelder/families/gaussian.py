@@ -20,10 +20,6 @@ class Gaussian(Family):
     default_link = canonical = Identity()
     constant_variance = True
 
-    @property
-    def variance_power(self) -> float:
-        return 0.0
-
     def log_variance(self, mean: Mean) -> Array:
         return np.zeros_like(mean.eta)
 

@@ -27,10 +27,6 @@ class InverseGaussian(Family):
     def in_support(self, y: Array) -> NDArray[np.bool_]:
         return (y > 0) & np.isfinite(y)
 
-    @property
-    def variance_power(self) -> float:
-        return 3.0
-
     def log_variance(self, mean: Mean) -> Array:
         return 3.0 * mean.log
 

@@ -28,10 +28,6 @@ class Poisson(Family):
     def in_support(self, y: Array) -> NDArray[np.bool_]:
         return (y >= 0) & np.isfinite(y)
 
-    @property
-    def variance_power(self) -> float:
-        return 1.0
-
     def log_variance(self, mean: Mean) -> Array:
         return mean.log
 

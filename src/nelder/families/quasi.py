@@ -64,10 +64,6 @@ class Quasi(Family):
         """The family whose score this one borrows."""
         return VARIANCES[self.variance_function]
 
-    @property
-    def variance_power(self) -> float | None:
-        return self.like.variance_power
-
     def log_variance(self, mean: Mean) -> Array:
         return self.like.log_variance(mean)
 

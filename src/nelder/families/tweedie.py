@@ -63,10 +63,6 @@ class Tweedie(Family):
     def in_support(self, y: Array) -> NDArray[np.bool_]:
         return (y >= 0) & np.isfinite(y) & ((y > 0) | self.has_likelihood)
 
-    @property
-    def variance_power(self) -> float:
-        return self.shape
-
     def log_variance(self, mean: Mean) -> Array:
         return self.shape * mean.log
 
