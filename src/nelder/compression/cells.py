@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.compression.keys import Numbers, columns_of, numbered, promises
-from nelder.design import BLOCK_ROWS, Block, Design, Ray, split
+from nelder.design import Block, Design, Ray, split
 from nelder.families import Family
 from nelder.kernels import ROUNDING, Form, Slope, Totals
 from nelder.linalg import Array
@@ -26,6 +26,7 @@ from nelder.quadratic import Gram, Quadratic, Triangle
 from nelder.solvers import Solver
 
 EXACT = " cells, exact"  # how the note of a fit ends
+PIECE = 8_192  # cells in a block, and rows in a slice: they stay in cache, and BLAS takes no threads for so few
 SMALL = 10_000  # rows: fewer are solved before their cells are found
 WORTH_IT = 3  # rows a cell
 EXPOSED = 50.0  # the largest logarithm of an exposure that is divided by
@@ -145,7 +146,7 @@ def gathered(objective: Objective, block: Block, cell: Numbers, many: int) -> Ce
     first[cell] = np.arange(block.n)
     cells = Block(rows_of(block.parts, first), block.p, y, weight, block.offset[first])
     rows = objective.design
-    design = Design(objective.engine.load(split(cells), lambda part: part), rows.names, rows.constant, rows.n)
+    design = Design(objective.engine.load(split(cells, PIECE), lambda part: part), rows.names, rows.constant, rows.n)
     within = half_deviance(objective.loss.family, block, y, cell)
     return Cells(
         design,
@@ -164,8 +165,8 @@ def half_deviance(family: Family, block: Block, y: Array, cell: Numbers) -> floa
     """Half the deviance of rows around means y (cells,)."""
     total = 0.0
     with np.errstate(all="ignore"):
-        for start in range(0, block.n, BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
+        for start in range(0, block.n, PIECE):
+            rows = slice(start, start + PIECE)
             seen, mean = block.y[rows], y[cell[rows]]
             deviance = np.where(seen == mean, 0.0, family.unit_deviance(seen, Mean(Identity(), mean)))
             total += 0.5 * float(block.weight[rows] @ deviance)
