@@ -91,7 +91,8 @@ def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms,
     cells = None if hindered else compressed(objective, block, always)
     if cells is None:
         if always:
-            raise CapabilityError(f"compress=True: {hindered or 'no two rows are alike'}; or leave out compress=True")
+            alone = "no two rows are alike, or the weights of those that are differ by more than numbers can hold"
+            raise CapabilityError(f"compress=True: {hindered or alone}; or leave out compress=True")
         return None
     try:
         fit = fit_objective(cells, model.solver, terms, Recorder((), recorder.also))

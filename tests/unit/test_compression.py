@@ -220,6 +220,24 @@ def test_compress_true_says_why_it_cannot_be(data, options, why):
         nd.glm("y ~ f + g", data, **options, compress=True)
 
 
+def test_weights_beyond_all_digits_leave_rows_alone():
+    """A zero among ones that weigh 1e17 times as much is lost in their mean, yet decides about an optimum."""
+    x, y, weight = np.repeat([0.0, 1.0], 20), np.resize([0.0, 1.0], 40), np.ones(40)
+    y[:20], y[0], weight[1:20] = 1.0, 0.0, 1e17
+    X = np.column_stack([np.ones(40), x])
+    with pytest.raises(nd.CapabilityError, match="weights of those that are differ"):
+        nd.glm_fit(X, y, "binomial", weights=weight, compress=True)
+
+
+def test_equal_responses_whose_mean_rounds_share_a_cell():
+    random = np.random.default_rng(4)
+    x = np.repeat(np.arange(6.0), 50)
+    data = {"x": x, "y": np.where(x == 5, 0.7, np.where(x == 0, 0.1, random.uniform(0.2, 0.6, 300)))}
+    data["w"] = random.uniform(0.1, 3.0, 300)
+    assert_same(*both("y ~ x", data, "gaussian", weights="w"))
+    assert_same(*both("y ~ x", data, "gamma", link="log", weights="w"))
+
+
 def test_compress_takes_three_values(data):
     with pytest.raises(nd.InputError, match="True, False or 'auto'"):
         nd.glm("y ~ f", data, compress="always")

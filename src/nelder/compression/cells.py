@@ -29,6 +29,7 @@ EXACT = " cells, exact"  # how the note of a fit ends
 PIECE = 8_192  # cells in a block, and rows in a slice: they stay in cache, and BLAS takes no threads for so few
 SMALL = 10_000  # rows: fewer are solved before their cells are found
 WORTH_IT = 3  # rows a cell
+ALIKE = 1e-12  # of a response: others so near to it are the same but for rounding
 EXPOSED = 50.0  # the largest logarithm of an exposure that is divided by
 LARGEST = 1e125  # of y that is divided by an exposure, and its inverse the smallest
 UNSEEN = 1e-11  # standard errors: what rounding the means of cells may make of the coefficients
@@ -140,7 +141,8 @@ def gathered(objective: Objective, block: Block, cell: Numbers, many: int) -> Ce
     weighted = block.weight * apart
     y = np.clip(y + bincount(cell, weighted, many) / weight, block.y.min(), block.y.max())
     scatter = bincount(cell, weighted * apart, many)
-    if not np.isfinite(y).all() or (((y == block.y.min()) | (y == block.y.max())) & (scatter > 0)).any():
+    at_end = ((y == block.y.min()) | (y == block.y.max())) & (scatter > weight * (ALIKE * y) ** 2)
+    if not np.isfinite(y).all() or at_end.any():
         return None
     first = np.empty(many, dtype=np.intp)
     first[cell] = np.arange(block.n)
