@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.linalg import Array
-from nelder.parts import Codes, Dense, Part
+from nelder.parts import Codes, Dense, Part, rows_of
 from nelder.twofold import Twofold, twofold
 
 BLOCK_ROWS = 65_536
@@ -150,8 +150,9 @@ class Block:
     def rows(self, chosen: slice | Codes) -> Block:
         """Some of the rows."""
         precision = None if self.precision is None else self.precision[chosen]
-        parts = tuple(part.rows(chosen) for part in self.parts)
-        return Block(parts, self.p, self.y[chosen], self.weight[chosen], self.offset[chosen], precision)
+        return Block(
+            rows_of(self.parts, chosen), self.p, self.y[chosen], self.weight[chosen], self.offset[chosen], precision
+        )
 
     def slices(self, size: int | None = None) -> Iterator[Block]:
         """The rows in slices that stay in cache; coded parts gain nothing from slicing and are left whole."""

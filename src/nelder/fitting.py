@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.compression import EXACT, compressed, keeps_its_digits, obstacle
 from nelder.design import Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.endings import Ending, blurred, ending, is_perfect, refuse_overflow
 from nelder.engines import Engine
-from nelder.errors import DataError
+from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
 from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
 from nelder.linalg import Array
@@ -23,11 +24,11 @@ from nelder.objective import Objective
 from nelder.observations import Observations
 from nelder.parts import Part
 from nelder.penalties import Penalty, Unpenalised
-from nelder.quadratic import Quadratic, Triangle
+from nelder.quadratic import Gram, Quadratic, Triangle
 from nelder.ranks import find_aliases, selected
 from nelder.reduction import ADJUSTED_SCORING, reduced
 from nelder.shapes import shaped
-from nelder.solvers import Newton, Solution, Solver, automatic, solve
+from nelder.solvers import Newton, Reason, Solution, Solver, automatic, solve
 from nelder.solvers.loop import Watcher
 from nelder.solvers.sampled_newton import from_sample, pays
 from nelder.solvers.starts import usual
@@ -41,13 +42,16 @@ PSEUDO = "sampling weights: estimates are those of the population; a sample has 
 
 @dataclass(frozen=True)
 class Model:
-    """What is fitted, apart from the data: family, link, penalty, solver (None for the automatic choice) and engine."""
+    """What is fitted, apart from the data: family, link, penalty, solver (None for the automatic choice) and engine;
+    and whether rows are compressed into cells: True, False, or "auto" for where that pays.
+    """
 
     family: Family
     link: Link
     penalty: Penalty
     solver: Solver | None
     engine: Engine
+    compress: bool | str = "auto"
 
 
 def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: Terms, recorder: Recorder) -> Fit:
@@ -68,10 +72,39 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     odd = model.family.oddities(block.y, block.weight if block.precision is None else block.precision)
     findings = (OddResponse(model.family.label(), odd),) if odd else ()
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
-        fit = fit_objective(objective, model.solver, terms, recorder)
+        fit = fit_of_cells(model, objective, block, terms, recorder)
+        fit = fit or fit_objective(objective, model.solver, terms, recorder)
     found = tuple(finding.renumbered(seen.rows[used]) for finding in fit.warnings)
     kept = Kept(seen.rows[used], len(seen.rows))
     return replace(fit, warnings=(*findings, *found), notes=(*fit.notes, *notes), kept=kept)
+
+
+def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms, recorder: Recorder) -> Fit | None:
+    """The fit of an objective to the rows of a block, solved on cells of equal rows; None where that is not wanted,
+    does not pay, or does not end at a plain optimum: the rows themselves are judged then.
+
+    Raises CapabilityError where it is demanded but not possible.
+    """
+    always = model.compress is True
+    if model.compress is False:
+        return None
+    hindered = obstacle(objective, model.solver)
+    cells = None if hindered else compressed(objective, block, always)
+    if cells is None:
+        if always:
+            alone = "no two rows are alike, or the weights of those that are differ by more than numbers can hold"
+            raise CapabilityError(f"compress=True: {hindered or alone}; or leave out compress=True")
+        return None
+    try:
+        fit = fit_objective(cells, model.solver, terms, Recorder((), recorder.also))
+    except DataError:
+        return None
+    plain = fit.reason == Reason.CONVERGED.value and not fit.warnings and fit.solved.form == Gram.__name__
+    exact = plain and keeps_its_digits(cells, np.asarray(fit.coef), fit.dispersion)
+    interrupted = fit.reason == Reason.INTERRUPTED.value and fit.combination is None
+    if not exact and not interrupted:
+        return None
+    return replace(fit, objective=objective, notes=(*fit.notes, f"{block.n:,} rows -> {cells.design.rows:,}{EXACT}"))
 
 
 def constants(block: Block) -> Array:

@@ -43,6 +43,7 @@ class Log(Link):
 
     name = "log"
     mean_interval = POSITIVE
+    multiplicative = True
 
     def link(self, mu: Array) -> Array:
         return np.log(mu)

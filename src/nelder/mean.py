@@ -97,7 +97,7 @@ class Link(ABC):
     replaced.
 
     `eta_interval` is the open interval of η on which the inverse is one-to-one, `mean_interval` the means it can give,
-    `increasing` the sign of the slope.
+    `increasing` the sign of the slope, `multiplicative` says that an offset multiplies the mean by its exponential.
     """
 
     name: ClassVar[str]
@@ -105,6 +105,7 @@ class Link(ABC):
     mean_interval: ClassVar[Interval] = REALS
     increasing: ClassVar[bool] = True
     linear: ClassVar[bool] = False
+    multiplicative: ClassVar[bool] = False
 
     @abstractmethod
     def link(self, mu: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from nelder.diagnosis import announce
 from nelder.engines import ENGINES, Engine
-from nelder.errors import DataError, InputTypeError
+from nelder.errors import DataError, InputError, InputTypeError
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_rows
@@ -37,6 +37,7 @@ def glm(
     solver: str | Solver = "auto",
     penalty: str | Penalty = "unpenalised",
     missing: str = "drop",
+    compress: bool | str = "auto",
     watch: Callable[[Record], None] | None = None,
 ) -> Fit:
     """Fit a generalized linear model by formula, as R's glm.
@@ -45,11 +46,12 @@ def glm(
     `family`, `link`, `solver` and `penalty` take a name or an object. `weights` are prior weights (an array or an
     expression on the data), or say what else they are: `nd.frequency(counts)`, `nd.sampling(weights)`. `offset` is an
     array or an expression, beside any offset() in the formula. Rows with a missing value in a column that is used are
-    dropped and counted, or with missing="error" refused. `watch` sees each step.
+    dropped and counted, or with missing="error" refused. `compress` says whether rows with equal covariates are solved
+    as one, which changes no number: "auto" where that pays, True or False. `watch` sees each step.
 
     Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
     """
-    model = resolve_model(family, link, solver, penalty)
+    model = replace(resolve_model(family, link, solver, penalty), compress=compression(compress))
     if isinstance(offset, str):
         formula, offset = f"{formula} + offset({offset})", None
     same_rows(data, {"weights": weights, "offset": offset})
@@ -76,6 +78,7 @@ def glm_fit(
     solver: str | Solver = "auto",
     penalty: str | Penalty = "unpenalised",
     names: Sequence[str] | None = None,
+    compress: bool | str = "auto",
     watch: Callable[[Record], None] | None = None,
 ) -> Fit:
     """Fit a generalized linear model from arrays, as R's glm.fit.
@@ -86,7 +89,7 @@ def glm_fit(
 
     Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
     """
-    model = resolve_model(family, link, solver, penalty)
+    model = replace(resolve_model(family, link, solver, penalty), compress=compression(compress))
     labels = names if names is not None else getattr(X, "columns", None)
     same_rows(X, {"y": y, "weights": weights, "offset": offset})
     matrix = matrix_of(X, "X")
@@ -115,6 +118,15 @@ def column_names(labels: object, p: int) -> tuple[str, ...]:
     if len(named) != p or len(set(named)) < p:
         raise DataError(f"names has {len(set(named))} distinct names for {p} columns of X; it needs one a column")
     return named
+
+
+def compression(given: object) -> bool | str:
+    """Checked `compress`."""
+    if isinstance(given, bool | np.bool_):
+        return bool(given)
+    if isinstance(given, str) and given == "auto":
+        return given
+    raise InputError(f"compress is True, False or 'auto', not {given!r:.60}")
 
 
 def resolve_model(family: object, link: object, solver: object, penalty: object, engine: object = "threads") -> Model:

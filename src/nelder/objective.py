@@ -115,7 +115,11 @@ class Objective:
 
     def totals(self, beta: Array | Ray, fine: bool = False) -> Totals:
         """Deviance and Pearson's X² at β, without the penalty; `fine` takes more digits of η."""
-        return merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, fine))
+        return self.completed(merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, fine)), beta)
+
+    def completed(self, totals: Totals, beta: Array | Ray) -> Totals:
+        """Sums over the handles with what these do not show: nothing, save where they are cells of rows."""
+        return totals
 
     def loglik(self, deviance: float, phi: float) -> float:
         """The log-likelihood at a deviance and φ: infinite at φ = 0, where a perfect fit leaves a density without
@@ -136,6 +140,11 @@ class Objective:
     def mean_response(self) -> float:
         """Σ w y / Σ w."""
         return float(self._sums[0] / self._sums[1])
+
+    @property
+    def total_weight(self) -> float:
+        """Σ w."""
+        return float(self._sums[1])
 
     @property
     def has_offset(self) -> bool:

@@ -7,6 +7,7 @@ multiplies it: a factor by a covariate is a coded part too.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -120,6 +121,16 @@ class Part(ABC):
     @abstractmethod
     def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Part:
         """Some of the columns, at other places."""
+
+
+def rows_of(parts: Sequence[Part], chosen: slice | Codes) -> tuple[Part, ...]:
+    """Some of the rows of several parts; codes that they share are still shared."""
+    made: dict[int, Codes] = {}
+    taken = [part.rows(chosen) for part in parts]
+    for place, (part, new) in enumerate(zip(parts, taken, strict=True)):
+        if isinstance(part, Coded) and isinstance(new, Coded):
+            taken[place] = replace(new, codes=made.setdefault(id(part.codes), new.codes))
+    return tuple(taken)
 
 
 @dataclass(frozen=True)

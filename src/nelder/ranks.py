@@ -27,7 +27,8 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
     holds is told from the others by it.
     """
     names = objective.design.names
-    few = objective.sampled(PER_COLUMN * len(names)) if objective.design.n > 8 * PER_COLUMN * len(names) else objective
+    enough = PER_COLUMN * len(names)
+    few = objective.sampled(enough) if objective.design.rows > 8 * enough else objective
     if merge(objective.engine.map(gram_kernel, few.design.handles, Gram)).safe:
         return np.ones(len(names), dtype=bool), None, None
     upper = rank_of_rows(objective)

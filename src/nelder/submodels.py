@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.compression import EXACT
 from nelder.design import Block, Design, split
 from nelder.diagnosis import PerfectFit
 from nelder.dispersion import pearson_dispersion
@@ -78,7 +79,12 @@ def with_rows_of(fit: Fit, objective: Objective, terms: Terms) -> Fit:
         made = fit_objective(objective, None, terms, Recorder(()))
     rows = np.arange(sum(block.n for block in objective.design.handles)) if fit.kept is None else fit.kept.rows
     found = tuple(finding.renumbered(rows) for finding in made.warnings)
-    return replace(made, warnings=found, notes=fit.notes, kept=fit.kept)
+    return replace(made, warnings=found, notes=notes_of(fit), kept=fit.kept)
+
+
+def notes_of(fit: Fit) -> tuple[str, ...]:
+    """What the notes of a fit say of its rows, and so of other fits to them: not that it was solved on cells."""
+    return tuple(note for note in fit.notes if not note.endswith(EXACT))
 
 
 def without_columns(fit: Fit, objective: Objective) -> Fit:
@@ -107,7 +113,7 @@ def without_columns(fit: Fit, objective: Objective) -> Fit:
         Terms((), fit.terms.response),
         solved,
         known.findings if phi > 0 else (*known.findings, PerfectFit(totals.deviance)),
-        notes=fit.notes,
+        notes=notes_of(fit),
         objective=objective,
         kept=fit.kept,
         shape=known.shape,

@@ -61,7 +61,8 @@ def test_severity_recovers_its_coefficients(policies):
     assert_recovers(fit, datasets.MOTOR_SEVERITY)
     assert abs(fit.dispersion * datasets.MOTOR_SEVERITY_SHAPE - 1) < 0.05
     without = int(np.sum(policies["claims"] == 0))
-    assert fit.notes == (f"{without} of 200000 rows left out for missing values",)
+    assert fit.notes[0] == f"{without} of 200000 rows left out for missing values"
+    assert "cells, exact" in fit.notes[1]
 
 
 def test_amounts_are_missing_exactly_where_there_are_no_claims(policies):

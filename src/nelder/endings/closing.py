@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def closing(objective: Objective, beta: Array, delta: Array, fine: bool) -> Clos
     seen: Closing = merge(
         objective.engine.map(closing_kernel, objective.design.handles, beta, delta, objective.loss, fine)
     )
-    return seen
+    return replace(seen, totals=objective.completed(seen.totals, beta))
 
 
 def closing_kernel(block: Block, beta: Array, delta: Array, loss: Loss, fine: bool) -> Closing:

@@ -22,6 +22,7 @@ from nelder.errors import CapabilityError, InputError, SupportError, some_rows
 from nelder.families.anscombe import any_anscombe
 from nelder.families.tails import Tails
 from nelder.linalg import Array, all_finite
+from nelder.links import Identity
 from nelder.mean import REALS, Interval, Link, Mean, special
 
 
@@ -66,6 +67,15 @@ class Family(ABC):
     def variance(self, mean: Mean) -> Array:
         """V(μ)."""
         return np.exp(self.log_variance(mean))
+
+    @property
+    def variance_power(self) -> float | None:
+        """The p of V(μ) = μ^p, with d(cy, cμ) = c^(2 − p) d(y, μ) for any c > 0; None where V is no power."""
+        mu = np.array([2.0, 1e-100, 0.3, 1.0, 7.0, 1e100])
+        with np.errstate(all="ignore"):
+            log_variance = self.log_variance(Mean(Identity(), mu))
+        power = float(log_variance[0] / np.log(2.0))
+        return power if np.allclose(log_variance, power * np.log(mu), rtol=1e-13, atol=1e-13) else None
 
     def log_variance_slope(self, mean: Mean) -> Array:
         """d log V / dη; by central difference unless a family knows it. It steers Newton's steps, not the answer, save

@@ -46,6 +46,7 @@ class Solver(ABC):
     """
 
     name: ClassVar[str]
+    by_rows: ClassVar[bool] = False  # whether its steps are taken from single rows
     max_steps: int = field(default=100, kw_only=True)
     start: Sequence[float] | None = field(default=None, kw_only=True)
 

@@ -27,6 +27,7 @@ class StochasticGradientDescent(Solver):
     """
 
     name = "stochastic_gradient_descent"
+    by_rows = True
     rate: float | None = None
     epochs: int = 1000
     batch: int = 32
