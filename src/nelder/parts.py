@@ -74,6 +74,11 @@ class Part(ABC):
 
     columns: NDArray[np.integer]
 
+    @property
+    def width(self) -> int:
+        """How many columns at most are not zero in one row."""
+        return len(self.columns)
+
     @abstractmethod
     def times(self, beta: Array) -> Array:
         """These columns times beta (k,) or (k, d)."""
@@ -85,6 +90,10 @@ class Part(ABC):
     @abstractmethod
     def transpose_times(self, values: Array) -> Array:
         """Their transpose times values (n,) or (n, d)."""
+
+    def squares(self, weight: Array) -> Array:
+        """Their transpose, each number squared, times weight (n,)."""
+        return self.dense().T ** 2 @ weight
 
     def fine_times(self, beta: Array) -> Twofold:
         """`times`, with more digits where many terms cancel."""
@@ -216,8 +225,10 @@ class Coded(Part):
 
     def cross(self, other: Part, weight: Array) -> Array:
         """This' W other: weighted counts, two-way where the other is coded too (a two-dimensional histogram)."""
+        if isinstance(other, Dense):
+            return self.transpose_times(weight[:, None] * other.X)
         if not isinstance(other, Coded):
-            return self.transpose_times(weight[:, None] * other.dense())
+            return other.cross(self, weight).T
         weight = self.scaled(other.scaled(weight))
         if other.codes is self.codes:
             sums = bincount(self.codes, weight, self.coding.levels)

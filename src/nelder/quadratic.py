@@ -1,23 +1,30 @@
-"""Two local models of the objective around a β: f(β + δ) ≈ f + g'δ + ½ δ'Hδ, added up over blocks of rows.
+"""Local models of the objective around a β: f(β + δ) ≈ f + g'δ + ½ δ'Hδ, added up over blocks of rows.
 
 `Gram` sums X'WX: one matrix product a slice, and as accurate as its condition allows. Because a step solves for δ from
 the score, and never for β from a working response, an inexact H only costs steps. `Triangle` keeps R of the QR of W^½X
-and a score summed to more digits: some times the arithmetic, and it sees twice as many digits of condition.
+and a score summed to more digits: some times the arithmetic, and it sees twice as many digits of condition. `Implicit`
+is for columns too many for either: it multiplies X'WX by a vector, and never makes it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
-from nelder.linalg import Array, Factored, cholesky, from_triangle, triangle
+from nelder.linalg import Array, Factored, cholesky, conjugate_gradients, from_triangle, triangle
+from nelder.sparse import refuse_wide
 
 # conditions of X'WX with unit columns, the squares of those of W^½X
 SAFE_FOR_STEPS = 1e12  # a step solves from the score, so that a rough H only costs steps
 SAFE_FOR_ERRORS = 1e6  # a standard error is read off H itself: ten digits
+
+ROUGH = 1e-6  # a bound on eigenvalues above which it is of use by itself
+SHARPEST = 1e-13  # of its squared length: how near a step without a matrix comes to that with one
+CONJUGATE_STEPS = 500  # products with the information that such a step may take
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Quadratic(Protocol):
     @property
     def factored(self) -> Factored | None: ...
     def newton(self) -> Direction | None: ...
+    def decrement(self, gradient: Array, wanted: float = 0.0) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -88,12 +96,9 @@ class Gram:
         """Whether standard errors from this model keep their digits."""
         return self.factored is not None and self.factored.condition < SAFE_FOR_ERRORS
 
-    def decrement(self, gradient: Array) -> float:
-        """g'H⁻¹g for another gradient g (p,); infinite where H is singular."""
-        if self.factored is None:
-            return np.inf
-        half = self.factored.half_solve(gradient)
-        return float(half @ half)
+    def decrement(self, gradient: Array, wanted: float = 0.0) -> float:
+        """g'H⁻¹g for another gradient g (p,); infinite where H is singular. Only `Implicit` asks what is `wanted`."""
+        return _decrement(self.factored, gradient)
 
     def newton(self) -> Direction | None:
         """The step, or None where the model has no minimum."""
@@ -132,9 +137,128 @@ class Triangle:
         """R itself, equilibrated."""
         return from_triangle(self.upper)
 
+    def decrement(self, gradient: Array, wanted: float = 0.0) -> float:
+        """As that of `Gram`."""
+        return _decrement(self.factored, gradient)
+
     def newton(self) -> Direction | None:
         """The step δ with R'R δ = −g, or None where R is singular: R only steers, and the gradient decides."""
         if self.factored is None:
             return None
         half = self.factored.half_solve(self.gradient)
         return Direction(-self.factored.solve(self.gradient), float(half @ half))
+
+
+def _decrement(factored: Factored | None, gradient: Array) -> float:
+    if factored is None:
+        return np.inf
+    half = factored.half_solve(gradient)
+    return float(half @ half)
+
+
+@dataclass(frozen=True)
+class Implicit:
+    """As `Gram`, with the `diagonal` D (p,) of the information H and its `product` with a vector in its place.
+
+    `width` is the largest number of columns that are not zero in a row. `least` is a bound from below on the
+    eigenvalues of D⁻¹H, which a ridge gives; 0 without one. `free` (p,) is 1 for the column that it leaves free.
+    """
+
+    value: float
+    gradient: Array
+    diagonal: Array
+    product: Callable[[Array], Array]
+    width: int
+    noise: float
+    blur: float = 0.0
+    least: float = 0.0
+    free: Array | None = None
+
+    def __add__(self, other: Implicit) -> Implicit:
+        return Implicit(
+            self.value + other.value,
+            self.gradient + other.gradient,
+            self.diagonal + other.diagonal,
+            lambda direction: self.product(direction) + other.product(direction),
+            max(self.width, other.width),
+            self.noise + other.noise,
+            self.blur + other.blur,
+        )
+
+    def held(self, strength: Array, value: float, gradient: Array) -> Implicit:
+        """The model with ½ Σ λ_j β_j² added, for λ (p,) of which at most one is zero.
+
+        Then H ⪰ Λ, so that no eigenvalue of D⁻¹H is below c = min λ_j / D_j. For a column that is free, with numbers
+        b beside it in D^-½ H D^-½, this is divided by (1 + |b|)², and |b|² is no more than the largest eigenvalue that
+        rows of so few numbers can have, which is `width` (Cauchy & Schwarz).
+        """
+        diagonal, free = self.diagonal + strength, strength == 0
+        least = float(np.min((strength / diagonal)[~free], initial=1.0))
+        return replace(
+            self,
+            value=self.value + value,
+            gradient=self.gradient + gradient,
+            diagonal=diagonal,
+            product=lambda direction: self.product(direction) + strength * direction,
+            least=least / (1.0 + np.sqrt(self.width)) ** 2 if free.any() else least,
+            free=free.astype(float) if free.any() else None,
+        )
+
+    @cached_property
+    def _coarse(self) -> Array | None:
+        """A root Z (p, 2) of the inverse of H in two directions: the free column, and each other column's own share of
+        it. Where rows hold about the same numbers they are nearly one, and only the penalty tells them apart.
+        """
+        if self.free is None:
+            return None
+        both = np.stack([self.free, (1.0 - self.free) * self.product(self.free) / self.diagonal], axis=1)
+        inner = cholesky(both.T @ np.stack([self.product(column) for column in both.T], axis=1))
+        return None if inner is None else both @ inner.spread(np.eye(2))
+
+    def metric(self, gradient: Array) -> Array:
+        """What steps go by in place of H⁻¹ g: D⁻¹ g, and the inverse of H in the two directions of `_coarse`."""
+        rough = gradient / self.diagonal
+        return rough if self._coarse is None else rough + self._coarse @ (self._coarse.T @ gradient)
+
+    @property
+    def information(self) -> Array:
+        """Not to be had. Raises CapabilityError."""
+        raise refuse_wide("this", len(self.gradient), len(self.gradient))
+
+    @property
+    def factored(self) -> None:
+        """None: there is no matrix to factor."""
+        return None
+
+    def decrement(self, gradient: Array, wanted: float = 0.0) -> float:
+        """A bound on g'H⁻¹g from above: g'D⁻¹g over the smallest eigenvalue that D⁻¹H may have.
+
+        Where that is too rough to be of use, and decides whether the decrement is as `wanted`, it is sharpened.
+        """
+        rough = float(gradient @ (gradient / self.diagonal))
+        if self.least >= ROUGH or rough > wanted or not self.usable:
+            return rough / self.least if self.usable else np.inf
+        return self._solved(gradient, 0.1 * self.least).decrement
+
+    @property
+    def usable(self) -> bool:
+        """Whether the model has a minimum that a bound on its eigenvalues vouches for."""
+        return self.least > 0 and bool(np.isfinite(self.diagonal).all() and (self.diagonal > 0).all())
+
+    def newton(self) -> Direction | None:
+        """The step by conjugate gradients, nearer the smaller it is (Dembo & Steihaug 1983), and a bound on the
+        decrement from above; None where the model has no minimum.
+        """
+        return self._newton
+
+    @cached_property
+    def _newton(self) -> Direction | None:
+        if not self.usable:
+            return None
+        rough = float(self.gradient @ (self.gradient / self.diagonal))
+        return self._solved(self.gradient, min(max(rough / max(abs(self.value), rough), SHARPEST), 0.1))
+
+    def _solved(self, gradient: Array, share: float) -> Direction:
+        near = (share, CONJUGATE_STEPS)
+        delta, worth, left = conjugate_gradients(self.product, gradient, self.metric, self.diagonal, near)
+        return Direction(-delta, worth + left / self.least)
