@@ -238,7 +238,8 @@ class Implicit:
         rough = float(gradient @ (gradient / self.diagonal))
         if self.least >= ROUGH or rough > wanted or not self.usable:
             return rough / self.least if self.usable else np.inf
-        return self._solved(gradient, 0.1 * self.least).decrement
+        _, worth, left = self._solved(gradient, 0.1 * self.least)
+        return worth + left / self.least
 
     @property
     def usable(self) -> bool:
@@ -246,8 +247,8 @@ class Implicit:
         return self.least > 0 and bool(np.isfinite(self.diagonal).all() and (self.diagonal > 0).all())
 
     def newton(self) -> Direction | None:
-        """The step by conjugate gradients, nearer the smaller it is (Dembo & Steihaug 1983), and a bound on the
-        decrement from above; None where the model has no minimum.
+        """The step by conjugate gradients, the nearer the smaller it is (Dembo & Steihaug 1983), with the drop that it
+        promises itself; None where the model has no minimum.
         """
         return self._newton
 
@@ -256,9 +257,10 @@ class Implicit:
         if not self.usable:
             return None
         rough = float(self.gradient @ (self.gradient / self.diagonal))
-        return self._solved(self.gradient, min(max(rough / max(abs(self.value), rough), SHARPEST), 0.1))
+        share = min(max(rough / max(abs(self.value), rough), SHARPEST), 0.1)
+        delta, worth, _ = self._solved(self.gradient, share)
+        return Direction(-delta, worth)
 
-    def _solved(self, gradient: Array, share: float) -> Direction:
+    def _solved(self, gradient: Array, share: float) -> tuple[Array, float, float]:
         near = (share, CONJUGATE_STEPS)
-        delta, worth, left = conjugate_gradients(self.product, gradient, self.metric, self.diagonal, near)
-        return Direction(-delta, worth + left / self.least)
+        return conjugate_gradients(self.product, gradient, self.metric, self.diagonal, near)
