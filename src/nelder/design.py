@@ -151,7 +151,10 @@ class Block:
         return total
 
     def dense(self) -> Array:
-        """X (n, p) in full."""
+        """X (n, p) in full. Raises CapabilityError for much of a wide design."""
+        for part in self.parts:
+            if isinstance(part, Sparse):
+                part.refuse_filling()
         X = np.empty((self.n, self.p))
         for part in self.parts:
             X[:, part.columns] = part.dense()

@@ -71,8 +71,7 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     notes += (PSEUDO,) if seen.sampling else ()
     odd = model.family.oddities(block.y, block.weight if block.precision is None else block.precision)
     findings = (OddResponse(model.family.label(), odd),) if odd else ()
-    threads = one_thread() if design.wide else nullcontext()
-    with np.errstate(all="ignore"), threads:  # numbers out of range are judged, not announced by NumPy
+    with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_objective(objective, model.solver, terms, recorder)
     found = tuple(finding.renumbered(seen.rows[used]) for finding in fit.warnings)
     kept = Kept(seen.rows[used], len(seen.rows))
@@ -130,8 +129,9 @@ def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> t
     if objective.penalty.adjustment is not None:
         return ADJUSTED_SCORING, *reduced(objective, objective.penalty.adjustment, solver, watch)
     solver = solver or automatic(objective)
-    solution = solve(objective, solver, watch)
-    return solver.name, solution, ending(objective, solver, solution)
+    with one_thread() if objective.design.wide else nullcontext():
+        solution = solve(objective, solver, watch)
+        return solver.name, solution, ending(objective, solver, solution)
 
 
 def _notes(objective: Objective) -> tuple[str, ...]:

@@ -205,20 +205,28 @@ class Implicit:
         )
 
     @cached_property
-    def _coarse(self) -> Array | None:
-        """A root Z (p, 2) of the inverse of H in two directions: the free column, and each other column's own share of
-        it. Where rows hold about the same numbers they are nearly one, and only the penalty tells them apart.
+    def _coarse(self) -> tuple[Array, Array] | None:
+        """Z (p, 2) with Z'HZ = I, and HZ, for two directions: the free column, and each other column's own share of it.
+        Where rows hold about the same numbers they are nearly one, and only the penalty tells them apart.
         """
         if self.free is None:
             return None
         both = np.stack([self.free, (1.0 - self.free) * self.product(self.free) / self.diagonal], axis=1)
-        inner = cholesky(both.T @ np.stack([self.product(column) for column in both.T], axis=1))
-        return None if inner is None else both @ inner.spread(np.eye(2))
+        bent = np.stack([self.product(column) for column in both.T], axis=1)
+        inner = cholesky(both.T @ bent)
+        root = None if inner is None else inner.spread(np.eye(2))
+        return None if root is None else (both @ root, bent @ root)
 
     def metric(self, gradient: Array) -> Array:
-        """What steps go by in place of H⁻¹ g: D⁻¹ g, and the inverse of H in the two directions of `_coarse`."""
-        rough = gradient / self.diagonal
-        return rough if self._coarse is None else rough + self._coarse @ (self._coarse.T @ gradient)
+        """What steps go by in place of H⁻¹ g: H itself in the two directions of `_coarse`, and D in what is conjugate
+        to them (Nicolaides 1987).
+        """
+        if self._coarse is None:
+            return gradient / self.diagonal
+        basis, bent = self._coarse
+        inside = basis.T @ gradient
+        rough = (gradient - bent @ inside) / self.diagonal
+        return rough + basis @ (inside - bent.T @ rough)
 
     @property
     def information(self) -> Array:

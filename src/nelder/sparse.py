@@ -139,10 +139,13 @@ class Sparse(Part):
         return self.transpose_times(weight[:, None] * other.X)
 
     def dense(self) -> Array:
-        rows, k = self.X.shape
-        if self.wide and rows * k > DENSE:
-            raise refuse_wide("this", rows, k)
+        self.refuse_filling()
         return np.asarray(self.X.toarray())
+
+    def refuse_filling(self) -> None:
+        """Raise CapabilityError where making it dense would take too much memory."""
+        if self.wide and self.X.shape[0] * self.X.shape[1] > DENSE:
+            raise refuse_wide("this", *self.X.shape)
 
     def column(self, place: int) -> Array:
         column = np.zeros(self.X.shape[0])
