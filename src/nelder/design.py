@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nelder.linalg import Array
 from nelder.parts import Codes, Dense, Part, rows_of
+from nelder.sparse import Sparse
 from nelder.twofold import Twofold, twofold
 
 BLOCK_ROWS = 65_536
@@ -61,6 +62,16 @@ class Block:
     def n(self) -> int:
         """The number of rows."""
         return len(self.y)
+
+    @property
+    def wide(self) -> bool:
+        """Whether p is so large that no p × p matrix is made; see `sparse`."""
+        return any(isinstance(part, Sparse) and part.wide for part in self.parts)
+
+    @property
+    def width(self) -> int:
+        """How many columns at most are not zero in one row."""
+        return sum(part.width for part in self.parts)
 
     def eta(self, beta: Array | Ray) -> Array:
         """Xβ + offset (n,), or its limit at the end of a ray."""
@@ -121,6 +132,13 @@ class Block:
             total[part.place] = part.transpose_times(values)
         return total
 
+    def squares(self, weight: Array) -> Array:
+        """The diagonal of X'WX (p,)."""
+        total = np.zeros(self.p)
+        for part in self.parts:
+            total[part.place] = part.squares(weight)
+        return total
+
     def cross(self, weight: Array) -> Array:
         """X'WX (p, p)."""
         total = np.zeros((self.p, self.p))
@@ -133,7 +151,10 @@ class Block:
         return total
 
     def dense(self) -> Array:
-        """X (n, p) in full."""
+        """X (n, p) in full. Raises CapabilityError for much of a wide design."""
+        for part in self.parts:
+            if isinstance(part, Sparse):
+                part.refuse_filling()
         X = np.empty((self.n, self.p))
         for part in self.parts:
             X[:, part.place] = part.dense()
@@ -154,14 +175,26 @@ class Block:
             rows_of(self.parts, chosen), self.p, self.y[chosen], self.weight[chosen], self.offset[chosen], precision
         )
 
-    def slices(self, size: int | None = None) -> Iterator[Block]:
-        """The rows in slices that stay in cache; coded parts gain nothing from slicing and are left whole."""
+    def slices(self, size: int | None = None, filled: bool = False) -> Iterator[Block]:
+        """The rows in slices that stay in cache. Coded and sparse parts gain nothing from slicing, and are left whole
+        unless they are to be `filled`: made dense.
+        """
         size = size or max(1_024, min(16_384, SLICE_NUMBERS // max(self.p, 1)))
-        if self.n <= size or not all(isinstance(part, Dense) for part in self.parts):
+        if self.n <= size or not (filled or all(isinstance(part, Dense) for part in self.parts)):
             yield self
             return
         for start in range(0, self.n, size):
             yield self.rows(slice(start, start + size))
+
+    def bare_slices(self, size: int = 16_384) -> Iterator[tuple[slice, Block]]:
+        """The rows without their columns, in slices that stay in cache."""
+        bare = replace(self, parts=(), p=0)
+        if self.n <= size:
+            yield slice(None), bare
+            return
+        for start in range(0, self.n, size):
+            few = slice(start, start + size)
+            yield few, bare.rows(few)
 
     def select(self, chosen: NDArray[np.integer]) -> Block:
         """Some of the columns, renumbered."""
@@ -193,6 +226,11 @@ class Design:
         return len(self.names)
 
     @property
+    def wide(self) -> bool:
+        """Whether p is so large that no p × p matrix is made; see `sparse`."""
+        return any(block.wide for block in self.handles)
+
+    @property
     def rows(self) -> int:
         """The number of rows, which need not be that of observations."""
         return sum(block.n for block in self.handles)
@@ -207,7 +245,10 @@ def put(matrix: Array, rows: slice | Codes, columns: slice | Codes, values: Arra
 
 
 def split(block: Block, size: int = BLOCK_ROWS) -> list[Block]:
-    """One block as several of at most `size` rows; the cut depends on the rows alone."""
-    if block.n <= size:
+    """One block as several of at most `size` rows; the cut depends on the rows alone.
+
+    Sparse rows stay together: SciPy multiplies them one thread at a time, so that others would only wait.
+    """
+    if block.n <= size or any(isinstance(part, Sparse) for part in block.parts):
         return [block]
     return [block.rows(slice(start, start + size)) for start in range(0, block.n, size)]

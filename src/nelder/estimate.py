@@ -252,6 +252,8 @@ class Estimate:
         if self.uncertainty is not None:
             return self.uncertainty.covariance
         kept = np.flatnonzero(~self.aliased)
+        if self.withholds_errors:
+            return np.broadcast_to(np.nan, (len(kept), len(kept)))
         unscaled = self.covariance_unscaled if self.limit is None else self.limit.ray.covariance
         return self.dispersion * unscaled[np.ix_(kept, kept)]
 
@@ -259,7 +261,7 @@ class Estimate:
     def covariance_in_use(self) -> Array:
         """The covariance (p, p) that standard errors, tests and intervals take; nan where nothing can be said."""
         if self.uncertainty is None:
-            return self.dispersion * self.covariance_unscaled
+            return self.covariance_unscaled if self.withholds_errors else self.dispersion * self.covariance_unscaled
         covariance, kept = np.full_like(self.covariance_unscaled, np.nan), np.flatnonzero(~self.aliased)
         covariance[np.ix_(kept, kept)] = self.uncertainty.covariance
         return np.where(np.isnan(self.covariance_unscaled), np.nan, covariance)
@@ -267,7 +269,7 @@ class Estimate:
     @property
     def withholds_errors(self) -> bool:
         """Whether a penalty leaves no standard errors: those of a ridge would not mean what they seem to."""
-        return self.solved.penalty != "unpenalised" and bool(np.isnan(self.covariance_unscaled).all())
+        return self.solved.penalty != "unpenalised" and bool(np.isnan(np.diagonal(self.covariance_unscaled)).all())
 
     @property
     def df_reference(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.compression import EXACT, compressed, keeps_its_digits, obstacle
-from nelder.design import Block, Design, Ray, split
+from nelder.design import SLICE_NUMBERS, Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.endings import Ending, blurred, ending, is_perfect, refuse_overflow
-from nelder.engines import Engine
+from nelder.engines import Engine, one_thread
 from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
 from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
@@ -24,7 +25,7 @@ from nelder.objective import Objective
 from nelder.observations import Observations
 from nelder.parts import Part
 from nelder.penalties import Penalty, Unpenalised
-from nelder.quadratic import Gram, Quadratic, Triangle
+from nelder.quadratic import Gram, Implicit, Quadratic, Triangle
 from nelder.ranks import find_aliases, selected
 from nelder.reduction import ADJUSTED_SCORING, reduced
 from nelder.shapes import shaped
@@ -37,6 +38,10 @@ from nelder.trace import Recorder
 
 # what rounding may take without a word: of a standard error, if it is this of a coefficient too, or in any case
 NOTICED, RELATIVE, SERIOUS = 1e-6, 1e-8, 1e-2
+TOO_WIDE = (
+    "the effective number of coefficients needs a matrix of all columns, and so many have none: without it no residual "
+    "df, AIC or BIC, and no dispersion unless it is known"
+)
 PSEUDO = "sampling weights: estimates are those of the population; a sample has no log-likelihood, so no AIC or BIC"
 
 
@@ -110,7 +115,7 @@ def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms,
 def constants(block: Block) -> Array:
     """The value of each column that is the same in every row (p,), 0 for the others."""
     value = block.rows(slice(0, 1)).dense()[0]
-    few = block.rows(slice(0, 1000)).dense()
+    few = block.rows(slice(0, max(2, min(1000, SLICE_NUMBERS // max(block.p, 1))))).dense()
     candidates = np.flatnonzero((few == value).all(axis=0) & (value != 0))
     result = np.zeros(block.p)
     for column in candidates:
@@ -132,7 +137,8 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
     solved_by, solution, end = conclusion(objective, solver, _spread(recorder, kept))
     form = type(solution.step.model or end.last).__name__
     statistics = _statistics(objective, end, known.phi)
-    refuse_overflow(statistics.dispersion * end.covariance, end.covariance)
+    variances = np.diagonal(end.covariance)
+    refuse_overflow(statistics.dispersion * variances, variances)
     return Fit(
         Named(_put(coefficients(end), kept), terms.names),
         _covariance(end, objective, kept),
@@ -144,7 +150,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         (*findings, *end.findings, *what_rounding_leaves(objective, end, statistics)),
         _limit(end, kept),
         combination,
-        (objective.penalty.adjustment.note,) if objective.penalty.adjustment else (),
+        _notes(objective),
         recorder.trace(solved_by),
         objective,
         uncertainty=_unknown(objective, statistics) if objective.sampling else None,
@@ -157,8 +163,15 @@ def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> t
     if objective.penalty.adjustment is not None:
         return ADJUSTED_SCORING, *reduced(objective, objective.penalty.adjustment, solver, watch)
     solver = solver or automatic(objective)
-    solution = solve(objective, solver, watch)
-    return solver.name, solution, ending(objective, solver, solution)
+    with one_thread() if objective.design.wide else nullcontext():
+        solution = solve(objective, solver, watch)
+        return solver.name, solution, ending(objective, solver, solution)
+
+
+def _notes(objective: Objective) -> tuple[str, ...]:
+    """How the estimates came about, and what could not be had."""
+    adjustment = objective.penalty.adjustment
+    return ((adjustment.note,) if adjustment else ()) + ((TOO_WIDE,) if objective.design.wide else ())
 
 
 def _unknown(objective: Objective, statistics: Statistics) -> Uncertainty:
@@ -208,10 +221,12 @@ def _put(beta: Array, kept: NDArray[np.bool_]) -> Array:
 
 def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> Array:
     """The inverse information (p, p), nan where a coefficient is aliased or infinite, or held by a penalty."""
-    full = np.full((len(kept), len(kept)), np.nan)
+    p = len(kept)
+    if objective.penalty.strength(objective.free).any():
+        return np.broadcast_to(np.nan, (p, p))  # which takes no memory, whatever p
+    full = np.full((p, p), np.nan)
     known = np.flatnonzero(kept)[end.identified]
-    if not objective.penalty.strength(objective.free).any():
-        full[np.ix_(known, known)] = end.covariance[np.ix_(end.identified, end.identified)]
+    full[np.ix_(known, known)] = end.covariance[np.ix_(end.identified, end.identified)]
     return full
 
 
@@ -255,8 +270,12 @@ def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statisti
 
 
 def effective_rank(objective: Objective, last: Quadratic) -> float:
-    """The number of coefficients; under a penalty, tr(H⁻¹ X'WX), the effective number (Hastie & Tibshirani 1990)."""
+    """The number of coefficients; under a penalty, tr(H⁻¹ X'WX), the effective number (Hastie & Tibshirani 1990), nan
+    without a matrix to take it of.
+    """
     p = objective.design.p
+    if isinstance(last, Implicit):
+        return np.nan
     if last.factored is None:
         return p
     strength = objective.penalty.strength(objective.free)

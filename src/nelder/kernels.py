@@ -6,7 +6,7 @@ What a kernel returns can be added to its like. Rows are taken in slices, so tha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from nelder.families import Family
 from nelder.linalg import Array, triangle
 from nelder.loss import Loss
 from nelder.mean import Mean
-from nelder.quadratic import Gram, Triangle
+from nelder.quadratic import Gram, Implicit, Triangle
 from nelder.twofold import Twofold, two_sum, twofold
 
 ROUNDING = np.finfo(float).eps
@@ -66,13 +66,16 @@ def slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
     with np.errstate(all="ignore"):
         value, gradient, blur = 0.0, np.zeros(block.p), 0.0
         for rows in block.slices():
-            mean = Mean(loss.link, rows.eta(beta))
-            value += loss.value(rows, mean)
-            if not math.isfinite(value):
-                return Slope(math.inf, np.full(block.p, math.nan))
-            score = rows.weight * loss.family.score(rows.y, mean)
+            eta = rows.eta(beta)
+            score = np.empty_like(eta)
+            for few, bare in rows.bare_slices():  # of what is one number a row
+                mean = Mean(loss.link, eta[few])
+                value += loss.value(bare, mean)
+                if not math.isfinite(value):
+                    return Slope(math.inf, np.full(block.p, math.nan))
+                score[few] = bare.weight * loss.family.score(bare.y, mean)
+                blur += ROUNDING * float(np.abs(score[few]) @ (np.abs(mean.eta) + np.abs(bare.offset)))
             gradient -= rows.transpose_times(score)
-            blur += ROUNDING * float(np.abs(score) @ (np.abs(mean.eta) + np.abs(rows.offset)))
         return Slope(value, gradient, blur)
 
 
@@ -80,7 +83,7 @@ def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed
     """The local model at β, with expected or observed weights."""
     with np.errstate(all="ignore"):
         parts = []
-        for rows in block.slices():
+        for rows in block.slices(filled=form is Triangle):
             mean = Mean(loss.link, rows.eta(beta))
             value = loss.value(rows, mean)
             if form is Triangle:  # its value stays that of a line search, which sees the plain η
@@ -93,6 +96,27 @@ def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed
                 gram_of(rows, pieces, mean.eta, beta, observed) if form is Gram else triangle_of(rows, pieces, beta)
             )
         return merge(parts)
+
+
+def implicit_kernel(block: Block, beta: Array, loss: Loss) -> Implicit:
+    """The local model at β with expected weights, of columns too many for a matrix."""
+    with np.errstate(all="ignore"):
+        mean = Mean(loss.link, block.eta(beta))
+        score, weight = (
+            block.weight * loss.family.score(block.y, mean),
+            block.weight * loss.family.expected_weight(mean),
+        )
+        diagonal, width = block.squares(weight), block.width
+        squares = beta**2 @ diagonal + weight @ block.offset**2
+        noise = ROUNDING**2 * (width + 1) * float(squares)  # as in `gram_of`
+        blur = ROUNDING * float(np.abs(score) @ (np.abs(mean.eta) + np.abs(block.offset)))
+        bare = replace(block, offset=np.zeros(block.n))
+
+        def product(direction: Array) -> Array:
+            return block.transpose_times(weight * bare.eta(direction))
+
+        value, gradient = loss.value(block, mean), -block.transpose_times(score)
+        return Implicit(value, gradient, diagonal, product, width, noise, blur)
 
 
 def weight_of(y: Array, mean: Mean, family: Family, observed_for: Form | None) -> Array:
@@ -132,7 +156,7 @@ def basis_kernel(block: Block, beta: Array, loss: Loss, basis: Array) -> Array:
     """(XB)'W(XB) for a basis B (p, p), with expected weights at β; XB keeps its digits however much cancels in it."""
     with np.errstate(all="ignore"):
         total = np.zeros_like(basis)
-        for rows in block.slices():
+        for rows in block.slices(filled=True):
             weight = rows.weight * loss.family.expected_weight(Mean(loss.link, rows.eta(beta)))
             turned = rows.fine_times(basis).rounded
             total += turned.T @ (weight[:, None] * turned)
@@ -143,7 +167,7 @@ def start_kernel(block: Block, loss: Loss, form: Form, instead: float) -> Gram |
     """The model whose Newton step from β = 0 is the weighted least squares of R's first iteration (mustart)."""
     with np.errstate(all="ignore"):
         parts = []
-        for rows in block.slices():
+        for rows in block.slices(filled=form is Triangle):
             mean = Mean(loss.link, loss.start_eta(rows, instead))
             weight = rows.weight * loss.family.expected_weight(mean)
             score = weight * (mean.eta - rows.offset) + rows.weight * loss.family.score(rows.y, mean)
@@ -182,10 +206,16 @@ def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
     """X'X, without weights: what rank and column sizes are judged on."""
     zero, zeros = np.zeros(block.p), np.zeros(block.n)
     parts: list[Gram | Triangle] = []
-    for rows in block.slices():
+    for rows in block.slices(filled=form is Triangle):
         pieces = (0.0, zeros[: rows.n], zeros[: rows.n] + 1.0)
         parts.append(gram_of(rows, pieces, zeros[: rows.n], zero) if form is Gram else triangle_of(rows, pieces, zero))
     return merge(parts)
+
+
+def squares_kernel(block: Block) -> Array:
+    """Σ x² of each column (p,)."""
+    with np.errstate(all="ignore"):
+        return block.squares(np.ones(block.n))
 
 
 def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, fine: bool) -> Totals:

@@ -7,6 +7,7 @@ which is exact, before anything is factored (van der Sluis 1969: near-optimal co
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -279,6 +280,36 @@ def least_distance(factored: Factored, gradient: Array, normals: Array, floor: A
     weight, _ = non_negative(np.vstack([turned, distance]), last)
     multipliers = unit * weight / (1.0 - float(distance @ weight)) / length
     return factored.solve(normals.T @ multipliers - gradient), multipliers
+
+
+def conjugate_gradients(
+    product: Callable[[Array], Array],
+    right: Array,
+    metric: Callable[[Array], Array],
+    diagonal: Array,
+    near: tuple[float, int],
+) -> tuple[Array, float, float]:
+    """x ≈ A⁻¹ right, for A known by its products with vectors (p,), by a metric near A⁻¹ (Hestenes & Stiefel 1952).
+
+    Beside x: right'x, and r'D⁻¹r of what is left, r = right − A x, for a diagonal D (p,). near = (share, most): that is
+    at most `share` of right'x, after fewer steps than `most`. r'A⁻¹r, by which right'x falls short of right'A⁻¹ right,
+    is no more than r'D⁻¹r over the smallest eigenvalue of D⁻¹A.
+    """
+    x, left, worth = np.zeros_like(right), right.copy(), 0.0
+    turned = along = metric(left)
+    length = float(left @ turned)
+    for _ in range(near[1]):
+        if not float(left @ (left / diagonal)) > near[0] * worth or not length > 0:
+            break
+        bent = product(along)
+        step = length / float(along @ bent)
+        x += step * along
+        worth += step * length
+        left -= step * bent
+        turned = metric(left)
+        before, length = length, float(left @ turned)
+        along = turned + (length / before) * along
+    return x, worth, float(left @ (left / diagonal))
 
 
 def largest_eigenvalue(matrix: Array) -> float:

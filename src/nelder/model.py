@@ -19,8 +19,7 @@ from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.model_frame import model_frame
 from nelder.names import resolve
-from nelder.observations import matrix_of, numeric, observe, same_rows, vector_of
-from nelder.parts import Dense
+from nelder.observations import design_of, numeric, observe, same_rows, vector_of
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
 from nelder.trace import Record, Recorder
@@ -83,17 +82,17 @@ def glm_fit(
 ) -> Fit:
     """Fit a generalized linear model from arrays, as R's glm.fit.
 
-    X (n, p) is used as it is: an intercept is a column of ones in it. y (n,), or (n, 2) successes and failures. The
-    other arguments are those of `glm`; weights and offset are arrays (n,). `names` are those of the columns, x1 to xp
-    by default.
+    X (n, p), an array or a SciPy sparse matrix, is used as it is: an intercept is a column of ones in it. y (n,), or
+    (n, 2) successes and failures. The other arguments are those of `glm`; weights and offset are arrays (n,). `names`
+    are those of the columns, x1 to xp by default.
 
     Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
     """
     model = replace(resolve_model(family, link, solver, penalty), compress=compression(compress))
     labels = names if names is not None else getattr(X, "columns", None)
     same_rows(X, {"y": y, "weights": weights, "offset": offset})
-    matrix = matrix_of(X, "X")
-    n, p = matrix.shape
+    columns = design_of(X, "X")
+    n, p = columns.X.shape
     named = column_names(labels, p)
     given = numeric(y, "y")
     pair = given.ndim == 2 and given.shape[1] == 2
@@ -101,7 +100,7 @@ def glm_fit(
     added = np.zeros(n) if offset is None else vector_of(offset, "offset", n)
     seen = observe(model.family, response, weights, added, np.arange(n))
     terms = Terms(named, "y", offset_given=offset is not None)
-    fit = fit_rows(model, (Dense(np.arange(p), matrix),), seen, terms, Recorder((), watch))
+    fit = fit_rows(model, (columns,), seen, terms, Recorder((), watch))
     announce(fit.warnings)
     return design_based(fit)
 

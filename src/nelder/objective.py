@@ -22,6 +22,7 @@ from nelder.kernels import (
     Totals,
     basis_kernel,
     drawn_kernel,
+    implicit_kernel,
     level_kernel,
     mean_kernel,
     noise_kernel,
@@ -75,7 +76,12 @@ class Objective:
         return self.loss.link.name in self.loss.family.convex_links
 
     def quadratic(self, beta: Array, form: Form = Gram, observed: bool = False) -> Quadratic:
-        """The local model at β (p,). A Triangle takes observed weights where they are positive."""
+        """The local model at β (p,): an Implicit with expected weights where the design is wide. A Triangle takes
+        observed weights where they are positive.
+        """
+        if self.design.wide:
+            whole = merge(self.engine.map(implicit_kernel, self.design.handles, beta, self.loss))
+            return self.penalty.added_to(whole, beta, self.free)
         observed = observed and self.loss.link != self.loss.family.canonical
         model = merge(self.engine.map(quadratic_kernel, self.design.handles, beta, self.loss, form, observed))
         if isinstance(model, Gram) and model.noise > AUDIBLE * self.dispersion_at(model.value):

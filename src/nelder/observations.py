@@ -16,6 +16,8 @@ from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
 from nelder.families import Family
 from nelder.linalg import Array, all_finite
 from nelder.mean import UNIT
+from nelder.parts import Dense
+from nelder.sparse import Sparse, compressed, is_sparse
 
 LARGEST = 1e150
 Rows = NDArray[np.integer]
@@ -96,7 +98,9 @@ def vector_of(values: object, argument: str, n: int | None = None) -> Array:
 
 
 def matrix_of(values: object, argument: str) -> Array:
-    """A float64 matrix (n, p); as `vector_of` for errors."""
+    """A float64 matrix (n, p); as `vector_of` for errors. One that is sparse is made dense."""
+    if is_sparse(values):
+        return Sparse(np.zeros(0, dtype=np.intp), compressed(values, argument)).dense()
     array = numeric(values, argument)
     if array.ndim == 1:
         array = array[:, None]
@@ -107,8 +111,19 @@ def matrix_of(values: object, argument: str) -> Array:
     return finite(array, argument)
 
 
+def design_of(values: object, argument: str) -> Dense | Sparse:
+    """The columns of a matrix (n, p), sparse where it is; as `matrix_of` for errors."""
+    if is_sparse(values):
+        X = compressed(values, argument)
+        return Sparse(np.arange(X.shape[1]), X)
+    matrix = matrix_of(values, argument)
+    return Dense(np.arange(matrix.shape[1]), matrix)
+
+
 def numeric(values: object, argument: str) -> Array:
     """A float64 array of any shape, C-ordered; a copy unless it already is one."""
+    if is_sparse(values):
+        raise InputTypeError(f"{argument} is sparse, and only X may be: give {argument}.toarray()")
     if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):
         values = values.to_numpy()
     if isinstance(values, np.ma.MaskedArray):

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,12 +76,18 @@ class Part(ABC):
     """Some columns of a block; `columns` (k,) are their places among the block's p."""
 
     columns: NDArray[np.integer]
+    by_column: ClassVar[bool] = True  # whether single columns are quickly had
 
     @cached_property
     def place(self) -> slice | Codes:
         """The same as a slice, which NumPy takes faster, where they follow one another."""
         first, k = (int(self.columns[0]) if len(self.columns) else 0), len(self.columns)
         return slice(first, first + k) if (self.columns == np.arange(first, first + k)).all() else self.columns
+
+    @property
+    def width(self) -> int:
+        """How many columns at most are not zero in one row."""
+        return len(self.columns)
 
     @abstractmethod
     def times(self, beta: Array) -> Array:
@@ -93,6 +100,10 @@ class Part(ABC):
     @abstractmethod
     def transpose_times(self, values: Array) -> Array:
         """Their transpose times values (n,) or (n, d)."""
+
+    def squares(self, weight: Array) -> Array:
+        """Their transpose, each number squared, times weight (n,)."""
+        return self.dense().T ** 2 @ weight
 
     def fine_times(self, beta: Array) -> Twofold:
         """`times`, with more digits where many terms cancel."""
@@ -234,8 +245,10 @@ class Coded(Part):
 
     def cross(self, other: Part, weight: Array) -> Array:
         """This' W other: weighted counts, two-way where the other is coded too (a two-dimensional histogram)."""
+        if isinstance(other, Dense):
+            return self.transpose_times(weight[:, None] * other.X)
         if not isinstance(other, Coded):
-            return self.transpose_times(weight[:, None] * other.dense())
+            return other.cross(self, weight).T
         weight = self.scaled(other.scaled(weight))
         if other.codes is self.codes:
             sums = bincount(self.codes, weight, self.coding.levels)

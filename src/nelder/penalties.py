@@ -13,7 +13,7 @@ import numpy as np
 
 from nelder.errors import InputError, a_number, unknown_name
 from nelder.linalg import Array, triangle
-from nelder.quadratic import Gram, Quadratic, Triangle
+from nelder.quadratic import Gram, Implicit, Quadratic, Triangle
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,12 @@ class Penalty(ABC):
 
     def added_to(self, model: Quadratic, beta: Array, free: Array) -> Quadratic:
         """The local model of the data with that of the penalty added."""
+        value, gradient = self.value(beta, free), self.gradient(beta, free)
+        if isinstance(model, Implicit):
+            return model.held(self.strength(free), value, gradient)
         if not self.strength(free).any():
             return model
         root = self.root(free)
-        value, gradient = self.value(beta, free), self.gradient(beta, free)
         if isinstance(model, Triangle):
             return model + Triangle(value, gradient, triangle(root), 0.0)
         assert isinstance(model, Gram)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from nelder.design import Block, Design
 from nelder.diagnosis import Aliased
 from nelder.engines import merge
-from nelder.errors import DataError
-from nelder.kernels import gram_kernel
+from nelder.errors import CapabilityError, DataError
+from nelder.kernels import gram_kernel, squares_kernel
 from nelder.linalg import Array, independent_columns, triangle
 from nelder.objective import Objective
 from nelder.quadratic import Gram, Triangle
+from nelder.sparse import WIDE, refuse_wide
 
 LARGEST = 1e100
 PER_COLUMN = 100  # so many rows for each column tell whether columns differ, mostly
@@ -27,6 +28,9 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
     holds is told from the others by it.
     """
     names = objective.design.names
+    if objective.design.wide:
+        told_apart_by_penalty(objective)
+        return np.ones(len(names), dtype=bool), None, None
     enough = PER_COLUMN * len(names)
     few = objective.sampled(enough) if objective.design.rows > 8 * enough else objective
     if merge(objective.engine.map(gram_kernel, few.design.handles, Gram)).safe:
@@ -44,8 +48,36 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
     return kept, Aliased(tuple(names[j] for j in lost), written), combination
 
 
+def told_apart_by_penalty(objective: Objective) -> None:
+    """Raise CapabilityError where a design too wide for any matrix of its columns has no penalty that tells them apart.
+
+    One column may be free, the intercept.
+    """
+    p, names, strength = objective.design.p, objective.design.names, objective.penalty.strength(objective.free)
+    constant = np.flatnonzero(objective.design.constant)
+    if not strength.any():
+        raise CapabilityError(
+            f"{p} sparse columns: {objective.penalty.name} fits of more than {WIDE} need matrices of {p} by {p} "
+            f"numbers, {8e-9 * p**2:.1f} GB each; use penalty=nd.Ridge(alpha), which needs none, or fewer columns"
+        )
+    if len(constant) > 1:
+        raise DataError(
+            f"columns {names[constant[0]]!r} and {names[constant[1]]!r} are each the same in every row, and a penalty "
+            "leaves both free: keep one of them as the intercept"
+        )
+    if objective.sampling:
+        raise CapabilityError(
+            f"{p} sparse columns: the standard errors of a sample need matrices of {p} by {p} numbers; give bare "
+            "weights, for the same coefficients without errors, or fewer columns"
+        )
+    sizes = np.sqrt(merge(objective.engine.map(squares_kernel, objective.design.handles)))
+    refuse_extreme_columns(sizes[None, :], names)
+
+
 def rank_of_rows(objective: Objective) -> Array:
-    """R (p, p) of the QR of all rows."""
+    """R (p, p) of the QR of all rows. Raises CapabilityError for a wide design."""
+    if objective.design.wide:
+        raise refuse_wide("this", objective.design.p, objective.design.p)
     rows: Triangle = merge(objective.engine.map(gram_kernel, objective.design.handles, Triangle))
     return rows.upper
 

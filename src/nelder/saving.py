@@ -72,7 +72,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "version": VERSION,
         "names": list(terms.names),
         "coef": np.asarray(fit.coef).tolist(),
-        "covariance_unscaled": fit.covariance_unscaled.tolist(),
+        "covariance_unscaled": None if fit.withholds_errors else fit.covariance_unscaled.tolist(),
         "family": {"name": fit.family.name, **fit.family.options()},
         "link": {"name": fit.link.name, **fit.link.options()},
         "statistics": asdict(fit.statistics),
@@ -98,7 +98,8 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
         raise SavedFitError(f"it has version {saved['version']!r}; this nelder reads version {VERSION}")
     names = tuple(_text(name) for name in _list(saved["names"]))
     p = len(names)
-    covariance = _array(saved["covariance_unscaled"], (p, p))
+    withheld = saved["covariance_unscaled"] is None
+    covariance = np.broadcast_to(np.nan, (p, p)) if withheld else _array(saved["covariance_unscaled"], (p, p))
     if not is_covariance(covariance):
         raise SavedFitError("its covariance is not a covariance")
     schema = schema_from_json(saved["schema"]) if saved["schema"] is not None else None

@@ -14,7 +14,7 @@ from nelder.links import LINKS
 from nelder.loss import Loss
 from nelder.mean import Link, Mean
 from nelder.names import resolve
-from nelder.observations import matrix_of, vector_of
+from nelder.observations import design_of, vector_of
 
 LARGEST_COUNT = 2.0**53  # counts above are no longer whole numbers in float64, and NumPy cannot draw much beyond
 
@@ -66,8 +66,8 @@ def simulate(
     chosen.require_shape("simulate")
     through = chosen.default_link if link is None else resolve("link", LINKS, link, Link)
     drawn = options or Draw()
-    matrix, coefficients = matrix_of(X, "X"), vector_of(beta, "beta")
-    n, p = matrix.shape
+    matrix, coefficients = design_of(X, "X"), vector_of(beta, "beta")
+    n, p = matrix.X.shape
     if len(coefficients) != p:
         raise DataError(f"beta has {len(coefficients)} coefficients for {p} columns of X")
     offset = np.zeros(n) if drawn.offset is None else vector_of(drawn.offset, "offset", n)
@@ -76,7 +76,7 @@ def simulate(
         raise DataError(
             f"weights must be positive to draw with: {some_rows(np.flatnonzero(weight <= 0).tolist())} are not"
         )
-    mean = checked_mean(Loss(chosen, through), matrix @ coefficients + offset)
+    mean = checked_mean(Loss(chosen, through), matrix.times(coefficients) + offset)
     return draw(chosen, mean, (drawn.phi, weight), np.random.default_rng(drawn.seed))
 
 

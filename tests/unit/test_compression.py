@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 import nelder as nd
 from nelder.compression.keys import Column, coded, numbered, promises
@@ -357,3 +358,11 @@ def test_tables_drawn_at_random_have_the_same_fit(draw):
         )
         cells, rows = both(formula, data, family, link)
     assert_same(cells, rows, solved=not rows.warnings)
+
+
+def test_a_sparse_design_is_not_looked_through_column_by_column():
+    X = sparse.csr_array(np.eye(4)[np.arange(40_000) % 4])
+    y = np.arange(40_000) % 3 * 1.0
+    assert not any("cells" in note for note in nd.glm_fit(X, y, "poisson").notes)
+    with pytest.raises(nd.CapabilityError, match="of which a sparse design has too many"):
+        nd.glm_fit(X, y, "poisson", compress=True)

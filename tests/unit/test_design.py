@@ -1,4 +1,4 @@
-"""Blocks made of dense and coded parts are the dense matrix they stand for, exactly."""
+"""Blocks made of dense, sparse and coded parts are the dense matrix they stand for, exactly."""
 
 from dataclasses import replace
 
@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from nelder.design import Block, split
 from nelder.parts import Coded, Coding, Dense
+from nelder.sparse import Sparse
+from nelder.twofold import twofold
 
 SMALL = st.integers(-4, 4)  # whole numbers: all sums are exact, in any order
 
@@ -33,13 +36,15 @@ def blocks(draw):
     n, columns, next_column = draw(st.integers(1, 9)), [], 0
     parts, shared = [], []
     for _ in range(draw(st.integers(1, 4))):
-        if draw(st.booleans()):
+        kind = draw(st.sampled_from([Dense, Sparse, Coded]))
+        if kind is not Coded:
             X = array_of(draw, n * draw(st.integers(1, 3))).reshape(n, -1)
-            part = Dense(X=X, columns=np.arange(next_column, next_column + X.shape[1]))
+            columns_of = np.arange(next_column, next_column + X.shape[1])
+            part = Dense(columns_of, X) if kind is Dense else Sparse(columns_of, csr_array(X))
         else:
             coding = draw(codings())
-            kind = draw(st.sampled_from([np.int8, np.int32, np.int64]))
-            codes = np.array(draw(st.lists(st.integers(0, coding.levels - 1), min_size=n, max_size=n)), dtype=kind)
+            small = draw(st.sampled_from([np.int8, np.int32, np.int64]))
+            codes = np.array(draw(st.lists(st.integers(0, coding.levels - 1), min_size=n, max_size=n)), dtype=small)
             same = [each for each, levels in shared if levels == coding.levels]
             codes = draw(st.sampled_from([codes, *same]))  # two parts may be of one factor
             shared.append((codes, coding.levels))
@@ -73,6 +78,10 @@ def test_products_are_those_of_the_dense_matrix(both, seed):
     assert np.array_equal(block.eta(beta), X @ beta + block.offset)
     assert np.array_equal(block.magnitude(beta), np.abs(X) @ np.abs(beta) + np.abs(block.offset))
     assert np.array_equal(block.transpose_times(values), X.T @ values)
+    assert np.array_equal(block.squares(values), (X**2).T @ values)
+    assert np.array_equal(block.fine_times(beta).rounded, X @ beta)
+    assert np.array_equal(block.fine_transpose_times(twofold(values)).rounded, X.T @ values)
+    assert (np.count_nonzero(X, axis=1) <= block.width).all()
     assert np.array_equal(block.cross(values**2), X.T @ np.diag(values**2) @ X)  # their roots are whole, too
     assert np.allclose(block.cross(values), X.T @ np.diag(values) @ X, rtol=1e-14, atol=1e-12)
 
@@ -93,6 +102,7 @@ def test_rows_and_columns_of_a_block(both, data):
     fewer = block.select(columns)
     assert (fewer.n, fewer.p) == (block.n, len(columns))
     assert np.array_equal(fewer.dense(), X[:, columns])
+    assert all(np.array_equal(block.column(j), X[:, j]) for j in range(block.p))
     squares = block.weight**2
     assert np.array_equal(fewer.cross(squares), X[:, columns].T @ np.diag(squares) @ X[:, columns])
     assert np.array_equal(fewer.rows(rows).dense(), X[np.ix_(rows, columns)])
@@ -102,11 +112,15 @@ def test_rows_and_columns_of_a_block(both, data):
 @given(blocks(), st.integers(1, 10))
 def test_splitting_and_slicing_lose_nothing(both, size):
     block, X = both
-    for pieces in (split(block, size), list(block.slices(size))):
+    for pieces in (split(block, size), list(block.slices(size)), list(block.slices(size, filled=True))):
         assert np.array_equal(np.vstack([piece.dense() for piece in pieces]), X)
         assert np.array_equal(np.concatenate([piece.y for piece in pieces]), block.y)
         assert np.array_equal(sum(piece.cross(piece.weight**2) for piece in pieces), block.cross(block.weight**2))
-    assert max(piece.n for piece in split(block, size)) <= size
+    together = any(isinstance(part, Sparse) for part in block.parts)
+    assert together or max(piece.n for piece in split(block, size)) <= size
+    assert max(piece.n for piece in block.slices(size, filled=True)) <= size
+    for few, bare in block.bare_slices(size):
+        assert np.array_equal(bare.y, block.y[few]) and np.array_equal(bare.offset, block.offset[few])
 
 
 @settings(max_examples=60)

@@ -91,6 +91,8 @@ def obstacle(objective: Objective, solver: Solver | None) -> str | None:
         return f"{family.shape_name} of {family.name} is estimated from single rows: write it out"
     if adjustment is not None:
         return f"penalty '{adjustment.name}' takes the leverages of single rows"
+    if not all(part.by_column for block in objective.design.handles for part in block.parts):
+        return "rows are told apart column by column, of which a sparse design has too many: use a table of categories"
     if solver is not None and solver.by_rows:
         return f"solver '{solver.name}' draws single rows: use solver='newton'"
     return None

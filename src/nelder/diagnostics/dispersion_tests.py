@@ -94,7 +94,7 @@ def dispersion_kernel(block: Block, beta: Array, loss: Loss, covariance: Array, 
     """
     total = np.zeros(9)
     with np.errstate(all="ignore"):
-        for rows in block.slices():
+        for rows in block.slices(filled=True):
             mean, times, own = Mean(loss.link, rows.eta(beta)), counted(rows), precision_of(rows)
             X = rows.dense()
             leverage = own * loss.family.expected_weight(mean) * np.einsum("ij,ij->i", X @ covariance, X)

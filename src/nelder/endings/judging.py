@@ -26,7 +26,7 @@ from nelder.kernels import ROUNDING, Totals
 from nelder.linalg import Array, Factored, cholesky, independent_columns, largest_eigenvalue
 from nelder.mean import Mean
 from nelder.objective import Objective
-from nelder.quadratic import Direction, Gram, Quadratic, Triangle
+from nelder.quadratic import Direction, Gram, Implicit, Quadratic, Triangle
 from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import Newton, Reason, Solution, Solver, Tolerance, solve
 from nelder.solvers.newton import best_model, model_of, precise_model
@@ -121,7 +121,7 @@ def inverse(objective: Objective, beta: Array, last: Quadratic) -> Array:
     """The inverse information (p, p), nan where it is singular. Raises DataError where it is beyond all numbers."""
     p = len(last.gradient)
     if last.factored is None:
-        return np.full((p, p), np.nan)
+        return np.broadcast_to(np.nan, (p, p))  # which takes no memory, whatever p
     covariance = last.factored.inverse() if isinstance(last, Gram) else by_basis(objective, beta, last.factored)
     refuse_overflow(covariance, np.zeros_like(covariance))
     return covariance
@@ -169,6 +169,8 @@ def findings_of(
         if solution.reason is Reason.DIVERGED or solver.fixed_rate > largest:
             exploded = solution.reason is Reason.DIVERGED
             return (Diverged(solver.name, solver.fixed_rate, solution.steps, largest, exploded),)
+    if isinstance(last, Implicit) and solution.converged:
+        return ()
     direction = last.newton()
     if direction is None:
         return (NotConverged(solver.name, solution.steps, np.inf, "the information is singular there"),)
@@ -197,13 +199,16 @@ def edge_rows(objective: Objective, beta: Array) -> NDArray[np.integer]:
     return np.concatenate(found)
 
 
-def seen_at(objective: Objective, solution: Solution, last: Gram | Triangle) -> Closing:
+def seen_at(objective: Objective, solution: Solution, last: Quadratic) -> Closing:
     """What the rows show at the last step; its `change` is what a further step δ, worth next to nothing, would make.
 
     At a finite optimum it is rounding; where means run to their limits, every step changes them by the same factor
     again. Zero where such a step is still worth something, and so says nothing.
     """
-    direction, beta = last.newton(), solution.step.beta
+    beta = solution.step.beta
+    if isinstance(last, Implicit):  # a penalty holds every coefficient, so that nothing runs to a limit
+        return closing(objective, beta, np.zeros_like(beta), False)
+    direction = last.newton()
     telling = direction is not None and (solution.converged or worth(objective, solution, direction) < NEARLY_NOTHING)
     delta = direction.delta if direction is not None and telling else np.zeros_like(beta)
     return closing(objective, beta, delta, isinstance(last, Triangle))

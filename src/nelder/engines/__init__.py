@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nelder.engines.base import Engine, merge
-from nelder.engines.threads import Threads
+from nelder.engines.threads import Threads, one_thread
 
-__all__ = ["ENGINES", "Engine", "Threads", "merge"]
+__all__ = ["ENGINES", "Engine", "Threads", "merge", "one_thread"]
 
 ENGINES: dict[str, type[Engine]] = {"threads": Threads}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,12 @@ def blas() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """BLAS held to one thread for a while: for vectors, others only cost the time to wake them."""
+    held: AbstractContextManager[Any] = blas().limit(limits=1, user_api="blas")
+    return held
 
 
 def cores() -> int:
@@ -42,5 +49,5 @@ class Threads(Engine):
     def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
         if len(handles) == 1:
             return [kernel(block, *small) for block in handles]
-        with blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(self.workers) as pool:
+        with one_thread(), ThreadPoolExecutor(self.workers) as pool:
             return list(pool.map(lambda block: kernel(block, *small), handles))

@@ -74,7 +74,8 @@ class Estimates:
         chosen = np.asarray(rows, dtype=np.intp)
         labels = {name: np.asarray(column)[chosen].tolist() for name, column in self.labels.items()}
         null = np.broadcast_to(self.null, self.values.shape)[chosen]
-        covariance = self.covariance[np.ix_(chosen, chosen)]
+        whole = np.array_equal(chosen, np.arange(len(self.values)))  # then it need not be copied
+        covariance = self.covariance if whole else self.covariance[np.ix_(chosen, chosen)]
         some = replace(self, labels=labels, values=self.values[chosen], covariance=covariance, null=null)
         if len(chosen) == len(self.values) or not self.adjusting.pairwise:
             return some

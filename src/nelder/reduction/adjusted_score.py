@@ -22,7 +22,7 @@ from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.penalties import ScoreAdjustment
-from nelder.quadratic import Gram, Triangle
+from nelder.quadratic import Quadratic, Triangle
 from nelder.reduction.dispersions import dispersion_at
 from nelder.solvers.newton import precise_model
 
@@ -104,7 +104,7 @@ class Adjusted:
 
     beta: Array
     score: Array
-    model: Gram | Triangle
+    model: Quadratic
     factored: Factored = field(repr=False)
     phi: float
     floor: float

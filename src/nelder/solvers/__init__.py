@@ -14,6 +14,7 @@ from nelder.solvers.newton import IRLS, Newton
 from nelder.solvers.sampled_newton import SampledNewton, from_sample, pays
 from nelder.solvers.stochastic_gradient_descent import StochasticGradientDescent
 from nelder.solvers.stopping import Reason, Tolerance
+from nelder.solvers.truncated_newton import TruncatedNewton
 
 __all__ = [
     "IRLS",
@@ -29,6 +30,7 @@ __all__ = [
     "Step",
     "StochasticGradientDescent",
     "Tolerance",
+    "TruncatedNewton",
     "automatic",
     "solve",
 ]
@@ -41,11 +43,16 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "newton": Newton,
     "sampled_newton": SampledNewton,
     "stochastic_gradient_descent": StochasticGradientDescent,
+    "truncated_newton": TruncatedNewton,
 }
 
 
 def automatic(objective: Objective) -> Solver:
-    """What solver='auto' means: the closed form where there is one, else Newton's method."""
+    """What solver='auto' means: the closed form where there is one, else Newton's method, truncated where the design
+    is wide.
+    """
+    if objective.design.wide:
+        return TruncatedNewton()
     if objective.is_quadratic:
         return ClosedForm()
     return from_sample(objective) if pays(objective) else Newton()

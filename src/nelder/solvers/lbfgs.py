@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from nelder.errors import a_count
 from nelder.kernels import Slope
 from nelder.linalg import Array
 from nelder.objective import Objective
-from nelder.quadratic import Gram, Quadratic
+from nelder.quadratic import Gram, Implicit, Quadratic
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.search import Found, enough, halving
 
@@ -32,7 +32,10 @@ class LBFGS(Solver):
         object.__setattr__(self, "memory", a_count(self.memory, f"memory of {self.name}"))
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
-        yield from gradient_steps(objective.slope, objective, beta, start_metric(objective, beta), self.memory)
+        model = objective.quadratic(beta, Gram)
+        for step in gradient_steps(objective.slope, objective, beta, start_metric(model), self.memory):
+            # distances by the model at the start, where another would cost as much as a step
+            yield replace(step, metric=model) if isinstance(model, Implicit) else step
 
 
 Look = Callable[[Array], Slope | Quadratic]
@@ -71,9 +74,12 @@ def model_in(seen: Slope | Quadratic) -> Quadratic | None:
     return None if isinstance(seen, Slope) else seen
 
 
-def start_metric(objective: Objective, beta: Array) -> Metric:
-    """g ↦ H₀⁻¹ g with H₀ the expected information at β, or a plain scaling where it is singular."""
-    model = objective.quadratic(beta, Gram)
+def start_metric(model: Quadratic) -> Metric:
+    """g ↦ H₀⁻¹ g with H₀ the information of a model, its diagonal where it is no matrix, or a plain scaling where it is
+    singular.
+    """
+    if isinstance(model, Implicit) and model.usable:
+        return model.metric
     factored = model.factored
     if factored is not None:
         return factored.solve

@@ -86,7 +86,7 @@ def solve(
                 verdict = judge.verdict(step)
                 watch(number, step, judge.decrement)
                 if step.finite and (best is None or step.value <= best.value or verdict is Reason.CONVERGED):
-                    best = step
+                    best = judge.measured_step(step)
                 if verdict is not None or number >= limit:
                     reason = verdict or Reason.LIMIT
                     break

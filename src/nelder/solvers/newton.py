@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nelder.kernels import Form
 from nelder.linalg import Array
 from nelder.objective import Objective
-from nelder.quadratic import Gram, Quadratic, Triangle
+from nelder.quadratic import Gram, Implicit, Quadratic, Triangle
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.search import Found, enough, far_down, halving, leap
 
@@ -19,6 +19,8 @@ def best_model(objective: Objective, beta: Array, observed: bool, form: Form) ->
     Observed weights where they are asked for and positive definite, else expected ones; a Gram while its condition is
     safe, else a Triangle.
     """
+    if objective.design.wide:
+        return objective.quadratic(beta)
     if form is Gram:
         if observed:
             model = objective.quadratic(beta, Gram, observed=True)
@@ -30,16 +32,17 @@ def best_model(objective: Objective, beta: Array, observed: bool, form: Form) ->
     return objective.quadratic(beta, Triangle, observed)
 
 
-def precise_model(objective: Objective, beta: Array) -> Gram | Triangle:
-    """The expected model at β that standard errors are read off."""
-    gram = objective.quadratic(beta, Gram)
-    assert isinstance(gram, Gram)
-    return gram if gram.precise else objective.quadratic(beta, Triangle)  # type: ignore[return-value]
+def precise_model(objective: Objective, beta: Array) -> Quadratic:
+    """The expected model at β that standard errors are read off, if it has any."""
+    model = objective.quadratic(beta, Gram)
+    return objective.quadratic(beta, Triangle) if isinstance(model, Gram) and not model.precise else model
 
 
-def model_of(objective: Objective, step: Step) -> Gram | Triangle:
+def model_of(objective: Objective, step: Step) -> Quadratic:
     """The same at a step that may have brought it along."""
     model = step.model
+    if isinstance(model, Implicit):
+        return model
     if isinstance(model, Gram) and model.precise and not model.observed:
         return model
     return precise_model(objective, step.beta)

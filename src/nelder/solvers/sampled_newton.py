@@ -46,6 +46,10 @@ class SampledNewton(Solver):
     def prepared(self) -> Array | None:
         return self.begun
 
+    def refusal(self, objective: Objective) -> str | None:
+        wide = f"solver {self.name!r} takes an information of {objective.design.p} columns: use solver='lbfgs'"
+        return wide if objective.design.wide else None
+
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
         sample = self.sample or sample_of(objective, SHARES[1])
         metric = scaled(objective, sample, beta)

@@ -39,7 +39,7 @@ def start(objective: Objective) -> Start:
     if objective.is_quadratic:
         return Start(np.zeros(objective.design.p))
     best = usual(objective)
-    if objective.is_convex:
+    if objective.is_convex or objective.design.wide:
         return Start(best[0])
     tried, kept = _effort(objective)
     more = np.vstack([_exact_fits(objective, tried), _scattered(objective, best[0], tried)])
@@ -157,7 +157,7 @@ class Scout:
 
 
 def _least_squares(objective: Objective) -> list[Array]:
-    for form in (Gram, Triangle):
+    for form in () if objective.design.wide else (Gram, Triangle):
         model = objective.start(form)
         if isinstance(model, Gram) and not model.safe:
             continue

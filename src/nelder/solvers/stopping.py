@@ -7,14 +7,13 @@ see only gradients are measured by an information that is taken afresh after 1, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
 
-from nelder.linalg import Array
 from nelder.objective import Objective
-from nelder.quadratic import Gram, Quadratic
+from nelder.quadratic import Gram, Implicit, Quadratic
 from nelder.solvers.base import Step
 from nelder.solvers.newton import best_model
 
@@ -88,8 +87,7 @@ class Judge:
         return False
 
     def _within(self, step: Step) -> bool:
-        near = self.tolerance.errors**2 * self.objective.dispersion_at(step.value)
-        if self.decrement <= max(near, self.floor):
+        if self.decrement <= max(self._wanted(step), self.floor):
             return True
         # steps that still shrink come nearer, though what they shrink may be rounding
         return STALLED * self.before <= self.decrement <= self.tolerance.noise**2 * self.floor
@@ -97,21 +95,30 @@ class Judge:
     def _measure(self, step: Step) -> None:
         known = step.model or step.metric
         if known is not None:
-            self._use(known, step.gradient)
+            self._use(known, step)
         elif self.metric is None or self.steps & (self.steps - 1) == 0:
             self._refresh(step)
         else:
-            self._use(self.metric, step.gradient)
+            self._use(self.metric, step)
 
     def _refresh(self, step: Step) -> None:
         self.metric = best_model(self.objective, step.beta, observed=False, form=Gram)
         self.measured = self.steps
-        self._use(self.metric, step.gradient)
+        self._use(self.metric, step)
 
-    def _use(self, model: Quadratic, gradient: Array) -> None:
-        ahead = model.newton() if gradient is model.gradient else None
-        self.decrement = model.decrement(gradient) if ahead is None else ahead.decrement
+    def _use(self, model: Quadratic, step: Step) -> None:
+        ahead = model.newton() if step.gradient is model.gradient and model.factored is not None else None
+        self.decrement = model.decrement(step.gradient, self._wanted(step)) if ahead is None else ahead.decrement
         self.floor = model.noise
+
+    def measured_step(self, step: Step) -> Step:
+        """The step judged last, with the model it was measured by where another would cost as much again."""
+        fresh = self.measured == self.steps - 1 and isinstance(self.metric, Implicit)
+        return replace(step, model=self.metric) if fresh and step.model is None else step
+
+    def _wanted(self, step: Step) -> float:
+        """λ² that is near enough."""
+        return self.tolerance.errors**2 * self.objective.dispersion_at(step.value)
 
     def _rising(self, step: Step) -> bool:
         """A fixed rate that is too large: above where it began, and rising three times in a row."""

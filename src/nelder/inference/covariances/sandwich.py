@@ -151,7 +151,7 @@ def meat_kernel(block: Block, bread: Bread, power: float) -> Meat:
     """Σ s² z z' / (1 − h)^power over the observations with leverage h below 1."""
     with np.errstate(all="ignore"):
         total, many = np.zeros((bread.root.shape[1],) * 2), 0
-        for rows in block.slices():
+        for rows in block.slices(filled=True):
             found = scores(rows, bread)
             full = found.leverage >= 1 - FULL
             square = found.count * found.pull**2 / np.where(full, 1.0, 1 - found.leverage) ** power
@@ -164,7 +164,7 @@ def curvature_kernel(block: Block, bread: Bread) -> Array:
     """The observed information R'HR (r, r) of some rows."""
     with np.errstate(all="ignore"):
         total = np.zeros((bread.root.shape[1],) * 2)
-        for rows in block.slices():
+        for rows in block.slices(filled=True):
             eta = rows.fine_eta(bread.point) if bread.fine else rows.eta(bread.point)
             z = rows.fine_times(bread.root).rounded
             bend = rows.weight * bread.loss.family.observed_weight(rows.y, Mean(bread.loss.link, eta))
@@ -179,7 +179,7 @@ def each_slice(objective: Objective, bread: Bread) -> Iterator[Scores]:
     """The scores of all rows in order."""
     with np.errstate(all="ignore"):
         for block in objective.design.handles:
-            for rows in block.slices():
+            for rows in block.slices(filled=True):
                 yield scores(rows, bread)
 
 

@@ -15,7 +15,7 @@ from nelder.inference.hypotheses.linear_forms import Row, read_rows, written
 from nelder.inference.hypotheses.vocabulary import Vocabulary
 from nelder.inference.predictions.prediction import column_order
 from nelder.inference.simultaneous import f_tail
-from nelder.inference.variances import covariance_of, squared_length
+from nelder.inference.variances import covariance_of, squared_length, usable_covariance
 from nelder.linalg import Array, eliminate
 from nelder.observations import matrix_of, vector_of
 from nelder.table import Table
@@ -95,6 +95,8 @@ def wald_test(fit: Fit, given: object) -> Table:
     df_residual. Raises InputError where the hypotheses contradict each other or are redundant, DataError where V cannot
     tell them apart, as one of few clusters may not.
     """
+    if fit.withholds_errors:
+        usable_covariance(fit)  # says why there is none, before anything as large is made
     asked = matrix_of_hypotheses(fit, given)
     m = len(asked.right)
     gap = asked.matrix @ np.where(asked.matrix.any(axis=0), np.asarray(fit.coef), 0.0) - asked.right

@@ -31,8 +31,8 @@ from nelder.inference.variances import covariance_root
 from nelder.inference.wald import quantile
 from nelder.linalg import Array
 from nelder.loss import Loss
-from nelder.observations import matrix_of, vector_of
-from nelder.parts import Dense, Part
+from nelder.observations import design_of, vector_of
+from nelder.parts import Part
 from nelder.sources import source_of
 from nelder.table import Table
 
@@ -145,10 +145,10 @@ def _linear_predictor(fit: Fit, new: object, offset: object, with_se: bool) -> t
     eta, se = np.full(asked.m, np.nan), np.full(asked.m, np.nan)
     for block, places in zip(asked.blocks, asked.places, strict=True):
         done = 0
-        for rows in block.slices():
+        for rows in block.slices(filled=True):
             at = places[done : done + rows.n]
             eta[at] = rows.eta(beta)
-            if with_se:
+            if with_se and not fit.withholds_errors:
                 X = rows.dense()
                 finite = np.isfinite(eta[at])
                 se[at] = np.where(finite, standard_errors(fit, X, covariance), np.inf)
@@ -183,12 +183,13 @@ def _rows(fit: Fit, new: object, offset: object) -> NewRows:
     if fit.terms.schema is not None:
         asked = _encoded(fit, fit.terms.schema, new, offset)
     else:
-        X = matrix_of(new, "new")
-        if X.shape[1] != len(fit.names):
-            raise DataError(f"new has {X.shape[1]} columns; the fit has {len(fit.names)}: {', '.join(fit.names[:10])}")
-        X = X[:, column_order(fit, getattr(new, "columns", None))]
-        block = _block((Dense(np.arange(X.shape[1]), X),), X.shape[1], _new_offset(fit, offset, len(X)))
-        asked = NewRows([block], [np.arange(len(X))], len(X))
+        X = design_of(new, "new")
+        n, p = X.X.shape
+        if p != len(fit.names):
+            raise DataError(f"new has {p} columns; the fit has {len(fit.names)}: {', '.join(fit.names[:10])}")
+        labels = getattr(new, "columns", None)
+        X = X if labels is None else X.select(column_order(fit, labels), np.arange(p))
+        asked = NewRows([_block((X,), p, _new_offset(fit, offset, n))], [np.arange(n)], n)
     blocks = [_settled(fit, _within(fit, block).select(kept)) for block in asked.blocks]
     return replace(asked, blocks=blocks)
 
