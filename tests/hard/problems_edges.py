@@ -38,6 +38,7 @@ def at_the_edge() -> Iterator[Problem]:
     y = np.where(group == 1, 0.0, np.arange(20) % 4)
     yield Problem("identity-Poisson with a cell of zeros", boundary, columns(group), y, "poisson")
     yield Problem("identity-Poisson, all zeros", boundary, columns(ramp), np.zeros(30), "poisson")
+    yield Problem("ones alone under a square root", boundary, np.ones((3, 1)), np.ones(3), "binomial", "sqrt")
     yield Problem("identity negative binomial", boundary, columns(group), y, "negative_binomial(1.5)", "identity")
     yield Problem("identity Tweedie", boundary, columns(group), y, "tweedie(1.4)", "identity")
     counts = np.r_[0.0, 0.0, 0.0, 2.0, 9.0, 20.0]

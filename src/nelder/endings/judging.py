@@ -305,12 +305,20 @@ def runaway(objective: Objective, beta: Array, last: Quadratic) -> Ending | None
     along = [block.along(ahead) for block in objective.design.handles]
     longest = max((float(np.max(np.abs(part), initial=0.0)) for part in along), default=0.0)
     masks = tuple(np.abs(part) > FOLLOWS * longest for part in along)
+    low, high = objective.loss.bounds
+    if any(leaves(part[mask], low, high) for part, mask in zip(along, masks, strict=True)):
+        return None
     separation = straightened(objective, ahead, masks)
     if separation is None:
         return None
     end = at_infinity(objective, separation, Runaway)
     better = objective.totals(end.point).deviance <= 2 * last.value * (1 + 1e-9)
     return end if better else None
+
+
+def leaves(along: Array, low: float, high: float) -> bool:
+    """Whether η that moves like this (n,) comes to a finite end of its interval."""
+    return bool((np.isfinite(high) and (along > 0).any()) or (np.isfinite(low) and (along < 0).any()))
 
 
 def largest_rate(objective: Objective) -> float:
