@@ -45,11 +45,12 @@ class Penalty(ABC):
 
     def added_to(self, model: Quadratic, beta: Array, free: Array) -> Quadratic:
         """The local model of the data with that of the penalty added."""
+        strength = self.strength(free)
+        if not strength.any():
+            return model
         value, gradient = self.value(beta, free), self.gradient(beta, free)
         if isinstance(model, Implicit):
-            return model.held(self.strength(free), value, gradient)
-        if not self.strength(free).any():
-            return model
+            return model.held(strength, value, gradient)
         root = self.root(free)
         if isinstance(model, Triangle):
             return model + Triangle(value, gradient, triangle(root), 0.0)
