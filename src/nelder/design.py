@@ -179,7 +179,7 @@ class Block:
         """The rows in slices that stay in cache. Coded and sparse parts gain nothing from slicing, and are left whole
         unless they are to be `filled`: made dense.
         """
-        size = size or max(1_024, min(16_384, SLICE_NUMBERS // max(self.p, 1)))
+        size = size or max(1_024, min(32_768, SLICE_NUMBERS // max(self.p, 1)))
         if self.n <= size or not (filled or all(isinstance(part, Dense) for part in self.parts)):
             yield self
             return

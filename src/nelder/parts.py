@@ -19,6 +19,7 @@ from nelder.linalg import Array, powers_of_two, scratch
 from nelder.twofold import Twofold, exact_bits, leading, twofold
 
 Codes = NDArray[np.integer]
+PIECE = 2**17  # numbers of W^½X at a time, half of a core's own cache
 HALF = 26  # bits of two numbers whose product is exact
 
 
@@ -175,11 +176,22 @@ class Dense(Part):
 
     def cross(self, other: Part, weight: Array) -> Array:
         if other is self and weight.min(initial=0.0) >= 0:
-            rooted = np.multiply(self.X, np.sqrt(weight)[:, None], out=scratch(*self.X.shape))
-            return rooted.T @ rooted  # NumPy sees that this is symmetric, and does half the work
+            return self._weighted(np.sqrt(weight))
         if isinstance(other, Dense):
             return self.X.T @ (weight[:, None] * other.X)
         return other.cross(self, weight).T
+
+    def _weighted(self, root: Array) -> Array:
+        """X'W X from W^½ (n,): pieces of W^½X that stay in the cache of one core, times themselves. NumPy sees that
+        this is symmetric, and does half the work.
+        """
+        n, k = self.X.shape
+        total, size = np.zeros((k, k)), max(256, PIECE // max(k, 1))
+        for start in range(0, n, size):
+            rows = self.X[start : start + size]
+            rooted = np.multiply(rows, root[start : start + size, None], out=scratch(len(rows), k))
+            total += rooted.T @ rooted
+        return total
 
     def dense(self) -> Array:
         return self.X
