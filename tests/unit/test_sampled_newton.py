@@ -110,3 +110,15 @@ def test_the_number_of_threads_does_not_change_a_digit():
         assert model.value == models[0].value
         assert np.array_equal(model.gradient, models[0].gradient)
         assert np.array_equal(model.information, models[0].information)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.004, 0.02])
+def test_levels_without_an_event_in_the_sample_do_not_mislead(share):
+    """Claims are so rare that a sample has levels without any: there it is separated, and all rows are not."""
+    random, n = np.random.default_rng(9), 70_000
+    codes = random.choice(25, n, p=np.r_[np.full(24, share), 1 - 24 * share])
+    table = {"f": np.array([f"level {k}" for k in range(25)])[codes], "x": random.normal(size=n)}
+    table["y"] = random.poisson(np.exp(-1.5 + 0.2 * table["x"])).astype(float)
+    fit, reference = (nd.glm("y ~ x + f", table, "poisson", solver=solver) for solver in ("auto", "irls"))
+    assert fit.converged and np.abs((fit.coef - reference.coef) / reference.se).max() < 1e-9
+    assert np.asarray(fit.se) == pytest.approx(np.asarray(reference.se), rel=1e-8)

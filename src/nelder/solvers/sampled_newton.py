@@ -26,6 +26,8 @@ from nelder.solvers.newton import Newton, scoring_steps
 SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the information that leads on
 PER_COLUMN = 40  # at least so many rows for each column
 MANY = 50_000  # rows: of fewer, all are as cheap as a sample
+RESTLESS = 1e-3  # a change of η that no step at an optimum makes
+PATIENCE = 20  # gradients, after which the sample is no guide
 CHORDS = 12  # at most so many steps by one information
 NEAR = 1e-6  # squared distance in standard errors from which one Newton step is the last
 MOVED = 4e-8  # the relative change of an information that a last step may make: the sample tells it to a twentieth
@@ -84,7 +86,7 @@ def descent(objective: Objective, sample: Objective, beta: Array, metric: Gram) 
         yield replace(step, metric=metric)
         seen.append(metric.decrement(step.gradient))
         scale = objective.dispersion_at(step.value)
-        if step.stuck or step.model is not None:
+        if step.halvings or step.stuck or step.model is not None or len(seen) > PATIENCE:
             return
         if len(seen) == 3:
             moved = change_of(metric.information, scaled(objective, sample, step.beta).information)
@@ -131,15 +133,28 @@ def sample_of(objective: Objective, share: float) -> Objective:
 
 def from_sample(objective: Objective) -> Solver:
     """This solver, starting where a sample has its optimum; Newton's method where it has none or is no start."""
+    sample = sample_of(objective, SHARES[1])
     try:
-        solution = solve(sample_of(objective, SHARES[0]), Newton())
+        first = sample_of(objective, SHARES[0])
+        begun = solve(first, Newton())
+        near = begun.converged and at_rest(first, begun.step)
+        solution = solve(sample, Newton(start=begun.step.beta.tolist()) if near else Newton())
     except DataError:
         return Newton()
-    if not solution.converged:
+    if not (solution.converged and at_rest(sample, solution.step)):
         return Newton()
-    sample = sample_of(objective, SHARES[1])
-    direction = sample.quadratic(solution.step.beta, Gram).newton()
-    return Newton() if direction is None else SampledNewton(begun=solution.step.beta + direction.delta, sample=sample)
+    if not np.isfinite(objective.values(solution.step.beta[None, :])[0]):
+        return Newton()
+    return SampledNewton(begun=solution.step.beta, sample=sample)
+
+
+def at_rest(objective: Objective, step: Step) -> bool:
+    """Whether a further step would leave every η where it is: where a sample is separated, it never would."""
+    direction = step.model.newton() if step.model is not None else None
+    if direction is None:
+        return False
+    moved = (np.abs(block.along(direction.delta)).max(initial=0.0) for block in objective.design.handles)
+    return max(moved) < RESTLESS
 
 
 def scaled(objective: Objective, sample: Objective, beta: Array) -> Gram:
