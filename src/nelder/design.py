@@ -73,6 +73,16 @@ class Block:
         """How many columns at most are not zero in one row."""
         return sum(part.width for part in self.parts)
 
+    @property
+    def own_precision(self) -> Array:
+        """The part of the weight that is one observation's own (n,)."""
+        return self.weight if self.precision is None else self.precision
+
+    @property
+    def frequency(self) -> Array:
+        """How often each row was observed (n,)."""
+        return np.ones(self.n) if self.precision is None else self.weight / self.precision
+
     def eta(self, beta: Array | Ray) -> Array:
         """Xβ + offset (n,), or its limit at the end of a ray."""
         if isinstance(beta, Ray):

@@ -36,9 +36,8 @@ def dispersion_score_kernel(block: Block, point: Array | Ray, loss: Loss, phi: f
     with np.errstate(all="ignore"):
         total = 0.0
         for rows in block.slices():
-            precision = rows.weight if rows.precision is None else rows.precision
-            mean = Mean(loss.link, rows.eta(point))
-            total += float(rows.weight / precision @ loss.family.dispersion_score(rows.y, mean, phi, precision))
+            score = loss.family.dispersion_score(rows.y, Mean(loss.link, rows.eta(point)), phi, rows.own_precision)
+            total += float(rows.frequency @ score)
         return total
 
 

@@ -74,7 +74,7 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
         raise DataError("the model has no columns: add an intercept or a predictor")
     objective = Objective(design, Loss(model.family, model.link), model.penalty, model.engine, seen.sampling)
     notes += (PSEUDO,) if seen.sampling else ()
-    odd = model.family.oddities(block.y, block.weight if block.precision is None else block.precision)
+    odd = model.family.oddities(block.y, block.own_precision)
     findings = (OddResponse(model.family.label(), odd),) if odd else ()
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_of_cells(model, objective, block, terms, recorder)

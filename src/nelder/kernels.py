@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nelder.design import BLOCK_ROWS, Block, Ray
+from nelder.design import Block, Ray
 from nelder.engines import merge
 from nelder.families import Family
 from nelder.linalg import Array, triangle
@@ -194,11 +194,9 @@ def level_kernel(block: Block, eta: float, loss: Loss) -> float:
     """Half the deviance where η is the same in all rows; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
-        for start in range(0, block.n, BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            y = block.y[rows]
-            deviance = loss.family.unit_deviance(y, Mean(loss.link, np.full(len(y), eta)))
-            total += 0.5 * float(block.weight[rows] @ deviance)
+        for _, rows in block.bare_slices():
+            deviance = loss.family.unit_deviance(rows.y, Mean(loss.link, np.full(rows.n, eta)))
+            total += 0.5 * float(rows.weight @ deviance)
         return total
 
 
@@ -239,11 +237,8 @@ def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
     """The log-likelihood of a perfect fit; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
-        for start in range(0, block.n, BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            y, weight = block.y[rows], block.weight[rows]
-            precision = weight if block.precision is None else block.precision[rows]
-            total += float(weight / precision @ loss.family.log_saturated(y, phi, precision))
+        for _, rows in block.bare_slices():
+            total += float(rows.frequency @ loss.family.log_saturated(rows.y, phi, rows.own_precision))
         return total
 
 

@@ -43,9 +43,8 @@ def shape_kernel(block: Block, beta: Array, loss: Loss, phi: float) -> float:
     with np.errstate(all="ignore"):
         total = 0.0
         for rows in block.slices():
-            precision = rows.weight if rows.precision is None else rows.precision
-            mean = Mean(loss.link, rows.eta(beta))
-            total += float(rows.weight / precision @ loss.family.shape_score(rows.y, mean, phi, precision))
+            score = loss.family.shape_score(rows.y, Mean(loss.link, rows.eta(beta)), phi, rows.own_precision)
+            total += float(rows.frequency @ score)
         return total
 
 

@@ -134,7 +134,7 @@ def simulate_fit(fit: Fit, draws: int, seed: int | None) -> Array:
     loss, beta = fit.objective.loss, fit.point
     blocks = fit.objective.design.handles
     eta = np.concatenate([block.eta(beta) for block in blocks])
-    weight = np.concatenate([block.weight if block.precision is None else block.precision for block in blocks])
+    weight = np.concatenate([block.own_precision for block in blocks])
     if np.isinf(eta).any():
         raise DataError(
             f"{int(np.isinf(eta).sum())} rows of this fit have means at a limit (separation): refit with "

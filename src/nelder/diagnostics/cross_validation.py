@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Ray
-from nelder.diagnostics.fitted_rows import counted, whole_where_whole
+from nelder.diagnostics.fitted_rows import whole_where_whole
 from nelder.errors import DataError, InputError, a_count
 from nelder.fit import Fit
 from nelder.fitting import conclusion
@@ -110,7 +110,7 @@ def summed(fit: Fit, names: Array, fold: Labels, losses: Array, rest: tuple[Arra
     """The result, from unit deviances (2, n) of the model and of a constant."""
     blocks = fit.rows_of_data("cross-validation").design.handles
     weight = np.concatenate([block.weight for block in blocks])
-    times = np.concatenate([counted(block) for block in blocks])
+    times = np.concatenate([block.frequency for block in blocks])
     columns = (weight, times, weight * losses[0], weight * losses[1])
     size, rows, own, constant = (bincount(fold, column, len(names)) for column in columns)
     shown = {"fold": names, "rows": whole_where_whole(rows), "deviance": own / size, "null_deviance": constant / size}
@@ -224,7 +224,7 @@ def trained(objective: Objective, rows: Labels, start: Sequence[float] | None) -
     if not p:
         return Trained(np.zeros(0), np.ones(0, dtype=bool), None)
     handles = [block for block in objective.without(rows).design.handles if block.n]
-    n = sum(float(counted(block).sum()) for block in handles)
+    n = sum(float(block.frequency.sum()) for block in handles)
     less = replace(objective, design=replace(objective.design, handles=handles, n=n))
     with np.errstate(all="ignore"):
         kept, alias, combination = find_aliases(less)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nelder.design import Block
-from nelder.diagnostics.fitted_rows import caveats, counted, precision_of, regular, whole_counts
+from nelder.diagnostics.fitted_rows import caveats, regular, whole_counts
 from nelder.diagnostics.goodness_of_fit import pearson_moments, variance_slope
 from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError, unknown_name
@@ -95,7 +95,7 @@ def dispersion_kernel(block: Block, beta: Array, loss: Loss, covariance: Array, 
     total = np.zeros(9)
     with np.errstate(all="ignore"):
         for rows in block.slices(filled=True):
-            mean, times, own = Mean(loss.link, rows.eta(beta)), counted(rows), precision_of(rows)
+            mean, times, own = Mean(loss.link, rows.eta(beta)), rows.frequency, rows.own_precision
             X = rows.dense()
             leverage = own * loss.family.expected_weight(mean) * np.einsum("ij,ij->i", X @ covariance, X)
             mu, variance, apart = (

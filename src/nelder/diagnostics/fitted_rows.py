@@ -71,7 +71,7 @@ def fitted_rows(fit: Fit, what: str, predicted: object = None) -> FittedRows:
     y, weight, offset = (
         np.concatenate([getattr(block, name) for block in blocks]) for name in ("y", "weight", "offset")
     )
-    times = np.concatenate([counted(block) for block in blocks])
+    times = np.concatenate([block.frequency for block in blocks])
     with np.errstate(all="ignore"):
         if predicted is None:
             mean = Mean(fit.link, np.concatenate([block.eta(fit.point) for block in blocks]))
@@ -93,16 +93,6 @@ def fitted_rows(fit: Fit, what: str, predicted: object = None) -> FittedRows:
             )
         mean = Mean(fit.link, fit.link.link(given))
         return FittedRows(y, weight, times, offset, mean, TIED * np.abs(mean.eta), given)
-
-
-def counted(block: Block) -> Array:
-    """How often each row counts (n,)."""
-    return np.ones(block.n) if block.precision is None else block.weight / block.precision
-
-
-def precision_of(block: Block) -> Array:
-    """The part of the weight that is one observation's own (n,)."""
-    return block.weight if block.precision is None else block.precision
 
 
 def regular(fit: Fit, what: str) -> Objective:
@@ -233,7 +223,7 @@ def whole_counts(fit: Fit, what: str) -> None:
 
 def parts_kernel(block: Block, trials: bool) -> int:
     """How many rows have a w y that is not whole, or a w where that is the number of trials."""
-    own = precision_of(block)
+    own = block.own_precision
     count = own * block.y
     parts = np.abs(count - np.round(count)) > WHOLE * np.maximum(1.0, count)
     return int(np.sum(parts | (trials & (own != np.round(own)))))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nelder.design import Block
-from nelder.diagnostics.fitted_rows import caveats, counted, precision_of, regular, whole_where_whole
+from nelder.diagnostics.fitted_rows import caveats, regular, whole_where_whole
 from nelder.engines import merge
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
@@ -113,11 +113,11 @@ def moments_kernel(block: Block, beta: Array, loss: Loss) -> Array:
     total = np.zeros(2 + block.p)
     with np.errstate(all="ignore"):
         for rows in block.slices():
-            mean, times = Mean(loss.link, rows.eta(beta)), counted(rows)
+            mean, times = Mean(loss.link, rows.eta(beta)), rows.frequency
             ahead, behind = mean.shifted(np.full(rows.n, STEP)), mean.shifted(np.full(rows.n, -STEP))
             first = variance_slope(loss, mean)
             second = (variance_slope(loss, ahead) - variance_slope(loss, behind)) / (ahead.mu - behind.mu)
-            kurtosis = (first**2 / loss.family.variance(mean) + second) / precision_of(rows)
+            kurtosis = (first**2 / loss.family.variance(mean) + second) / rows.own_precision
             total[0] += times @ (2.0 + kurtosis)
             total[1] += times @ np.abs(kurtosis)
             total[2:] += rows.transpose_times(times * first * loss.family.natural_slope(mean))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nelder.diagnostics.fitted_rows import caveats, counted, regular
+from nelder.diagnostics.fitted_rows import caveats, regular
 from nelder.diagnostics.residuals import residuals
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
@@ -26,7 +26,7 @@ def normality(fit: Fit, seed: int = 0) -> Table:
     objective = regular(fit, "the test of normality")
     if not fit.family.has_distribution:
         raise CapabilityError(f"{fit.family.label()} has no distribution that residuals could be held against")
-    times = np.concatenate([counted(block) for block in objective.design.handles])
+    times = np.concatenate([block.frequency for block in objective.design.handles])
     n = float(times.sum())
     if n < FEWEST:
         raise DataError(f"{n:g} observations are too few for the test of normality: it needs {FEWEST}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nelder.design import Block
-from nelder.diagnostics.fitted_rows import caveats, counted, precision_of, regular
+from nelder.diagnostics.fitted_rows import caveats, regular
 from nelder.errors import CapabilityError, a_count
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -32,7 +32,7 @@ def outliers(fit: Fit, rows: int = 5) -> Table:
         log_p = np.concatenate([chance(block, beta, objective.loss, fit.dispersion) for block in blocks])
         mu = np.concatenate([Mean(fit.link, block.eta(beta)).mu for block in blocks])
     y = np.concatenate([block.y for block in blocks])
-    n = float(sum(counted(block).sum() for block in blocks))
+    n = float(sum(block.frequency.sum() for block in blocks))
     order = np.argsort(log_p, kind="stable")[:many]
     numbers = np.arange(len(y)) if fit.kept is None else fit.kept.rows
     p = np.exp(np.minimum(log_p[order], 0.0))
@@ -48,7 +48,7 @@ def outliers(fit: Fit, rows: int = 5) -> Table:
 
 def chance(block: Block, beta: Array, loss: Loss, phi: float) -> Array:
     """log of twice the smaller of P(Y ≤ y) and P(Y ≥ y) (n,)."""
-    mean, own = Mean(loss.link, block.eta(beta)), precision_of(block)
+    mean, own = Mean(loss.link, block.eta(beta)), block.own_precision
     below = loss.family.log_tails(block.y, mean, phi, own).lower
     above = loss.family.log_tails(loss.family.before(block.y, own), mean, phi, own).upper
     return np.log(2.0) + np.minimum(below, above)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 import numpy as np
 
 from nelder.design import Block
-from nelder.diagnostics.fitted_rows import precision_of
 from nelder.diagnostics.raw_residuals import RAW, raw_kernel
 from nelder.diagnostics.single_rows import single_rows
 from nelder.errors import CapabilityError, DataError, unknown_name
@@ -82,7 +81,7 @@ def quantile_residuals(fit: Fit, seed: int | None = None) -> Array:
         refuse_odd(fit, block)
         rows = slice(begin, begin + block.n)
         with np.errstate(all="ignore"):
-            mean, weight = Mean(fit.link, block.eta(fit.point)), precision_of(block)
+            mean, weight = Mean(fit.link, block.eta(fit.point)), block.own_precision
             at = family.log_tails(block.y, mean, phi, weight)
             below = family.log_tails(family.before(block.y, weight), mean, phi, weight)
             own = below.lower < at.lower
@@ -93,7 +92,7 @@ def quantile_residuals(fit: Fit, seed: int | None = None) -> Array:
 
 def refuse_odd(fit: Fit, block: Block) -> None:
     """Raise CapabilityError for responses that the family can be fitted to but cannot have produced."""
-    odd = fit.family.oddities(block.y, precision_of(block))
+    odd = fit.family.oddities(block.y, block.own_precision)
     if odd:
         raise CapabilityError(f"quantile residuals are for responses that {fit.family.label()} can produce: {odd}")
 
@@ -119,7 +118,7 @@ def partial_residuals(fit: Fit) -> Table:
     parts = objective.engine.map(shares_kernel, objective.design.handles, beta * masks)
     shares = np.concatenate([part.T for part in parts])
     if centred:
-        count = np.concatenate([block.weight / precision_of(block) for block in objective.design.handles])
+        count = np.concatenate([block.frequency for block in objective.design.handles])
         shares = shares - count @ shares / count.sum()
     left = residuals(fit, "working")
     return Table({name: left + shares[:, j] for j, (name, _) in enumerate(spans)})

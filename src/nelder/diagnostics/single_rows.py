@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from nelder.diagnostics.fitted_rows import counted
 from nelder.diagnostics.raw_residuals import raw_kernel
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
@@ -67,7 +66,7 @@ def single_rows(fit: Fit, what: str) -> SingleRows:
     if objective.sampling:
         raise CapabilityError(f"{what} is that of one of equal observations, and sampling weights say they are not")
     blocks, loss, point = objective.design.handles, objective.loss, fit.point
-    count = np.concatenate([counted(block) for block in blocks])
+    count = np.concatenate([block.frequency for block in blocks])
     raw = (objective.engine.map(raw_kernel, blocks, point, loss, kind) for kind in ("deviance", "pearson"))
     deviance, pearson = (np.concatenate(parts) / np.sqrt(count) for parts in raw)
     leverage = leverages(fit)

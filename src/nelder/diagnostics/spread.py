@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nelder.design import Block
-from nelder.diagnostics.fitted_rows import caveats, counted, precision_of, regular
+from nelder.diagnostics.fitted_rows import caveats, regular
 from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
@@ -49,10 +49,10 @@ def spread_kernel(block: Block, beta: Array, loss: Loss, centre: tuple[float, fl
     total = np.zeros(7)
     with np.errstate(all="ignore"):
         for rows in block.slices():
-            mean, times = Mean(loss.link, rows.eta(beta)), counted(rows)
+            mean, times = Mean(loss.link, rows.eta(beta)), rows.frequency
             residual = loss.family.residual(rows.y, mean)
             scaled = np.where(residual == 0, 0.0, residual / np.exp(0.5 * loss.family.log_variance(mean)))
-            squared = precision_of(rows) * scaled**2
+            squared = rows.own_precision * scaled**2
             eta, u = mean.eta - centre[0], squared - centre[1]
             columns = [np.ones(rows.n), mean.eta, squared, eta**2, u**2, (eta * u) ** 2, eta * u]
             total += np.array([times @ column for column in columns])

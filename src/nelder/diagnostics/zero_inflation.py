@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nelder.design import Block
-from nelder.diagnostics.fitted_rows import caveats, counted, precision_of, regular, whole_counts, whole_where_whole
+from nelder.diagnostics.fitted_rows import caveats, regular, whole_counts, whole_where_whole
 from nelder.engines import merge
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
@@ -65,7 +65,7 @@ def zero_kernel(block: Block, beta: Array, loss: Loss) -> Array:
     total = np.zeros((3, 2 + block.p))
     with np.errstate(all="ignore"):
         for rows in block.slices():
-            mean, times, own = Mean(loss.link, rows.eta(beta)), counted(rows), precision_of(rows)
+            mean, times, own = Mean(loss.link, rows.eta(beta)), rows.frequency, rows.own_precision
             none, zero = np.zeros(rows.n), rows.y == 0
             log_chance = loss.family.log_density(none, mean, 1.0, own)
             chance, unlikely = np.exp(log_chance), np.exp(-log_chance)

@@ -34,8 +34,7 @@ class NormaliserSums:
 def normaliser_kernel(block: Block, family: Family, phi: float) -> NormaliserSums | None:
     """The sums of one block at φ, or None where the family has none."""
     with np.errstate(all="ignore"):
-        weight = block.weight if block.precision is None else block.precision
-        times = block.weight / weight
+        weight, times = block.own_precision, block.frequency
         if weight.min() == weight.max():
             weight, times = weight[:1], np.array([times.sum()])
         slopes = family.normaliser_slopes(weight / phi)

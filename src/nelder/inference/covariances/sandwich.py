@@ -130,7 +130,7 @@ def scores(rows: Block, bread: Bread) -> Scores:
     free = np.isfinite(eta)
     if bread.face:
         free &= np.linalg.norm(z, axis=1) > STILL * np.linalg.norm(np.abs(rows.dense()) @ np.abs(root), axis=1)
-    own = rows.weight if rows.precision is None or bread.whole else rows.precision
+    own = rows.weight if bread.whole else rows.own_precision
     leverage = np.where(free, own * loss.family.expected_weight(mean) * np.einsum("ij,ij->i", z, z), 0.0)
     pull = np.where(free & (leverage < 1 - FULL), own * loss.family.score(rows.y, mean), 0.0)
     return Scores(z, pull, rows.weight / own, leverage)

@@ -42,7 +42,7 @@ def own_rows(fit: Fit) -> tuple[Cases, ...]:
     blocks: Sequence[Block] = fit.rows_of_data("an average, unless over others=nd.Population(data),").design.handles
     ends = np.cumsum([0, *(block.n for block in blocks)])
     numbers = np.arange(ends[-1]) if fit.kept is None else fit.kept.rows
-    weight = [counted(block) for block in blocks]
+    weight = [block.frequency for block in blocks]
     offset = [block.offset for block in blocks]
     if fit.terms.schema is None:
         return tuple(
@@ -58,11 +58,6 @@ def own_rows(fit: Fit) -> tuple[Cases, ...]:
 
 def _cases(chunk: Chunk, rows: NDArray[np.integer], weight: Array, offset: Array) -> Cases:
     return Cases(chunk, rows, weight, np.zeros(len(rows), dtype=np.intp), offset)
-
-
-def counted(block: Block) -> Array:
-    """How often each row was observed (n,): its weight less the part that is one observation's own precision."""
-    return np.ones(block.n) if block.precision is None else block.weight / block.precision
 
 
 def columns_of(fit: Fit, block: Block) -> Chunk:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block
-from nelder.diagnostics.fitted_rows import precision_of
 from nelder.errors import (
     AliasedWarning,
     BoundaryWarning,
@@ -120,7 +119,7 @@ def _weights(fit: Fit, new: object, given: object, eta: Array) -> Array:
     if given is None:
         if fit.objective is None or new is not None:
             return np.ones_like(eta)
-        return np.concatenate([precision_of(block) for block in fit.objective.design.handles])
+        return np.concatenate([block.own_precision for block in fit.objective.design.handles])
     single = isinstance(given, numbers.Real)
     weight = np.full_like(eta, a_number(given, "weights")) if single else vector_of(given, "weights", len(eta))
     bad = np.flatnonzero(~((weight > 0) & np.isfinite(weight)))

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block
-from nelder.diagnostics.fitted_rows import precision_of
 from nelder.errors import CapabilityError, DataError, InputError
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -19,7 +18,7 @@ from nelder.simulation import checked_mean, draw
 
 def own_weight(objective: Objective, block: Block) -> Array:
     """The weight (n,) that goes with one observation: all of it but frequencies."""
-    return block.weight if objective.sampling else precision_of(block)
+    return block.weight if objective.sampling else block.own_precision
 
 
 def frequencies(objective: Objective) -> Array:
@@ -48,7 +47,7 @@ def counted_again(objective: Objective, count: Array) -> Objective:
         begin += block.n
         used = np.flatnonzero(times)
         weight = own_weight(objective, block) * times
-        precision = precision_of(block)
+        precision = block.own_precision
         if len(used):
             pieces.append((replace(block, weight=weight, precision=precision), used))
     handles = objective.engine.load(pieces, lambda pair: Block.rows(*pair))
@@ -70,7 +69,7 @@ def parametric(fit: Fit, objective: Objective, random: np.random.Generator) -> I
     means = [checked_mean(objective.loss, block.eta(fit.point)) for block in blocks]
     while True:
         drawn = [
-            replace(block, y=draw(fit.family, mean, (fit.dispersion, precision_of(block)), random))
+            replace(block, y=draw(fit.family, mean, (fit.dispersion, block.own_precision), random))
             for block, mean in zip(blocks, means, strict=True)
         ]
         handles = objective.engine.load(drawn, lambda block: block)
@@ -79,9 +78,8 @@ def parametric(fit: Fit, objective: Objective, random: np.random.Generator) -> I
 
 def one_by_one(block: Block) -> Block:
     """The block with a row for each observation, where rows have frequencies."""
-    precision = precision_of(block)
-    count = np.round(block.weight / precision).astype(np.intp)
-    return replace(block, weight=precision).rows(np.repeat(np.arange(block.n), count))
+    count = np.round(block.frequency).astype(np.intp)
+    return replace(block, weight=block.own_precision).rows(np.repeat(np.arange(block.n), count))
 
 
 def check_groups(groups: NDArray[np.integer]) -> None:
