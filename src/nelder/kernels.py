@@ -6,7 +6,7 @@ What a kernel returns can be added to its like. Rows are taken in slices, so tha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
                 if not math.isfinite(value):
                     return Slope(math.inf, np.full(block.p, math.nan))
                 score[few] = bare.weight * loss.family.score(bare.y, mean)
-                blur += ROUNDING * float(np.abs(score[few]) @ (np.abs(mean.eta) + np.abs(bare.offset)))
+                blur += blur_of(bare, score[few], mean.eta)
             gradient -= rows.transpose_times(score)
         return Slope(value, gradient, blur)
 
@@ -107,16 +107,13 @@ def implicit_kernel(block: Block, beta: Array, loss: Loss) -> Implicit:
             block.weight * loss.family.expected_weight(mean),
         )
         diagonal, width = block.squares(weight), block.width
-        squares = beta**2 @ diagonal + weight @ block.offset**2
-        noise = ROUNDING**2 * (width + 1) * float(squares)  # as in `gram_of`
-        blur = ROUNDING * float(np.abs(score) @ (np.abs(mean.eta) + np.abs(block.offset)))
-        bare = replace(block, offset=np.zeros(block.n))
+        noise = noise_of(width, beta**2 @ diagonal + weight @ block.offset**2)
 
         def product(direction: Array) -> Array:
-            return block.transpose_times(weight * bare.eta(direction))
+            return block.transpose_times(weight * block.along(direction))
 
         value, gradient = loss.value(block, mean), -block.transpose_times(score)
-        return Implicit(value, gradient, diagonal, product, width, noise, blur)
+        return Implicit(value, gradient, diagonal, product, width, noise, blur_of(block, score, mean.eta))
 
 
 def weight_of(y: Array, mean: Mean, family: Family, observed_for: Form | None) -> Array:
@@ -251,16 +248,23 @@ Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted sc
 
 
 def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array, observed: bool = False) -> Gram:
-    """One slice's model at η (n,) = Xβ + offset.
-
-    What rounding in η can do is bounded, without another product with |X|, by (Σ aⱼ)² ≤ (p + 1) Σ aⱼ².
-    """
+    """One slice's model at η (n,) = Xβ + offset."""
     value, score, weight = pieces
     information = rows.cross(weight)
-    squares = beta**2 @ np.abs(information.diagonal()) + np.abs(weight) @ rows.offset**2
-    noise = ROUNDING**2 * (rows.p + 1) * float(squares)
-    blur = ROUNDING * float(np.abs(score) @ (np.abs(eta) + np.abs(rows.offset)))
-    return Gram(value, -rows.transpose_times(score), information, noise, blur, observed)
+    noise = noise_of(rows.p, beta**2 @ np.abs(information.diagonal()) + np.abs(weight) @ rows.offset**2)
+    return Gram(value, -rows.transpose_times(score), information, noise, blur_of(rows, score, eta), observed)
+
+
+def noise_of(terms: int, squares: Array) -> float:
+    """A bound on what rounding in η can do, without another product with |X|: (Σ aⱼ)² ≤ (k + 1) Σ aⱼ² for the k terms
+    of η and the offset, whose weighted `squares` are summed.
+    """
+    return ROUNDING**2 * (terms + 1) * float(squares)
+
+
+def blur_of(rows: Block, score: Array, eta: Array) -> float:
+    """How much that can change the value."""
+    return ROUNDING * float(np.abs(score) @ (np.abs(eta) + np.abs(rows.offset)))
 
 
 def triangle_of(rows: Block, pieces: Pieces, beta: Array) -> Triangle:

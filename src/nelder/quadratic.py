@@ -57,20 +57,17 @@ class Quadratic(Protocol):
     def decrement(self, gradient: Array, wanted: float = 0.0) -> float: ...
 
 
-def direction(factored: Factored | None, gradient: Array) -> Direction | None:
-    """The step δ with Hδ = −g (p,), or None where H has no factor: H only steers, and the gradient decides."""
-    if factored is None:
-        return None
-    half = factored.half_solve(gradient)
-    return Direction(-factored.solve(gradient), float(half @ half))
-
-
 def decrement(factored: Factored | None, gradient: Array) -> float:
     """g'H⁻¹g for a gradient g (p,); infinite where H is singular."""
     if factored is None:
         return np.inf
     half = factored.half_solve(gradient)
     return float(half @ half)
+
+
+def direction(factored: Factored | None, gradient: Array) -> Direction | None:
+    """The step δ with Hδ = −g (p,), or None where H has no factor: H only steers, and the gradient decides."""
+    return None if factored is None else Direction(-factored.solve(gradient), decrement(factored, gradient))
 
 
 @dataclass(frozen=True)
@@ -113,10 +110,9 @@ class Gram:
         return self.factored is not None and self.factored.condition < SAFE_FOR_ERRORS
 
     def decrement(self, gradient: Array, wanted: float = 0.0) -> float:
-        """The squared distance to the optimum that another gradient (p,) speaks of. Only `Implicit` asks what is
-        `wanted`.
-        """
-        return decrement(self.factored, gradient)
+        """The squared distance to the optimum that a gradient (p,) speaks of. Only `Implicit` asks what is `wanted`."""
+        known = self.newton() if gradient is self.gradient else None
+        return decrement(self.factored, gradient) if known is None else known.decrement
 
     def newton(self) -> Direction | None:
         """The step, or None where the model has no minimum."""

@@ -33,20 +33,25 @@ class LBFGS(Solver):
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
         model = objective.quadratic(beta, Gram)
-        for step in gradient_steps(objective.slope, objective, beta, start_metric(model), self.memory):
+        begun = beta, objective.slope(beta)
+        for step in gradient_steps(objective.slope, objective, begun, start_metric(model), self.memory):
             # distances by the model at the start, where another would cost as much as a step
             yield replace(step, metric=model) if isinstance(model, Implicit) else step
 
 
-Look = Callable[[Array], Slope | Quadratic]
+Seen = Slope | Quadratic
+Look = Callable[[Array], Seen]
 
 
-def gradient_steps(look: Look, objective: Objective, beta: Array, metric: Metric, memory: int = 10) -> Iterator[Step]:
-    """Steps from β (p,) by gradients and the memory of them, preconditioned by a metric g ↦ H⁻¹ g.
+def gradient_steps(
+    look: Look, objective: Objective, begun: tuple[Array, Seen], metric: Metric, memory: int = 10
+) -> Iterator[Step]:
+    """Steps by gradients and the memory of them, preconditioned by a metric g ↦ H⁻¹ g, from β (p,) and what is seen
+    there.
 
     `look` says what the objective is like at a β: its slope, or a whole model, which the step there then carries.
     """
-    here = look(beta)
+    beta, here = begun
     yield Step(beta, here.value, here.gradient, model_in(here))
     pairs: deque[Pair] = deque(maxlen=memory)
     while True:
@@ -69,7 +74,7 @@ def gradient_steps(look: Look, objective: Objective, beta: Array, metric: Metric
             pairs.clear()
 
 
-def model_in(seen: Slope | Quadratic) -> Quadratic | None:
+def model_in(seen: Seen) -> Quadratic | None:
     """The model, if that is what was seen."""
     return None if isinstance(seen, Slope) else seen
 

@@ -76,21 +76,20 @@ def descent(objective: Objective, sample: Objective, beta: Array, metric: Gram) 
     How far an information moves grows with the distance, and the first step shows how fast.
     """
     assert metric.factored is not None
-    seen, near, scale = [np.inf], 0.0, 1.0  # squared distances, by the metric
+    seen, near = [np.inf], 0.0  # squared distances, by the metric
 
     def look(at: Array) -> Slope | Quadratic:
         shrinking = min(seen[-1] / seen[-2], 1.0) if len(seen) > 2 else 1.0
         return objective.quadratic(at, Gram) if seen[-1] * shrinking <= near else objective.slope(at)
 
-    for step in gradient_steps(look, objective, beta, metric.factored.solve):
+    for step in gradient_steps(look, objective, (beta, objective.slope(beta)), metric.factored.solve):
         yield replace(step, metric=metric)
         seen.append(metric.decrement(step.gradient))
-        scale = objective.dispersion_at(step.value)
         if step.halvings or step.stuck or step.model is not None or len(seen) > PATIENCE:
             return
         if len(seen) == 3:
             moved = change_of(metric.information, scaled(objective, sample, step.beta).information)
-            near = min(NEAR * scale, seen[1] * (MOVED / max(moved, MOVED)) ** 2)
+            near = min(NEAR * objective.dispersion_at(step.value), seen[1] * (MOVED / max(moved, MOVED)) ** 2)
 
 
 def change_of(before: Array, after: Array) -> float:
@@ -108,11 +107,8 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
     if not isinstance(model, Gram) or not model.safe or model.factored is None:
         return
     before = scaled(objective, sample, last.beta).information
-
-    def look(at: Array) -> Slope | Quadratic:
-        return model if at is last.beta else objective.slope(at)
-
-    for step in islice(gradient_steps(look, objective, last.beta, model.factored.solve), 1, CHORDS):
+    steps = gradient_steps(objective.slope, objective, (last.beta, model), model.factored.solve)
+    for step in islice(steps, 1, CHORDS):
         if step.halvings or step.stuck:
             return
         after = scaled(objective, sample, step.beta).information

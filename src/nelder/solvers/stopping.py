@@ -107,9 +107,7 @@ class Judge:
         self._use(self.metric, step)
 
     def _use(self, model: Quadratic, step: Step) -> None:
-        ahead = model.newton() if step.gradient is model.gradient and model.factored is not None else None
-        self.decrement = model.decrement(step.gradient, self._wanted(step)) if ahead is None else ahead.decrement
-        self.floor = model.noise
+        self.decrement, self.floor = model.decrement(step.gradient, self._wanted(step)), model.noise
 
     def measured_step(self, step: Step) -> Step:
         """The step judged last, with the model it was measured by where another would cost as much again."""

@@ -27,7 +27,8 @@ class TruncatedNewton(Solver):
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
         model = objective.quadratic(beta, Gram)
-        for number, step in enumerate(gradient_steps(objective.slope, objective, beta, start_metric(model))):
+        steps = gradient_steps(objective.slope, objective, (beta, objective.slope(beta)), start_metric(model))
+        for number, step in enumerate(steps):
             yield replace(step, metric=model)
             beta = step.beta
             near = model.decrement(step.gradient) <= NEAR * objective.dispersion_at(step.value)
