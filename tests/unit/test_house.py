@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "nelder"
 
 MODULE_LINES = 400
+LONGER = {"nelder.fit": 440}  # a list of doors, six lines each, and nothing else
 BODY_LINES = 40
 PARAMETERS = 5
 WIDER = {"nelder.model.glm": 12, "nelder.model.glm_fit": 12}
@@ -52,8 +53,9 @@ def length(first, last):
 
 
 def long_modules(module):
-    if module.lines > MODULE_LINES:
-        yield f"{module.name} has {module.lines} lines, allowed are {MODULE_LINES}"
+    allowed = LONGER.get(module.name, MODULE_LINES)
+    if module.lines > allowed:
+        yield f"{module.name} has {module.lines} lines, allowed are {allowed}"
 
 
 def long_functions(module):
