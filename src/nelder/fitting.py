@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.arrow import Variances
 from nelder.compression import EXACT, compressed, keeps_its_digits, obstacle
 from nelder.design import SLICE_NUMBERS, Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
@@ -41,6 +42,10 @@ NOTICED, RELATIVE, SERIOUS = 1e-6, 1e-8, 1e-2
 TOO_WIDE = (
     "the effective number of coefficients needs a matrix of all columns, and so many have none: without it no residual "
     "df, AIC or BIC, and no dispersion unless it is known"
+)
+TOO_LONG = (
+    "standard errors are those of each coefficient; the covariance of so many is not made, so that joint Wald tests and "
+    "the errors of predictions are not to be had"
 )
 PSEUDO = "sampling weights: estimates are those of the population; a sample has no log-likelihood, so no AIC or BIC"
 
@@ -137,7 +142,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
     solved_by, solution, end = conclusion(objective, solver, _spread(recorder, kept))
     form = type(solution.step.model or end.last).__name__
     statistics = _statistics(objective, end, known.phi)
-    variances = np.diagonal(end.covariance)
+    variances = end.covariance.diagonal()
     refuse_overflow(statistics.dispersion * variances, variances)
     return Fit(
         Named(_put(coefficients(end), kept), terms.names),
@@ -171,7 +176,8 @@ def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> t
 def _notes(objective: Objective) -> tuple[str, ...]:
     """How the estimates came about, and what could not be had."""
     adjustment = objective.penalty.adjustment
-    return ((adjustment.note,) if adjustment else ()) + ((TOO_WIDE,) if objective.design.wide else ())
+    notes = (adjustment.note,) if adjustment else ()
+    return (*notes, TOO_WIDE) if objective.design.wide else (*notes, TOO_LONG) if objective.design.vast else notes
 
 
 def _unknown(objective: Objective, statistics: Statistics) -> Uncertainty:
@@ -219,11 +225,13 @@ def _put(beta: Array, kept: NDArray[np.bool_]) -> Array:
     return full
 
 
-def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> Array:
+def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> Array | Variances:
     """The inverse information (p, p), nan where a coefficient is aliased or infinite, or held by a penalty."""
     p = len(kept)
     if objective.penalty.strength(objective.free).any():
         return np.broadcast_to(np.nan, (p, p))  # which takes no memory, whatever p
+    if isinstance(end.covariance, Variances):
+        return end.covariance
     full = np.full((p, p), np.nan)
     known = np.flatnonzero(kept)[end.identified]
     full[np.ix_(known, known)] = end.covariance[np.ix_(end.identified, end.identified)]
@@ -260,7 +268,7 @@ def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statisti
     known, noise = objective.loss.family.dispersion_known, end.last.noise
     errors = np.sqrt(noise / statistics.dispersion) if statistics.dispersion > 0 else 0.0
     share = 2 * np.sqrt(noise / statistics.pearson) if not known and statistics.pearson > 0 else 0.0
-    moved = np.sqrt(noise * np.diagonal(end.covariance)) > RELATIVE * np.abs(end.point)
+    moved = np.sqrt(noise * end.covariance.diagonal()) > RELATIVE * np.abs(end.point)
     serious = errors > SERIOUS or share > NOTICED
     if not serious and any(isinstance(finding, IllConditioned) for finding in end.findings):
         return ()  # that has been said
@@ -279,7 +287,7 @@ def effective_rank(objective: Objective, last: Quadratic) -> float:
     if last.factored is None:
         return p
     strength = objective.penalty.strength(objective.free)
-    return p - float(np.sum(np.diagonal(last.factored.inverse()) * strength)) if strength.any() else p
+    return p - float(np.sum(last.factored.inverse_diagonal() * strength)) if strength.any() else p
 
 
 def null_model(objective: Objective) -> tuple[float, int]:

@@ -105,6 +105,10 @@ class Factored:
         inverse = self.solve(np.eye(len(self.scale)))
         return (inverse + inverse.T) / 2
 
+    def inverse_diagonal(self) -> Array:
+        """The diagonal of A⁻¹ (p,)."""
+        return self.inverse().diagonal()
+
 
 def cholesky(matrix: Array) -> Factored | None:
     """The Cholesky factor of a symmetric matrix (p, p) after equilibration; None where it is not positive definite."""

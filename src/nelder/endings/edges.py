@@ -19,7 +19,7 @@ from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.parts import Dense
 from nelder.penalties import Turned
-from nelder.quadratic import Gram
+from nelder.quadratic import Gram, full_factor
 from nelder.ranks import rank_of_rows
 from nelder.solvers import Newton, solve
 from nelder.solvers.newton import precise_model
@@ -180,8 +180,8 @@ def curvature(unit: Objective, gamma: Array, size: Array, around: Walls) -> Fact
     inner = unit.without(at_wall)
     for observed in (True, False):
         model = inner.quadratic(gamma, Gram, observed)
-        if isinstance(model, Gram) and model.safe and model.factored is not None:
-            return model.factored
+        if isinstance(model, Gram) and model.safe:
+            return full_factor(model)
     gradient = unit.slope(gamma).gradient
     lent = FAINT * float(np.linalg.norm(gradient)) / max(float(np.linalg.norm(size)), np.finfo(float).tiny)
     lent = max(lent, 1e-10 * float(np.trace(model.information)))

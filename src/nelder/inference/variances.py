@@ -22,7 +22,7 @@ def covariance_root(fit: Fit) -> Array | None:
     if fit.objective is None or fit.uncertainty is not None or not regular:
         return None
     factored = precise_model(fit.objective, np.asarray(fit.point)).factored
-    return None if factored is None else np.sqrt(fit.dispersion) * factored.spread(np.eye(len(factored.scale)))
+    return None if factored is None else np.sqrt(fit.dispersion) * factored.spread(np.eye(len(np.asarray(fit.point))))
 
 
 def usable_covariance(fit: Fit) -> Array:

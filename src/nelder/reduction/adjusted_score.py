@@ -22,7 +22,7 @@ from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.penalties import ScoreAdjustment
-from nelder.quadratic import Quadratic, Triangle
+from nelder.quadratic import Quadratic, Triangle, full_factor
 from nelder.reduction.dispersions import dispersion_at
 from nelder.solvers.newton import precise_model
 
@@ -137,7 +137,7 @@ def adjusted(
     None where β or its information are out of range.
     """
     model = precise_model(objective, beta)
-    factored, fine = model.factored, isinstance(model, Triangle)
+    factored, fine = full_factor(model), isinstance(model, Triangle)
     if factored is None or not np.isfinite(model.value) or not np.isfinite(model.gradient).all():
         return None
     root = root_by_basis(objective, beta, factored) if fine else None

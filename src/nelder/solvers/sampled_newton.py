@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nelder.arrow import Matrix, plus
 from nelder.errors import DataError
 from nelder.kernels import Slope
 from nelder.linalg import Array
@@ -88,11 +89,11 @@ def descent(objective: Objective, sample: Objective, beta: Array, metric: Gram) 
         if step.halvings or step.stuck or step.model is not None or len(seen) > PATIENCE:
             return
         if len(seen) == 3:
-            moved = change_of(metric.information, scaled(objective, sample, step.beta).information)
+            moved = change_of(metric.matrix, scaled(objective, sample, step.beta).matrix)
             near = min(NEAR * objective.dispersion_at(step.value), seen[1] * (MOVED / max(moved, MOVED)) ** 2)
 
 
-def change_of(before: Array, after: Array) -> float:
+def change_of(before: Matrix, after: Matrix) -> float:
     """The largest relative change on the diagonal of an information."""
     return float(np.max(np.abs(after.diagonal() / before.diagonal() - 1.0), initial=0.0))
 
@@ -106,14 +107,14 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
     model = last.model
     if not isinstance(model, Gram) or not model.safe or model.factored is None:
         return
-    before = scaled(objective, sample, last.beta).information
+    before = scaled(objective, sample, last.beta).matrix
     steps = gradient_steps(objective.slope, objective, (last.beta, model), model.factored.solve)
     for step in islice(steps, 1, CHORDS):
         if step.halvings or step.stuck:
             return
-        after = scaled(objective, sample, step.beta).information
+        after = scaled(objective, sample, step.beta).matrix
         if change_of(before, after) <= 2 * MOVED:
-            moved = replace(model, information=model.information + (after - before))
+            moved = replace(model, matrix=plus(model.matrix, plus(after, -1.0 * before)))
             yield replace(step, model=replace(moved, value=step.value, gradient=step.gradient))
         else:
             exact = objective.quadratic(step.beta, Gram)
@@ -158,9 +159,7 @@ def scaled(objective: Objective, sample: Objective, beta: Array) -> Gram:
     model = sample.quadratic(beta, Gram)
     assert isinstance(model, Gram)
     ratio = objective.design.n / sample.design.n
-    return replace(
-        model, gradient=ratio * model.gradient, information=ratio * model.information, noise=ratio * model.noise
-    )
+    return replace(model, gradient=ratio * model.gradient, matrix=ratio * model.matrix, noise=ratio * model.noise)
 
 
 def pays(objective: Objective) -> bool:
