@@ -44,8 +44,8 @@ TOO_WIDE = (
     "df, AIC or BIC, and no dispersion unless it is known"
 )
 TOO_LONG = (
-    "standard errors are those of each coefficient; the covariance of so many is not made, so that joint Wald tests and "
-    "the errors of predictions are not to be had"
+    "standard errors are those of each coefficient; the covariance of so many is not made, so that there are no joint "
+    "Wald tests and no errors of predictions"
 )
 PSEUDO = "sampling weights: estimates are those of the population; a sample has no log-likelihood, so no AIC or BIC"
 
