@@ -8,12 +8,12 @@ grows with the square of the levels.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.lazy import lazy
 from nelder.linalg import Array, Factored, cholesky
 from nelder.sparse import refuse_wide, too_wide
 
@@ -142,7 +142,7 @@ class ArrowFactored:
         rest = self.rest.spread(short)
         return self.layout.joined(self._over(long, np.sqrt(self.levels)) - self.share @ rest, rest)
 
-    @cached_property
+    @lazy
     def _turned(self) -> tuple[Array, Array]:
         """S⁻¹ (q, q), and F S⁻¹ (k, q)."""
         inner = self.rest.inverse()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import LONG, Arrow, Layout, Matrix
+from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.parts import Coded, Codes, Dense, Part, rows_of
 from nelder.sparse import Sparse, too_wide
@@ -65,7 +65,7 @@ class Block:
         """The number of rows."""
         return len(self.y)
 
-    @property
+    @lazy
     def wide(self) -> bool:
         """Whether p is so large that no p × p matrix is made; see `sparse`."""
         return any(isinstance(part, Sparse) and part.wide for part in self.parts)
@@ -151,7 +151,7 @@ class Block:
             total[part.place] = part.squares(weight)
         return total
 
-    @cached_property
+    @lazy
     def long(self) -> Coded | None:
         """The factor whose levels are so many, and more than half of all columns, that it is better eliminated."""
         for part in self.parts:
@@ -249,12 +249,12 @@ class Design:
         """The number of columns."""
         return len(self.names)
 
-    @property
+    @lazy
     def wide(self) -> bool:
         """Whether p is so large that no p × p matrix is made; see `sparse`."""
         return any(block.wide for block in self.handles)
 
-    @property
+    @lazy
     def vast(self) -> bool:
         """Whether no p × p matrix is made in full, as there is no need of one: p is large, and a factor long."""
         return too_wide(self.p) and any(block.long is not None for block in self.handles)

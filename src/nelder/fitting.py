@@ -121,7 +121,10 @@ def constants(block: Block) -> Array:
     """The value of each column that is the same in every row (p,), 0 for the others."""
     value = block.rows(slice(0, 1)).dense()[0]
     few = block.rows(slice(0, max(2, min(1000, SLICE_NUMBERS // max(block.p, 1))))).dense()
-    candidates = np.flatnonzero((few == value).all(axis=0) & (value != 0))
+    same = (few == value).all(axis=0) & (value != 0)
+    if len(few) == block.n:
+        return np.where(same, value, 0.0)
+    candidates = np.flatnonzero(same)
     result = np.zeros(block.p)
     for column in candidates:
         whole = block.column(int(column))

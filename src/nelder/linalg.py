@@ -6,6 +6,7 @@ which is exact, before anything is factored (van der Sluis 1969: near-optimal co
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def all_finite(array: Array) -> bool:
         with np.errstate(all="ignore"):
             if np.isfinite(flat @ flat):
                 return True
-    return bool(np.isfinite(flat).all())
+    return bool(np.logical_and.reduce(np.isfinite(flat)))
 
 
 def powers_of_two(sizes: Array) -> Array:
@@ -113,14 +114,17 @@ class Factored:
 def cholesky(matrix: Array) -> Factored | None:
     """The Cholesky factor of a symmetric matrix (p, p) after equilibration; None where it is not positive definite."""
     diagonal = matrix.diagonal()
-    if not all_finite(matrix) or not (diagonal > 0).all():
+    if not np.logical_and.reduce(diagonal > 0):
         return None
     scale = powers_of_two(np.sqrt(diagonal))
     scaled = scale[:, None] * matrix * scale
+    norm = float(np.max(np.add.reduce(np.abs(scaled)), initial=0.0))
+    if not math.isfinite(norm):
+        return None
     upper, info = lapack().dpotrf(scaled, clean=True)
     if info != 0:
         return None
-    reciprocal, _ = lapack().dpocon(upper, float(np.abs(scaled).sum(axis=0).max(initial=0.0)))
+    reciprocal, _ = lapack().dpocon(upper, norm)
     return Factored(upper, scale, 1 / reciprocal if reciprocal > 0 else np.inf)
 
 

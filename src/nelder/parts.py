@@ -9,12 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.lazy import lazy
 from nelder.linalg import Array, powers_of_two, scratch
 from nelder.twofold import Twofold, exact_bits, leading, twofold
 
@@ -91,7 +91,7 @@ class Part(ABC):
     columns: NDArray[np.integer]
     by_column: ClassVar[bool] = True  # whether single columns are quickly had
 
-    @cached_property
+    @lazy
     def place(self) -> slice | Codes:
         """The same as a slice, which NumPy takes faster, where they follow one another."""
         first, k = (int(self.columns[0]) if len(self.columns) else 0), len(self.columns)

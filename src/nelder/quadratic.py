@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from nelder.arrow import ArrowFactored, Matrix, factor, full, plus
+from nelder.lazy import lazy
 from nelder.linalg import Array, Factored, cholesky, conjugate_gradients, from_triangle, triangle
 from nelder.sparse import refuse_wide
 
@@ -108,7 +108,7 @@ class Gram:
         """X'WX (p, p) in full. Raises CapabilityError where it has too many columns."""
         return full(self.matrix)
 
-    @cached_property
+    @lazy
     def factored(self) -> Factor | None:
         """The Cholesky factor, or None where the information is not positive definite."""
         return factor(self.matrix)
@@ -132,7 +132,7 @@ class Gram:
         """The step, or None where the model has no minimum."""
         return self._direction
 
-    @cached_property
+    @lazy
     def _direction(self) -> Direction | None:
         return direction(self.factored, self.gradient)
 
@@ -161,7 +161,7 @@ class Triangle:
         """R'R (p, p)."""
         return self.upper.T @ self.upper
 
-    @cached_property
+    @lazy
     def factored(self) -> Factored | None:
         """R itself, equilibrated."""
         return from_triangle(self.upper)
@@ -223,7 +223,7 @@ class Implicit:
             free=free.astype(float) if free.any() else None,
         )
 
-    @cached_property
+    @lazy
     def _coarse(self) -> tuple[Array, Array] | None:
         """Z (p, 2) with Z'HZ = I, and HZ, for two directions: the free column, and each other column's own share of it.
         Where rows hold about the same numbers they are nearly one, and only the penalty tells them apart.
@@ -279,7 +279,7 @@ class Implicit:
         """
         return self._newton
 
-    @cached_property
+    @lazy
     def _newton(self) -> Direction | None:
         if not self.usable:
             return None

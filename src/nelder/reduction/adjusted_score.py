@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from nelder.design import SLICE_ROWS, Block
 from nelder.endings.judging import root_by_basis
 from nelder.engines import merge
 from nelder.kernels import ROUNDING
+from nelder.lazy import lazy
 from nelder.linalg import Array, Factored, cholesky, from_triangle, triangle
 from nelder.loss import Loss
 from nelder.mean import Mean
@@ -109,7 +109,7 @@ class Adjusted:
     phi: float
     floor: float
 
-    @cached_property
+    @lazy
     def log_determinant(self) -> float:
         """log |X'WX|."""
         upper, scale = np.diagonal(self.factored.upper), self.factored.scale
