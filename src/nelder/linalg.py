@@ -31,11 +31,15 @@ def lapack() -> Any:
 
 
 def triangular_solve(upper: Array, right: Array, transposed: bool = False) -> Array:
-    """R⁻¹ right or R'⁻¹ right, for R (p, p) without a zero on its diagonal and right (p,) or (p, k).
+    """R⁻¹ right or R'⁻¹ right, for R (p, p) and right (p,) or (p, k). Raises LinAlgError for a zero on R's diagonal.
 
     By BLAS where there are many columns: LAPACK's dtrtrs then starts threads, which for small matrices takes longer
     than the solving.
     """
+    if not np.logical_and.reduce(upper.diagonal()):
+        raise np.linalg.LinAlgError("a triangle with a zero on its diagonal has no inverse")
+    if not right.size:
+        return right
     if right.ndim == 1:
         return np.asarray(lapack().dtrtrs(upper, right, trans=int(transposed))[0])
     from scipy.linalg import blas
@@ -187,13 +191,6 @@ def independent_columns(upper: Array, tolerance: float = RANK_TOLERANCE) -> tupl
         size_of = np.where(length > 0, length, 1.0) / scale
         combination[np.ix_(kept, ~kept)] = solved * size_of[~kept] / size_of[kept][:, None]
     return kept, combination
-
-
-def back_solve(upper: Array, right: Array, transposed: bool = False) -> Array:
-    """R⁻¹ right, or R'⁻¹ right."""
-    from scipy.linalg import solve_triangular
-
-    return np.asarray(solve_triangular(upper, right, trans=1 if transposed else 0), dtype=float)
 
 
 def null_space(matrix: Array, tolerance: float = 1e-10) -> Array:

@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Design
-from nelder.linalg import Array, Factored, back_solve, cholesky, least_distance, non_negative, null_space, triangle
+from nelder.linalg import (
+    Array,
+    Factored,
+    cholesky,
+    least_distance,
+    non_negative,
+    null_space,
+    triangle,
+    triangular_solve,
+)
 from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
@@ -71,7 +80,7 @@ def find_edge(objective: Objective, beta: Array) -> Edge | None:
     are made orthonormal first, so that neither their units nor their condition matter.
     """
     upper = triangle(np.vstack([rank_of_rows(objective), objective.penalty.root(objective.free)]))
-    basis = back_solve(upper, np.eye(len(beta)))
+    basis = triangular_solve(upper, np.eye(len(beta)))
     unit = along(objective, basis, np.zeros(len(beta)))
     # an optimum at zero has no size of its own
     inside = upper @ usual(objective)[0]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nelder.design import Block
 from nelder.errors import DataError
-from nelder.linalg import Array, back_solve, null_space, triangle
+from nelder.linalg import Array, null_space, triangle, triangular_solve
 from nelder.loss import Loss
 from nelder.objective import Objective
 from nelder.parts import bincount
@@ -74,7 +74,7 @@ def find_separation(objective: Objective) -> Separation | None:
     basis = fixed_by(objective, whole, [side == 0 for side in sides])
     moving = [block.rows(np.flatnonzero(side)) for block, side in zip(blocks, sides, strict=True)]
     ahead = [side[side != 0, None] * (orthonormal(b, whole) @ basis) for b, side in zip(moving, sides, strict=True)]
-    cone, back = np.vstack(ahead), back_solve(whole, basis)
+    cone, back = np.vstack(ahead), triangular_solve(whole, basis)
     found = furthest(cone) if basis.shape[1] else None
     if found is None:
         return None
@@ -140,7 +140,7 @@ def along_step(objective: Objective, step: Array) -> Separation | None:
     moving = [block.rows(np.flatnonzero(mask)) for block, mask in zip(blocks, masks, strict=True)]
     cone = [side[mask, None] * orthonormal(b, whole) for b, side, mask in zip(moving, sides, masks, strict=True)]
     basis = fixed_by(objective, whole, [~mask for mask in masks])
-    signed, unique = alternatives(np.vstack(cone) @ basis, back_solve(whole, basis))
+    signed, unique = alternatives(np.vstack(cone) @ basis, triangular_solve(whole, basis))
     return replace(found, signed=signed, unique=unique)
 
 
@@ -160,12 +160,12 @@ def straightened(objective: Objective, direction: Array, masks: tuple[NDArray[np
     moved = basis @ (basis.T @ (whole @ direction))
     if not np.linalg.norm(moved) > 0.5 * np.linalg.norm(whole @ direction):
         return None
-    return Separation(back_solve(whole, moved), masks, np.ones(len(direction), dtype=bool))
+    return Separation(triangular_solve(whole, moved), masks, np.ones(len(direction), dtype=bool))
 
 
 def orthonormal(rows: Block, upper: Array) -> Array:
     """X R⁻¹ for some rows (n, p): those of the orthonormal factor of the whole design."""
-    return back_solve(upper, rows.dense().T, transposed=True).T
+    return triangular_solve(upper, rows.dense().T, transposed=True).T
 
 
 def furthest(rows: Array) -> tuple[Array, NDArray[np.bool_]] | None:

@@ -86,8 +86,8 @@ def passed_on(steps: Iterator[Step]) -> Generator[Step, None, Any]:
 
 
 def descent(objective: Objective, sample: Objective, begun: tuple[Array, Slope], metric: Gram) -> Iterator[Step]:
-    """Steps by gradients from β (p,) and the slope there, until one more would be near enough; that one ends with a model
-    of all rows.
+    """Steps by gradients from β (p,) and the slope there, until one more would be near enough; that one ends with a
+    model of all rows.
 
     How far an information moves grows with the distance, and the first step shows how fast.
     """
