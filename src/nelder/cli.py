@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import math
 import os
@@ -11,10 +10,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from nelder.trace import Record
+from typing import Any
 
 EPILOG = "Formulas are R's: 'claims ~ area + bs(age, df=5) + offset(log(exposure))'. Put them in quotes."
 
@@ -111,10 +107,10 @@ def run_fit(options: argparse.Namespace) -> int:
     """nelder fit."""
     from nelder.model import glm
     from nelder.observations import frequency
+    from nelder.watchers import progress
 
-    live = LiveLine()
     weights = options.weights if options.frequency is None else frequency(options.frequency)
-    with contextlib.closing(live), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the summary says them
         fit = glm(
             options.formula,
@@ -125,7 +121,7 @@ def run_fit(options: argparse.Namespace) -> int:
             offset=options.offset,
             solver=options.solver,
             missing=options.missing,
-            watch=live,
+            watch=progress(),
         )
         if options.covariance:
             fit = fit.with_covariance(options.covariance)
@@ -176,26 +172,6 @@ def run_demo(options: argparse.Namespace) -> int:
 
     demonstrate()
     return 0
-
-
-class LiveLine:
-    """One line on a terminal, rewritten at every step; nothing in a pipe."""
-
-    def __init__(self) -> None:
-        self.shown = sys.stderr.isatty()
-        self.last = -1.0
-
-    def __call__(self, record: Record) -> None:
-        """Show a step, at most ten a second."""
-        if self.shown and record.seconds - self.last > 0.1:
-            self.last = record.seconds
-            line = f"step {record.step}  deviance {record.deviance:.8g}  gradient {record.gradient_norm:.2g}"
-            print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Clear the line."""
-        if self.shown and self.last >= 0:
-            print(f"\r{'':<70}\r", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

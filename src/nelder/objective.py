@@ -21,6 +21,7 @@ from nelder.kernels import (
     Slope,
     Totals,
     basis_kernel,
+    block_kernel,
     drawn_kernel,
     implicit_kernel,
     level_kernel,
@@ -187,7 +188,7 @@ class Objective:
     def batches(self, random: np.random.Generator, size: int) -> Sequence[Block]:
         """The rows of this process in random order, in batches of at most `size`."""
         batches = []
-        for block in self.design.handles:
+        for block in self.engine.map(block_kernel, self.design.handles):
             order = random.permutation(block.n)
             batches += [block.rows(order[i : i + size]) for i in range(0, block.n, size)]
         return [batches[i] for i in random.permutation(len(batches))]
