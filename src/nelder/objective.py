@@ -173,7 +173,9 @@ class Objective:
         """The same objective without the rows at these positions."""
         pairs, before = [], 0
         for block in self.design.handles:
-            pairs.append((block, np.setdiff1d(np.arange(block.n), rows - before)))
+            kept = np.ones(block.n, dtype=bool)
+            kept[rows[(rows >= before) & (rows < before + block.n)] - before] = False
+            pairs.append((block, np.flatnonzero(kept)))
             before += block.n
         handles = self.engine.load(pairs, lambda pair: Block.rows(*pair))
         return replace(self, design=replace(self.design, handles=handles))

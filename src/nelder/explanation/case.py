@@ -17,7 +17,7 @@ from nelder.fit import Fit, Kept, Terms
 from nelder.linalg import Array
 from nelder.submodels import with_rows_of
 
-NUMBERS = 4_000_000  # of the design: of one with more, a sample of rows is looked at
+NUMBERS = 1_000_000  # of the design: of one with more, a sample of rows is looked at
 FEWEST = 1_000  # rows, however many columns there are
 LEVEL = 0.05  # of the checks, as in fit.check()
 GRADIENTS = ("gradient_descent", "stochastic_gradient_descent")  # solvers that go by rates
@@ -55,8 +55,9 @@ class Case:
         if rows <= many or isinstance(fit.point, Ray):
             return fit
         stretch = rows / many  # one row of each of as many stretches, so that sorted rows are all represented
-        drawn = ((np.arange(many) + np.random.default_rng(0).random(many)) * stretch).astype(np.intp)
-        few = objective.without(np.setdiff1d(np.arange(rows), drawn))
+        chosen = np.zeros(rows, dtype=bool)
+        chosen[((np.arange(many) + np.random.default_rng(0).random(many)) * stretch).astype(np.intp)] = True
+        drawn, few = np.flatnonzero(chosen), objective.without(np.flatnonzero(~chosen))
         counted = float(sum(block.frequency.sum() for block in few.design.handles))
         few = replace(few, design=replace(few.design, n=counted))
         kept = fit.kept or Kept(np.arange(rows), rows)

@@ -26,7 +26,6 @@ from nelder.explanation.case import Case
 from nelder.explanation.endings import sentence
 from nelder.explanation.reasons import Gravity, Said
 from nelder.solvers import Tolerance
-from nelder.table import count
 
 ELSEWHERE: tuple[type[Diagnosis], ...] = (Aliased, Boundary, IllConditioned, Imprecise, OddResponse, PerfectFit)
 ELSEWHERE += (Runaway, Separated, SeveralMinima, SeveralShapes, ShapeAtEnd, ShapeUnknown)
@@ -51,7 +50,7 @@ def well(case: Case) -> Said | None:
     if not fit.converged:
         return None
     steps = f"{fit.steps} step{'' if fit.steps == 1 else 's'}"
-    passes = f" and {count(round(float(fit.trace.passes[-1]), 2))} passes over the data" if case.has_rows else ""
+    passes = f" and {float(fit.trace.passes[-1]):.3g} passes over the data" if case.has_rows else ""
     cells = next((note for note in fit.notes if note.endswith(EXACT)), None)
     words = f"{fit.solved.solver} took {steps}{passes} for {fit.statistics.n:,.0f} observations and "
     words += f"{len(fit.names)} coefficients{f' ({cells})' if cells else ''}, and {fit.reason}: {certificate(case)}."
