@@ -15,7 +15,7 @@ from nelder.design import SLICE_NUMBERS, Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.endings import Ending, blurred, ending, is_perfect, refuse_overflow
-from nelder.engines import Engine, one_thread
+from nelder.engines import Counted, Engine, one_thread
 from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
 from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
@@ -35,7 +35,7 @@ from nelder.solvers.loop import Watcher
 from nelder.solvers.sampled_newton import from_sample, pays
 from nelder.solvers.starts import usual
 from nelder.table import Named
-from nelder.trace import Recorder
+from nelder.trace import Likelihood, Recorder
 
 # what rounding may take without a word: of a standard error, if it is this of a coefficient too, or in any case
 NOTICED, RELATIVE, SERIOUS = 1e-6, 1e-8, 1e-2
@@ -106,7 +106,7 @@ def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms,
             raise CapabilityError(f"compress=True: {hindered or alone}; or leave out compress=True")
         return None
     try:
-        fit = fit_objective(cells, model.solver, terms, Recorder((), recorder.also))
+        fit = fit_objective(cells, model.solver, terms, Recorder((), recorder.also, began=recorder.began))
     except DataError:
         return None
     plain = fit.reason == Reason.CONVERGED.value and not fit.warnings and fit.solved.form == Gram.__name__
@@ -142,9 +142,11 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         solver = replace(solver, start=np.asarray(solver.start, dtype=float)[kept].tolist())
     known = shaped(objective)
     objective, findings = known.objective, (*((alias,) if alias else ()), *known.findings)
+    plain, objective = objective, replace(objective, engine=Counted(objective.engine, objective.design.rows))
+    recorder.objective = objective
     solved_by, solution, end = conclusion(objective, solver, _spread(recorder, kept))
     form = type(solution.step.model or end.last).__name__
-    statistics = _statistics(objective, end, known.phi)
+    statistics, phi = _statistics(objective, end, known.phi)
     variances = end.covariance.diagonal()
     refuse_overflow(statistics.dispersion * variances, variances)
     return Fit(
@@ -159,8 +161,8 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         _limit(end, kept),
         combination,
         _notes(objective),
-        recorder.trace(solved_by),
-        objective,
+        recorder.trace(solved_by, Likelihood.through(statistics.loglik, statistics.deviance, phi)),
+        replace(objective, engine=plain.engine),
         uncertainty=_unknown(objective, statistics) if objective.sampling else None,
         shape=known.shape,
     )
@@ -241,8 +243,10 @@ def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> A
     return full
 
 
-def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> Statistics:
-    """Numbers of the fit as a whole; `likeliest` is the φ that was estimated along with a shape."""
+def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> tuple[Statistics, float]:
+    """Numbers of the fit as a whole, and the φ of its log-likelihood; `likeliest` is one that was estimated along
+    with a shape.
+    """
     family, n = objective.loss.family, objective.design.n
     fine = isinstance(end.last, Triangle)
     totals = end.totals or objective.totals(end.point, fine)
@@ -250,7 +254,7 @@ def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> S
     phi = 0.0 if is_perfect(objective, end) else phi
     rank = effective_rank(objective, end.last)
     null_deviance, null_rank = null_model(objective)
-    return Statistics(
+    statistics = Statistics(
         n,
         rank,
         totals.deviance,
@@ -260,6 +264,7 @@ def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> S
         pearson_dispersion(family, totals, n - rank) if end.dispersion is None else end.dispersion,
         objective.loglik(totals.deviance, phi),
     )
+    return statistics, phi
 
 
 def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statistics) -> tuple[Diagnosis, ...]:

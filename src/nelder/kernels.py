@@ -187,6 +187,11 @@ def drawn_kernel(block: Block, share: float) -> Block:
     return block.rows((place * (block.n / many)).astype(np.intp))
 
 
+def block_kernel(block: Block) -> Block:
+    """The rows themselves."""
+    return block
+
+
 def level_kernel(block: Block, eta: float, loss: Loss) -> float:
     """Half the deviance where η is the same in all rows; it does not need X."""
     with np.errstate(all="ignore"):

@@ -20,6 +20,7 @@ from nelder.kernels import (
     Slope,
     Totals,
     basis_kernel,
+    block_kernel,
     drawn_kernel,
     implicit_kernel,
     level_kernel,
@@ -172,7 +173,9 @@ class Objective:
         """The same objective without the rows at these positions."""
         pairs, before = [], 0
         for block in self.design.handles:
-            pairs.append((block, np.setdiff1d(np.arange(block.n), rows - before)))
+            kept = np.ones(block.n, dtype=bool)
+            kept[rows[(rows >= before) & (rows < before + block.n)] - before] = False
+            pairs.append((block, np.flatnonzero(kept)))
             before += block.n
         handles = self.engine.load(pairs, lambda pair: Block.rows(*pair))
         return replace(self, design=replace(self.design, handles=handles))
@@ -187,7 +190,7 @@ class Objective:
     def batches(self, random: np.random.Generator, size: int) -> Sequence[Block]:
         """The rows of this process in random order, in batches of at most `size`."""
         batches = []
-        for block in self.design.handles:
+        for block in self.engine.map(block_kernel, self.design.handles):
             order = random.permutation(block.n)
             batches += [block.rows(order[i : i + size]) for i in range(0, block.n, size)]
         return [batches[i] for i in random.permutation(len(batches))]
