@@ -25,17 +25,17 @@ from nelder.table import Table
 STREAM = 1
 
 
-def standardised(fit: Fit, known: SingleRows | None = None) -> Array:
-    """Deviance residuals over √(φ (1 − h)), h the leverage: R's rstandard. nan where h is 1.
-
-    The `single` of an influence, where there is one, saves having the leverages again.
-    """
-    rows = known or single_rows(fit, "a standardised residual")
+def standardised(fit: Fit) -> Array:
+    """Deviance residuals over √(φ (1 − h)), h the leverage: R's rstandard. nan where h is 1."""
+    rows = single_rows(fit, "a standardised residual")
     return rows.deviance / (np.sqrt(known_dispersion(fit)) * rows.root)
 
 
 def standardised_pearson(fit: Fit, known: SingleRows | None = None) -> Array:
-    """Pearson residuals over √(φ (1 − h)): R's rstandard(type = "pearson"). nan where h is 1; `known` as there."""
+    """Pearson residuals over √(φ (1 − h)): R's rstandard(type = "pearson"). nan where h is 1.
+
+    The `single` of an influence, where that is known, saves having the leverages again.
+    """
     rows = known or single_rows(fit, "a standardised residual")
     return rows.pearson / (np.sqrt(known_dispersion(fit)) * rows.root)
 

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from nelder.diagnostics.check import LOOK, PROBLEM, Check
 from nelder.diagnostics.fitted_rows import bands_of, fitted_rows, group_sums
-from nelder.diagnostics.influence import Influence
 from nelder.diagnostics.normality import normal_order
-from nelder.diagnostics.residuals import standardised, standardised_pearson
+from nelder.diagnostics.residuals import standardised_pearson
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.mean import UNIT
@@ -31,28 +30,27 @@ SIZE = (WIDE, HIGH)
 @dataclass(frozen=True)
 class Rows:
     """What the pictures read of n rows: their numbers, their means, residuals that ought to be normal (`kind` says
-    which), what each does to the fit, where that is known, and whether means are drawn on a logarithmic axis.
+    which), and whether means are drawn on a logarithmic axis.
     """
 
     numbers: NDArray[np.integer]
     mu: Array
     residual: Array
     kind: str
-    influence: Influence | None
     log: bool
 
 
 def rows_of(fit: Fit) -> Rows:
-    """Quantile residuals, or deviance residuals where there are none. Raises DataError without rows."""
+    """Quantile residuals, else standardised ones, else those of the deviance. Raises DataError without rows."""
     mu = fitted_rows(fit, "a picture of residuals").mu
     numbers = np.arange(len(mu)) if fit.kept is None else fit.kept.rows
     material = Material(fit)
-    residual = material.had("residual", lambda: fit.residuals("quantile", seed=0))
-    kind = "quantile residual"
-    if residual is None:
-        residual, kind = fit.residuals("deviance"), "deviance residual"
-    influence = material.had("influence", fit.influence)
-    return Rows(numbers, mu, residual, kind, influence, fit.link.name == "log" and bool((mu > 0).all()))
+    log = fit.link.name == "log" and bool((mu > 0).all())
+    for kind in ("quantile", "standardised"):
+        residual = material.had(kind, partial(fit.residuals, kind, 0))
+        if residual is not None:
+            return Rows(numbers, mu, residual, f"{kind} residual", log)
+    return Rows(numbers, mu, fit.residuals("deviance"), "deviance residual", log)
 
 
 def said_checks(checked: Check | None, refusal: str) -> str:
@@ -61,7 +59,9 @@ def said_checks(checked: Check | None, refusal: str) -> str:
         return f'<p class="note">{text(refusal)}</p>'
     made = checked.table()
     calls = [line.call if line.verdict in (PROBLEM, LOOK) else "" for line in checked.lines]
-    return table(Table({**made, "call": np.array(calls, dtype=object)}, notes=made.notes), checked.title, 100)
+    columns = {name: made[name] for name in ("check", "verdict", "value", "meaning")}
+    columns |= {"try next": np.array(calls, dtype=object)} if any(calls) else {}
+    return table(Table(columns, notes=made.notes), checked.title, 100)
 
 
 def pictures(material: Material) -> str:
@@ -104,7 +104,7 @@ def against_fitted(fit: Fit, rows: Rows) -> Picture:
     return Picture(
         "residuals",
         "Residuals against fitted",
-        f"A {rows.kind} a row, and the line of their means in {len(trend[0])} bands: a good model leaves a level "
+        f"A {rows.kind} a row, and the line of their means in bands of the rows: a good model leaves a level "
         "cloud around 0.",
         drawing.drawn(
             drawing.points(rows.mu[drawn], rows.residual[drawn]),
@@ -159,18 +159,16 @@ def normal_quantiles(fit: Fit, rows: Rows) -> Picture | None:
 
 
 def scale_location(fit: Fit, rows: Rows) -> Picture:
-    """The square root of the size of standardised residuals against fitted means."""
-    single = None if rows.influence is None else rows.influence.single
-    kind = "deviance residual" if single is None else "standardised deviance residual"
-    root = np.sqrt(np.abs(fit.residuals("deviance") if single is None else standardised(fit, single)))
+    """The square root of the size of the residuals against fitted means."""
+    root = np.sqrt(np.abs(rows.residual))
     trend, numbers = banded(rows, root, "root of size")
     drawn = some_of(len(rows.mu), MOST, root)
     drawing = plane("scale", (rows.mu, "fitted mean", rows.log), (np.append(root[drawn], 0.0), "√ |residual|", False))
     return Picture(
         "scale",
         "Scale and location",
-        f"The square root of the size of each {kind}, and the line of their means: where the variance is what the "
-        "family says, the line is level.",
+        f"The square root of the size of each {rows.kind}, and the line of their means: where the variance is what the "
+        "family says, the line is about level.",
         drawing.drawn(drawing.points(rows.mu[drawn], root[drawn]), drawing.line(trend[0], trend[1])),
         SIZE,
         numbers,
@@ -180,7 +178,7 @@ def scale_location(fit: Fit, rows: Rows) -> Picture:
 
 def leverage(fit: Fit, rows: Rows) -> Picture:
     """Standardised Pearson residuals against leverage, with contours of Cook's distance."""
-    influence = rows.influence or fit.influence()  # which says why there is none
+    influence = fit.influence()
     residual = standardised_pearson(fit, influence.single)
     drawn = some_of(len(residual), MOST, influence.cook)
     h = influence.leverage
@@ -222,7 +220,7 @@ def calibration(fit: Fit, rows: Rows) -> Picture | None:
     return Picture(
         "calibration",
         "Calibration",
-        f"Observed against predicted means in {len(observed)} bands of the rows, with 95% intervals: right predictions "
+        "Observed against predicted means in bands of the rows, with 95% intervals: right predictions "
         "lie on the diagonal.",
         drawing.drawn(
             drawing.line(span, span, "zero"),

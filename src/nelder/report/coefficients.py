@@ -17,7 +17,7 @@ from nelder.table import Table
 
 MOST_ROWS = 600  # coefficients in the table
 MOST_DRAWN = 60  # and in the forest
-NAMES, ROW, TOP = 150, 24, 10  # pixels: the width of the names, the height of a row, the room above the first
+NAMES, ROW, TOP = 170, 24, 10  # pixels: the width of the names, the height of a row, the room above the first
 
 
 def standing_out(fit: Fit, most: int) -> NDArray[np.intp]:
@@ -44,7 +44,7 @@ def coefficients(fit: Fit, level: float) -> str:
     some = f", the {len(rows)} of {p:,} furthest from zero" if len(rows) < p else ""
     shown = [table(of_rows(Summary(fit, level).coefficients(), rows), f"Estimates{some}", MOST_ROWS)]
     shown.append(exponentials(fit, level, rows))
-    return f'<div class="grid"><div class="tables">{"".join(shown)}</div>{forest(fit, level)}</div>'
+    return f'<div class="beside"><div class="tables">{"".join(shown)}</div>{forest(fit, level)}</div>'
 
 
 def exponentials(fit: Fit, level: float, rows: NDArray[np.intp]) -> str:
@@ -68,7 +68,7 @@ def forest(fit: Fit, level: float) -> str:
     apart = rows[[fit.names[row] == "Intercept" for row in rows]] if len(rows) > 1 else rows[:0]
     rows = np.setdiff1d(rows, apart)[:MOST_DRAWN]
     estimate, low, high = (given[name][rows] for name in ("estimate", "lower", "upper"))
-    if not np.isfinite(estimate).any():
+    if np.isnan(estimate).all():
         return ""
     bottom = TOP + ROW * len(rows)
     across = span(estimate, low, high)

@@ -13,7 +13,7 @@ from nelder.report.markup import short
 
 WIDE, HIGH = 480, 310
 FAR = 5_000.0  # pixels: beyond the picture, where a line may as well be
-DECADES = 12.0
+DECADES = 40.0  # of a logarithmic axis
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Axis:
     label: str
     log: bool = False
     shift: float = 0.0
+    whole: bool = False  # whether only whole numbers have a meaning
 
     def at(self, values: object) -> Array:
         """Where values (…) are drawn; nan where they have no place."""
@@ -45,7 +46,8 @@ class Axis:
         """Round numbers on the axis."""
         if self.log and (self.shift or self.high / self.low > 5):
             return [0.0][: int(self.shift)] + decades(self.low, self.high)
-        return round_numbers(self.low, self.high)
+        marks = round_numbers(self.low, self.high)
+        return [mark for mark in marks if mark == round(mark)] if self.whole else marks
 
 
 def axis(values: object, ends: tuple[float, float], label: str, log: bool = False) -> Axis:
@@ -61,7 +63,7 @@ def axis(values: object, ends: tuple[float, float], label: str, log: bool = Fals
     return Axis(max(low - room, -1e300), min(high + room, 1e300), *ends, label)
 
 
-def round_numbers(low: float, high: float, many: int = 6) -> list[float]:
+def round_numbers(low: float, high: float, many: int = 7) -> list[float]:
     """At most so many multiples of 1, 2 or 5 times a power of ten between two numbers."""
     rough = high / (many - 1) - low / (many - 1)
     power = 10.0 ** math.floor(math.log10(rough))
@@ -106,7 +108,8 @@ class Plane:
         (left, right), (bottom, top) = (self.x.begin, self.x.end), (self.y.begin, self.y.end)
         box = f'x="{place(left)}" y="{place(top)}" width="{place(right - left)}" height="{place(bottom - top)}"'
         return (
-            f'<clipPath id="{self.name}-clip"><rect {box}/></clipPath><rect class="panel" {box}/>{self.axes()}'
+            f'<clipPath id="{self.name}-clip"><rect {box}/></clipPath>'
+            f'<rect class="panel" id="{self.name}-panel" {box}/>{self.axes()}'
             f'<g clip-path="url(#{self.name}-clip)">{"".join(inner)}</g>'
         )
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.report.coefficients import standing_out
+from nelder.report.markup import cut, plain
 from nelder.table import Table, number
 from nelder.trace import LAST, Record
 
@@ -62,9 +63,10 @@ class Frames:
     @property
     def said(self) -> list[str]:
         """Each in a sentence."""
+        names = [plain(cut(name, 40)) for name in self.names[:SAID]]
         return [
             f"{title}: {self.loss_name} {number(record.deviance, DIGITS)}, gradient {number(record.gradient_norm, 3)}; "
-            + ", ".join(f"{name} {value}" for name, value in zip(self.names[:SAID], values, strict=False))
+            + ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=False))
             + (", …" if len(self.names) > SAID else ".")
             + ("" if np.isfinite(beta).any() or not len(beta) else " The coefficients have left the range of numbers.")
             for title, record, values, beta in zip(self.titles, self.records, self.values, self.beta, strict=True)

@@ -15,16 +15,25 @@ UNSEEN |= {code: "\ufffd" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x
 UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&'"}
 
 
+def plain(value: object) -> str:
+    """A text without the characters that no page should hold."""
+    return str(value).translate(UNSEEN).encode("utf-8", "replace").decode("utf-8")
+
+
 def text(value: object) -> str:
     """A text as HTML shows it, in an element or in an attribute between double quotes."""
-    plain = str(value).translate(UNSEEN).encode("utf-8", "replace").decode("utf-8")
-    return html.escape(plain, quote=True)
+    return html.escape(plain(value), quote=True)
 
 
-def short(value: object, most: int = 22) -> str:
+def cut(value: object, most: int) -> str:
+    """A text of at most so many characters."""
+    words = " ".join(str(value).split())
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def short(value: object, most: int = 20) -> str:
     """A text of at most so many characters, escaped."""
-    plain = " ".join(str(value).split())
-    return text(plain if len(plain) <= most else plain[: most - 1] + "…")
+    return text(cut(value, most))
 
 
 def data(name: str, values: object) -> str:

@@ -13,7 +13,7 @@ from nelder.fit import Fit
 from nelder.inference.wald import checked_level
 from nelder.report.checks import pictures, said_checks
 from nelder.report.coefficients import coefficients
-from nelder.report.markup import pairs, text
+from nelder.report.markup import pairs, short, text
 from nelder.report.material import Material
 from nelder.report.replay import replay
 from nelder.report.summary import Summary
@@ -61,9 +61,9 @@ def page(fit: Fit, level: float = 0.95) -> str:
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
         f'content="{policy}"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
-        f'<link rel="icon" href="data:,"><title>{text(model)} · nelder</title><style>{style}</style></head>\n'
+        f'<link rel="icon" href="data:,"><title>{short(model, 100)} · nelder</title><style>{style}</style></head>\n'
         f'<body><a class="skip" href="#main">Skip to the report</a><header><p class="kind">{text(Summary(fit).title())}'
-        f'</p><h1>{text(model)}</h1><nav aria-label="Sections"><ul>{links}</ul></nav></header>\n'
+        f'</p><h1>{short(model, 400)}</h1><nav aria-label="Sections"><ul>{links}</ul></nav></header>\n'
         f'<main id="main">{body}</main>\n<footer><p>Made by nelder. Everything on this page is in this one file.</p>'
         f"</footer><script>{script}</script></body></html>\n"
     )

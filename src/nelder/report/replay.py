@@ -71,11 +71,11 @@ def loss_plane(frames: Frames) -> Plane:
     return replace(drawn, x=stepwise(frames, drawn.x))
 
 
-def stepwise(frames: Frames, plain: Axis) -> Axis:
+def stepwise(frames: Frames, given: Axis) -> Axis:
     """An axis of steps, logarithmic where these are many."""
     if frames.steps[-1] <= MANY:
-        return plain
-    return replace(plain, low=-0.02, high=1.1 * float(frames.steps[-1]), log=True, shift=1.0)
+        return replace(given, whole=True)
+    return replace(given, low=-0.02, high=1.1 * float(frames.steps[-1]), log=True, shift=1.0)
 
 
 def loss_picture(frames: Frames, area: Plane) -> str:
@@ -106,7 +106,7 @@ def moved(frames: Frames, found: Moving | None) -> str:
 
 def kind_of(found: Moving) -> str:
     """The class of what moves."""
-    return "dot" if found.dotted else "line"
+    return "dot moving" if found.dotted else "line"
 
 
 def traced(found: Moving, k: int) -> str:
@@ -149,10 +149,13 @@ def multiples(frames: Frames, found: Moving | None) -> str:
     """For paper: the moving picture at a few steps, beside each other."""
     if found is None or len(frames) < 2:
         return ""
-    some = sorted({round(k) for k in np.linspace(0, len(frames) - 1, MULTIPLES)})
+    some = sorted({0, *(round(k) for k in np.geomspace(1, len(frames) - 1, MULTIPLES - 1))})
+    right, up = found.plane.x, found.plane.y
+    inside = f"{right.begin - 4:g} {up.end - 4:g} {right.end - right.begin + 8:g} {up.begin - up.end + 8:g}"
     made = "".join(
-        f'<figure><svg viewBox="0 0 {WIDE} {HIGH - 40}" role="img" aria-label="{text(found.title)}: '
-        f'{text(frames.titles[k])}"><g clip-path="url(#curve-clip)"><use href="#curve-still"/>'
+        f'<figure><svg viewBox="{inside}" role="img" aria-label="{text(found.title)}: '
+        f'{text(frames.titles[k])}"><use href="#curve-panel"/><g clip-path="url(#curve-clip)">'
+        '<use href="#curve-still"/>'
         f"{path(traced(found, k), kind_of(found))}</g></svg><figcaption>{text(frames.titles[k])}</figcaption></figure>"
         for k in some
     )
