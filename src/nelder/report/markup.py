@@ -42,10 +42,10 @@ def data(name: str, values: object) -> str:
     return f'<script type="application/json" id="{name}">{written}</script>'
 
 
-def pairs(facts: Sequence[tuple[str, str]]) -> str:
-    """Labels and values, a row each."""
+def pairs(facts: Sequence[tuple[str, str]], name: str) -> str:
+    """Labels and values, a row each, under a name."""
     rows = "".join(f'<tr><th scope="row">{text(label)}</th><td>{text(value)}</td></tr>' for label, value in facts)
-    return f'<table class="facts"><tbody>{rows}</tbody></table>'
+    return f'<table class="facts" aria-label="{text(name)}"><tbody>{rows}</tbody></table>'
 
 
 def table(given: Table, caption: str, most: int = 60) -> str:

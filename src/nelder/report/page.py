@@ -77,7 +77,7 @@ def sections(fit: Fit, level: float) -> dict[str, str]:
     summary = Summary(fit, level)
     return {
         "verdict": verdict(fit, reasons(fit, checked), f"No checks of the model: {refusal}." if refusal else ""),
-        "summary": pairs([*summary.facts(), *summary.measures()]),
+        "summary": pairs([*summary.facts(), *summary.measures()], "Summary of the fit"),
         "coefficients": coefficients(fit, level),
         "checks": said_checks(checked, f"No checks of the model: {refusal}.") + pictures(material),
         "replay": replay(fit),
