@@ -411,6 +411,12 @@ class Fit(Estimate):
 
         return update(self, Changes(formula, family, link, solver, penalty))
 
+    def report(self, path: str | Path, level: float = 0.95) -> Path:
+        """Write one HTML page with all that there is to see, and a replay of the steps; see `report.page.report`."""
+        from nelder.report.page import report
+
+        return report(self, path, level)
+
     def save(self, path: str | Path) -> None:
         """Write the fit as JSON, without the data; see `saving.save`."""
         from nelder.saving import save

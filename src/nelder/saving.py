@@ -28,6 +28,7 @@ from nelder.linalg import Array
 from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.table import Named
+from nelder.writing import write_whole
 
 FORMAT, VERSION = "nelder-fit", 1
 Kind = TypeVar("Kind")
@@ -35,16 +36,7 @@ Kind = TypeVar("Kind")
 
 def save(fit: Fit, path: str | Path) -> None:
     """Write a fit to a file; numbers survive to the last digit. The file replaces an old one only once it is whole."""
-    target = Path(path)
-    text = json.dumps(_plain(to_json(fit)), indent=1, allow_nan=False)
-    beside = target.with_name(target.name + ".partial")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(target)
-    except OSError as problem:
-        raise SavedFitError(f"{str(path)!r} cannot be written: {problem.strerror or problem}") from None
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, json.dumps(_plain(to_json(fit)), indent=1, allow_nan=False), SavedFitError)
 
 
 def load(path: str | Path, family: Family | None = None, link: Link | None = None) -> Fit:
