@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nelder.inference.estimates import Estimates
     from nelder.inference.likelihood.profile import Profile
     from nelder.inference.resamples.bootstrap import Bootstrap
+    from nelder.plots.door import Plots
     from nelder.report.summary import Summary
 
 __all__ = ["Estimate", "Fit", "Kept", "Limit", "Shape", "Solved", "Statistics", "Terms", "Uncertainty"]
@@ -386,6 +387,13 @@ class Fit(Estimate):
         from nelder.report.broom import augment
 
         return augment(self)
+
+    @property
+    def plot(self) -> Plots:
+        """Pictures: fit.plot() draws the four usual checks, fit.plot.loss() and others one each; see `plots.door`."""
+        from nelder.plots.door import Plots
+
+        return Plots(self)
 
     def save(self, path: str | Path) -> None:
         """Write the fit as JSON, without the data; see `saving.save`."""
