@@ -4,7 +4,7 @@ smooth line through them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -97,10 +97,9 @@ def jitter(codes: Array, width: float = 0.3) -> Array:
     return codes + np.random.default_rng(SEED).uniform(-width / 2, width / 2, len(codes))
 
 
-def rug(ax: Axes, values: Array, colour: str) -> Any:
+def rug(ax: Axes, values: Array, colour: str) -> None:
     """Short strokes on the x axis at the values (n,), or at 200 of their quantiles."""
     known = values[np.isfinite(values)]
     shown = known if len(known) <= 200 else np.quantile(known, np.linspace(0.0, 1.0, 200))
-    return ax.plot(
-        shown, np.full(len(shown), 0.012), "|", color=colour, markersize=6, transform=ax.get_xaxis_transform()
-    )
+    place = ax.get_xaxis_transform()
+    ax.plot(shown, np.full(len(shown), 0.012), "|", color=colour, markersize=6, transform=place)

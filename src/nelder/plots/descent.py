@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import DataError, InputError, InputTypeError, a_count, unknown_name
+from nelder.errors import DataError, InputError, InputTypeError, a_count, a_number, unknown_name
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.plots.canvas import (
@@ -59,8 +59,8 @@ def loss(fit: Fit, optimum: float | None = None, ax: Any = None) -> Axes:
     marked on the upper edge. Raises DataError for a fit that was loaded without its steps.
     """
     traced(fit)
-    if optimum is not None and not (isinstance(optimum, (int, float, np.number)) and np.isfinite(optimum)):
-        raise InputTypeError(f"optimum must be a deviance, a finite number, not {optimum!r:.60}")
+    if optimum is not None and not np.isfinite(a_number(optimum, "optimum")):
+        raise InputError(f"optimum={optimum!r}: give a deviance, a finite number")
     step, deviance = fit.trace.step, fit.trace.deviance
     arrived = fit.converged or fit.limit is not None
     known = best_seen(fit) if arrived and optimum is None else optimum
@@ -181,7 +181,7 @@ def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
     return ax
 
 
-def checked_runs(fits: Mapping[str, Fit]) -> dict[str, Fit]:
+def checked_runs(fits: object) -> dict[str, Fit]:
     """The fits by name, which must be of one problem and have their steps."""
     if not isinstance(fits, Mapping) or not all(isinstance(fit, Fit) for fit in fits.values()):
         raise InputTypeError("fits must be a dictionary of fits by name, as {'newton': fit, 'irls': other}")

@@ -41,15 +41,14 @@ def forest(fit: Fit, terms: object = None, exponentiate: bool = False, intervals
     if exponentiate:
         ax.set_xscale("log")
     left, right = edges(value, lower, upper, none)
-    rows = np.arange(len(places))
-    for row in rows:
+    for row in range(len(places)):
         one_row(ax, row, (value[row], lower[row], upper[row]), (left, right))
     ax.axvline(none, color=GREY, linewidth=1, linestyle="--", zorder=1)
     ax.set_xlim(left, right)
     ax.set_ylim(len(places) - 0.4, -0.6)
     size = "small" if len(places) <= 40 else "xx-small"
-    ax.set_yticks(rows, [literal(fit.names[j], 32) for j in places], fontsize=size)
-    for row in np.flatnonzero(np.isnan(value)):
+    ax.set_yticks(np.arange(len(places)), [literal(fit.names[j], 32) for j in places], fontsize=size)
+    for row in np.flatnonzero(np.isnan(value)).tolist():
         why = "aliased" if fit.aliased[places[row]] else "the data say nothing"
         ax.text(none, row, f" {why}", fontsize="x-small", color=GREY, va="center")
     what = ratio_name(fit).replace("_", " ") if exponentiate else f"coefficient ({fit.link.label()} scale)"
@@ -67,8 +66,8 @@ def estimate_column(table: Table) -> str:
 def edges(value: Array, lower: Array, upper: Array, none: float) -> tuple[float, float]:
     """The range to draw: all finite numbers but those of an interval that is far wider than the others."""
     with np.errstate(all="ignore"):
-        on = (lambda each: np.log(each)) if none == 1.0 else (lambda each: each)
-        finite = [np.asarray(on(each)) for each in (value, lower, upper, np.array([none]))]
+        given = value, lower, upper, np.array([none])
+        finite = [np.log(each) if none == 1.0 else each for each in given]
     middle = np.concatenate([finite[0][np.isfinite(finite[0])], finite[3]])
     ends = np.concatenate([each[np.isfinite(each)] for each in finite[1:3]])
     core = max(float(np.ptp(middle)), 3.0 * float(np.median(np.abs(ends - np.median(middle)))) if len(ends) else 0.0)
@@ -91,11 +90,9 @@ def one_row(ax: Axes, row: int, found: tuple[float, float, float], view: tuple[f
         if np.isfinite(low) and np.isfinite(high):
             ax.plot(np.clip([low, high], *view), [row, row], color=ORANGE, linewidth=1.5)
         ax.plot(edge, row, marker=">" if way == "right" else "<", markersize=9, color=ORANGE, clip_on=False)
-        ends = {"ha": "right" if way == "right" else "left", "va": "center"}
+        side: dict[str, Any] = {"ha": way, "va": "center", "color": ORANGE}
         word = "∞" if np.isinf(value) and value > 0 else "−∞" if np.isinf(value) else "0"
-        ax.annotate(
-            word, (edge, row), (-9 if way == "right" else 9, 0), textcoords="offset points", color=ORANGE, **ends
-        )
+        ax.annotate(word, (edge, row), (-9 if way == "right" else 9, 0), textcoords="offset points", **side)
         return
     if not (np.isnan(lower) or np.isnan(upper)):
         ax.plot(np.clip([lower, upper], *view), [row, row], color=BLUE, linewidth=1.5)

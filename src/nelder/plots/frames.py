@@ -12,7 +12,7 @@ from nelder.diagnostics.fitted_rows import fitted_rows
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
 from nelder.inference.effects.averaging import Averaging, typical
-from nelder.inference.effects.cases import Population, Sample
+from nelder.inference.effects.cases import Cases, Population, Sample
 from nelder.inference.effects.encoding import encoder_of
 from nelder.inference.effects.rows import sample_of
 from nelder.inference.effects.variables import Variable, named, variables_of
@@ -98,8 +98,7 @@ def moved(sample: Sample, name: str, x: Array) -> Sample:
     row, places = sample.parts[0], np.zeros(len(x), dtype=np.intp)
     chunk = {key: column.take(places) for key, column in row.chunk.items()}
     chunk[name] = Numbers(x, getattr(row.chunk[name], "kind", "f"))
-    rows, weight, group, offset = (each[places] for each in (row.rows, row.weight, row.group, row.offset))
-    many = replace(row, chunk=chunk, rows=rows, weight=weight, group=group, offset=offset)
+    many = Cases(chunk, row.rows[places], row.weight[places], row.group[places], row.offset[places])
     return replace(sample, parts=(many,))
 
 

@@ -176,7 +176,7 @@ def contours(ax: Axes, rank: float, view: tuple[float, float]) -> None:
         for sign in (-1.0, 1.0):
             label = f"Cook's distance {number(distance, 1)}" if sign > 0 and seen else "_"
             ax.plot(h, sign * r, style, color=GREEN, linewidth=1, label=label, zorder=1)
-    if any(not line.get_label().startswith("_") for line in ax.get_lines()):
+    if any(not str(line.get_label()).startswith("_") for line in ax.get_lines()):
         legend(ax)
 
 
@@ -187,8 +187,9 @@ def checks(fit: Fit, ax: Any = None) -> NDArray[np.object_]:
     """
     fit.rows_of_data("a picture of residuals")
     grid: NDArray[np.object_] = panels_for(ax, 4, 2, (10.0, 7.2))
-    for draw, each in zip((residuals, quantiles, scale_location), grid, strict=False):
-        draw(fit, ax=each)
+    residuals(fit, ax=grid[0])
+    quantiles(fit, ax=grid[1])
+    scale_location(fit, ax=grid[2])
     try:
         leverage(fit, ax=grid[3])
     except CapabilityError as problem:

@@ -84,7 +84,8 @@ def around(fit: Fit, j: int, many: int = 201) -> Array:
     base, end = float(base_of(fit)[j]), float(fit.coef[j])
     if not np.isfinite(end):
         towards = 20.0 * float(np.sign(end)) if not np.isnan(end) else 10.0
-        return np.linspace(*sorted((base - 0.3 * towards, base + towards)), many)
+        low, high = sorted((base - 0.3 * towards, base + towards))
+        return np.linspace(low, high, many)
     wide = float(np.asarray(fit.se)[j])
     wide = wide if np.isfinite(wide) and wide > 0 else 0.25 * max(abs(base), 0.1)
     return np.linspace(base - REACH * wide, base + REACH * wide, many)
@@ -150,7 +151,7 @@ def contour(fit: Fit, names: Sequence[str] | None = None, points: int | None = N
     return ax
 
 
-def pair(fit: Fit, names: Sequence[str] | None) -> tuple[int, int]:
+def pair(fit: Fit, names: object) -> tuple[int, int]:
     """The places of two different coefficients."""
     if names is None:
         free = movable(fit)
