@@ -11,8 +11,8 @@ from nelder.fit import Fit
 from nelder.plots.canvas import (
     BLUE,
     GREY,
+    NARROW,
     ORANGE,
-    SHORT,
     axes_for,
     dress,
     legend,
@@ -47,7 +47,7 @@ def calibration(fit: Fit, bands: int = 10, level: float = 0.95, predicted: objec
     recalibrated = dict(zip(made.recalibration["term"], made.recalibration["estimate"], strict=True))
     slope = recalibrated.get("slope", np.nan)
     remark(ax, f"slope {number(float(slope), 3)}: 1 is right, below 1 too extreme" if np.isfinite(slope) else "")
-    response = literal(fit.terms.response, SHORT)
+    response = literal(fit.terms.response, NARROW)
     bars = f", {100 * level:g} % intervals" if known.any() else ""
     dress(
         ax, f"Calibration in {table.rows} bands{bars}", f"predicted {mean_label(fit)}", f"observed mean of {response}"
@@ -90,9 +90,9 @@ def lift(fit: Fit, bands: int = 10, exposure: object = None, predicted: object =
     overall = float(np.average(table["observed"], weights=table["exposure"]))
     ax.axhline(overall, color=GREY, linewidth=1, linestyle=":", label=f"overall {number(overall, 3)}")
     ax.set_xticks(band if len(band) <= 20 else band[:: -(-len(band) // 20)])
-    legend(ax, "upper left")
+    legend(ax, "best")
     title = f"Lift: Gini {number(made.gini, 3)} of a possible {number(made.gini_best, 3)}"
-    rate = f"{literal(fit.terms.response, SHORT)} per unit of exposure"
+    rate = f"{literal(fit.terms.response, NARROW)} per unit of exposure"
     dress(ax, title, "band of predicted rate, lowest to highest", rate)
     return ax
 
@@ -112,6 +112,9 @@ def rootogram(fit: Fit, most: int = 60, ax: Any = None) -> Axes:
     ax.bar(middle, -seen, bottom=expected, width=0.85 * wide, color=BLUE, alpha=0.55, linewidth=0, label="observed")
     ax.plot(middle, expected, color=ORANGE, marker="o", markersize=3, label="expected")
     ax.axhline(0.0, color=GREY, linewidth=1)
+    ends = np.concatenate([expected, expected - seen])
+    pad = 0.06 * float(np.ptp(ends)) or 0.5
+    ax.set_ylim(float(ends.min()) - pad, float(ends.max()) + pad)
     ax.xaxis.get_major_locator().set_params(integer=True)
     legend(ax)
     grouped = f", {int(wide.max())} counts a bar" if wide.max() > 1 else ""
@@ -121,4 +124,4 @@ def rootogram(fit: Fit, most: int = 60, ax: Any = None) -> Axes:
 
 def count_label(fit: Fit) -> str:
     """What is counted."""
-    return f"{literal(fit.terms.response, SHORT)} (count of an observation)"
+    return f"{literal(fit.terms.response, NARROW)} (count of an observation)"

@@ -24,7 +24,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PINK, GOLD, SKY)
 GREY = "#888888"  # of what is compared with: as far from white as from black
 DASHES = ("-", "--", ":", "-.")
 SIZE = (6.0, 4.0)  # inches, of one picture
-SHORT, LONG = 24, 44  # letters of a name: beside others, and by itself
+NARROW, SHORT, LONG = 18, 24, 44  # letters of a name: on the y axis, beside others, and by itself
 
 
 def axes_for(ax: Any, size: tuple[float, float] = SIZE) -> Axes:
@@ -85,6 +85,8 @@ def literal(text: object, most: int = LONG) -> str:
     is long.
     """
     plain = " ".join(str(text).split()) or "(no name)"
+    if plain.count("`") == 2 and plain[0] == plain[-1] == "`":  # how a formula writes a name with spaces
+        plain = plain[1:-1]
     if len(plain) > most:
         plain = f"{plain[: most - most // 2 - 1]}…{plain[len(plain) - most // 2 :]}"
     # legends leave out what begins with an underscore
@@ -103,7 +105,9 @@ def remark(ax: Axes, text: str, at: tuple[float, float] = (0.02, 0.02)) -> None:
     """A small sentence inside the Axes, at a place in shares of them."""
     if text:
         sides = "left" if at[0] < 0.5 else "right", "bottom" if at[1] < 0.5 else "top"
-        ax.text(*at, text, transform=ax.transAxes, fontsize="x-small", ha=sides[0], va=sides[1], color=GREY, zorder=5)
+        ground: dict[str, Any] = {"facecolor": ax.get_facecolor(), "alpha": 0.75, "edgecolor": "none", "pad": 1.5}
+        words: dict[str, Any] = {"fontsize": "x-small", "ha": sides[0], "va": sides[1], "color": GREY}
+        ax.text(*at, text, transform=ax.transAxes, bbox=ground, zorder=5, **words)
 
 
 def legend(ax: Axes, where: Any = "upper right") -> None:
@@ -124,7 +128,7 @@ def names_on(ax: Axes, names: Sequence[str], y: Array) -> None:
         apart[k] = min(apart[k], apart[k + 1] - gap)
     for k, height in zip(order, apart, strict=True):
         colour = COLOURS[k % len(COLOURS)]
-        text = literal(names[k], 18)
+        text = literal(names[k], NARROW)
         ax.text(1.01, height, text, transform=ax.transAxes, fontsize="small", va="center", color=colour)
     ax.set_ylim(low, high)
 
@@ -137,7 +141,7 @@ def traced(fit: Fit) -> None:
 
 def mean_label(fit: Fit) -> str:
     """What the y axis of means is called."""
-    return f"mean of {literal(fit.terms.response, SHORT)} (response scale)"
+    return f"mean of {literal(fit.terms.response, NARROW)} (response scale)"
 
 
 def link_label(fit: Fit) -> str:

@@ -30,7 +30,7 @@ def cloud(ax: Axes, x: Array, y: Array, colour: str = BLUE) -> str:
     said = f"{lost:,} rows without a finite place are not drawn" if lost else ""
     x, y = x[known], y[known]
     if len(x) <= MANY:
-        size = float(np.clip(900.0 / max(len(x), 1), 5.0, 22.0))
+        size = float(np.clip(900.0 / max(len(x), 1), 8.0, 22.0))
         alpha = float(np.clip(250.0 / max(len(x), 1), 0.25, 0.75))
         ax.scatter(x, y, s=size, color=colour, alpha=alpha, linewidths=0, zorder=2)
         return said
@@ -85,11 +85,24 @@ def local_line(apart: Array, y: Array, weight: Array) -> float:
 
 def with_smooth(ax: Axes, x: Array, y: Array, weight: Array) -> None:
     """The cloud and its smooth, and beneath what is to be said of both."""
-    said = cloud(ax, x, y)
+    said = cloud(ax, with_edges(x), y)
     at, height, how = smooth(x, y, weight)
     if len(at):
         ax.plot(at, height, color=ORANGE, linewidth=1.8, zorder=4, label="smooth")
+    ends = int(np.sum(np.isinf(x) & ~np.isnan(y)))
+    if ends:
+        said = "; ".join(
+            filter(None, (said, f"{ends:,} rows at ±∞, where the mean is at its limit, stand at the edges"))
+        )
     remark(ax, "; ".join(filter(None, (said, how))))
+
+
+def with_edges(x: Array) -> Array:
+    """Numbers (n,) with infinite ones beyond the finite, on their side."""
+    known = x[np.isfinite(x)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (-1.0, 1.0)
+    pad = 0.2 * ((high - low) or 1.0)
+    return np.where(x == np.inf, high + pad, np.where(x == -np.inf, low - pad, x))
 
 
 def jitter(codes: Array, width: float = 0.3) -> Array:
@@ -102,4 +115,4 @@ def rug(ax: Axes, values: Array, colour: str) -> None:
     known = values[np.isfinite(values)]
     shown = known if len(known) <= 200 else np.quantile(known, np.linspace(0.0, 1.0, 200))
     place = ax.get_xaxis_transform()
-    ax.plot(shown, np.full(len(shown), 0.012), "|", color=colour, markersize=6, transform=place)
+    ax.plot(shown, np.full(len(shown), 0.012), "|", color=colour, markersize=6, alpha=0.5, transform=place)

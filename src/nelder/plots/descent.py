@@ -68,7 +68,8 @@ def loss(fit: Fit, optimum: float | None = None, ax: Any = None) -> Axes:
     height = deviance if known is None else gaps(deviance, min(known, best_seen(fit)))
     mark = "o" if len(step) <= MARKED else ""
     ax.plot(step, np.where(np.isfinite(height), height, np.nan), color=BLUE, marker=mark, markersize=4)
-    if np.any(height > 0):
+    known_heights = height[np.isfinite(height) & (height > 0)]
+    if len(known_heights) and known_heights.max() > 10.0 * known_heights.min():
         ax.set_yscale("log")
     lost = step[~np.isfinite(deviance)]
     if len(lost):
@@ -119,8 +120,9 @@ def paths(fit: Fit, terms: object = None, ax: Any = None) -> Axes:
     ends = np.abs(np.asarray(fit.coef)[chosen])
     usual = float(np.max(ends[np.isfinite(ends)], initial=0.0)) or 1.0
     if np.nanmax(np.abs(finite), initial=0.0) > WILD * usual:
-        ax.set_yscale("symlog", linthresh=usual)
-        remark(ax, f"straight within ±{number(usual, 3)}, powers of ten beyond", (0.98, 0.02))
+        ax.set_yscale("symlog", linthresh=10.0 ** np.ceil(np.log10(usual)))
+        ax.yaxis.get_major_locator().set_params(numticks=7)
+        remark(ax, "powers of ten, straight near zero", (0.98, 0.02))
     grey = "" if len(named) == len(chosen) else f", the {len(named)} that moved most named"
     many = f"{len(chosen)} coefficients" if len(chosen) > 1 else "1 coefficient"
     dress(ax, f"{fit.trace.solver}: {many} by step{grey}", "step", f"coefficient ({fit.link.label()} scale)")
@@ -175,9 +177,8 @@ def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
         ax.set_xscale("symlog", linthresh=1)
     if by == "seconds" and all((clock > 0).all() for clock in clocks.values()):
         ax.set_xscale("log")
-    dress(ax, f"{len(runs)} solvers on one problem", by, f"deviance − {number(lowest, 6)}")
-    ax.margins(y=0.08)
-    legend(ax)
+    dress(ax, f"{len(runs)} solvers on one problem: gap to the lowest deviance", by, f"deviance − {number(lowest, 6)}")
+    legend(ax, "best")
     return ax
 
 

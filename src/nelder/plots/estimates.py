@@ -53,8 +53,8 @@ def forest(fit: Fit, terms: object = None, exponentiate: bool = False, intervals
         ax.text(none, row, f" {why}", fontsize="x-small", color=GREY, va="center")
     what = ratio_name(fit).replace("_", " ") if exponentiate else f"coefficient ({fit.link.label()} scale)"
     scale = f"{what}, log scale" if exponentiate else what
-    bars = "" if np.isnan(lower).all() else f", 95 % {intervals} intervals"
-    dress(ax, f"Estimates of {literal(fit.terms.response)}{bars}", scale, "")
+    bars = "" if np.isnan(lower).all() else f", 95 % {'Wald' if intervals == 'wald' else intervals} intervals"
+    dress(ax, f"{what.partition(' (')[0].capitalize()}s{bars}", scale, "")
     return ax
 
 
@@ -129,9 +129,8 @@ def truth(fit: Fit, true: object, level: float = 0.95, ax: Any = None) -> Axes:
     ax.plot(*[(both[0] - pad, both[1] + pad)] * 2, color=GREEN, linewidth=1, zorder=1)
     lost = len(real) - len(at)
     remark(ax, f"{lost} infinite or aliased estimates are not drawn" if lost else "")
-    counted = (
-        f": {int(np.sum(held))} of {int(np.sum(known))} {100 * level:g} % intervals hold it" if known.any() else ""
-    )
+    share = f"{100 * level:g} % intervals hold {int(np.sum(held))} of {int(np.sum(known))}"
+    counted = f": {share}" if known.any() else ""
     scale = f"({fit.link.label()} scale)"
     dress(ax, f"Estimates against the truth{counted}", f"true coefficient {scale}", f"estimate {scale}")
     return ax

@@ -18,7 +18,20 @@ from nelder.inference.effects.rows import sample_of
 from nelder.inference.effects.variables import Variable, named, variables_of
 from nelder.linalg import Array
 from nelder.mean import Mean
-from nelder.plots.canvas import BLUE, GREY, ORANGE, SHORT, axes_for, dress, legend, literal, panels_for, remark, traced
+from nelder.plots.canvas import (
+    BLUE,
+    GREY,
+    NARROW,
+    ORANGE,
+    SHORT,
+    axes_for,
+    dress,
+    legend,
+    literal,
+    panels_for,
+    remark,
+    traced,
+)
 from nelder.plots.clouds import cloud
 from nelder.plots.descent import every
 from nelder.sources import Numbers
@@ -146,7 +159,7 @@ def steps(fit: Fit, variable: str | None = None, frames: int = 6, ax: Any = None
     many = len(made.step)
     across = min(3, many)
     grid: NDArray[np.object_] = panels_for(ax, many, across, (2.9 * across + 0.6, 2.4 * -(-many // across) + 0.5))
-    shown, label = literal(made.variable, SHORT), literal(fit.terms.response, SHORT)
+    shown, label = literal(made.variable, SHORT), literal(fit.terms.response, NARROW)
     for k, each in enumerate(grid):
         said = cloud(each, made.seen, made.y, GREY)
         each.plot(made.x, made.curves[k], color=ORANGE if k == many - 1 else BLUE, linewidth=2, zorder=4)
@@ -159,4 +172,4 @@ def steps(fit: Fit, variable: str | None = None, frames: int = 6, ax: Any = None
 
 def response_label(fit: Fit) -> str:
     """What the axis of responses and their means is called."""
-    return f"{literal(fit.terms.response, SHORT)} (response scale)"
+    return f"{literal(fit.terms.response, NARROW)} (response scale)"

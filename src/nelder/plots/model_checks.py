@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nelder.diagnostics.fitted_rows import fitted_rows
 from nelder.diagnostics.residuals import KINDS
-from nelder.errors import CapabilityError, unknown_name
+from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.inference.wald import checked_level
 from nelder.linalg import Array
@@ -192,7 +192,7 @@ def checks(fit: Fit, ax: Any = None) -> NDArray[np.object_]:
     scale_location(fit, ax=grid[2])
     try:
         leverage(fit, ax=grid[3])
-    except CapabilityError as problem:
+    except (CapabilityError, DataError) as problem:
         dress(grid[3], "Leverage", "", "")
         grid[3].set_axis_off()
         grid[3].text(0.5, 0.5, said(problem), ha="center", va="center", wrap=True, fontsize="small", color=GREY)

@@ -20,9 +20,10 @@ from nelder.table import number
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+NEAR = 0.01  # of log-likelihood, from a limit: where nothing more is to be seen
 REACH = 4.0  # standard errors to either side
 WORK = 2e8  # rows times points of a surface
-SIDES = (15, 61)  # points along each side of a surface
+SIDES = (11, 61)  # points along each side of a surface
 SHOWN = 1.5  # how much higher than at the start the deviance may be where the path is still drawn
 RINGS = np.array([0.5, 2.0, 4.5, 12.5, 50.0, 200.0, 1e3, 1e4, 1e5, 1e6, 1e8, 1e10])  # log-likelihood lost
 
@@ -30,33 +31,37 @@ RINGS = np.array([0.5, 2.0, 4.5, 12.5, 50.0, 200.0, 1e3, 1e4, 1e5, 1e6, 1e8, 1e1
 def sweep(fit: Fit, name: str | None = None, values: object = None, ax: Any = None) -> Axes:
     """The log-likelihood along one coefficient, the others held where the fit has them, less that of the fit.
 
-    `name` is by default the first coefficient that is no intercept; `values` (m,) are by default 201 within four
-    standard errors. Quasi families have their quasi-likelihood. Raises UnknownNameError for a name the fit does not
+    `name` is by default the first coefficient that is no intercept; `values` (m,) are by default up to 201
+    within four standard errors. Quasi families have their quasi-likelihood. Raises UnknownNameError for a name the fit does not
     have, CapabilityError for a coefficient that is aliased, DataError for a fit without its data.
     """
     fit.rows_of_data("a sweep of the likelihood")
     j = swept(fit, name)
-    at = around(fit, j) if values is None else vector_of(values, "values")
+    at = around(fit, j, swept_points(fit)) if values is None else vector_of(values, "values")
     if not len(at):
         raise InputError("values is empty: give values of the coefficient")
-    betas = np.tile(base_of(fit), (len(at), 1))
-    betas[:, j] = at
+    betas, others = along(fit, j, at)
     height, unit = gained(fit, fit.deviance_at(betas))
     ax = axes_for(ax)
     ax.plot(at, np.where(np.isfinite(height), height, np.nan), color=BLUE)
     here = float(fit.coef[j])
     shown = literal(fit.names[j], SHORT)
-    if np.isfinite(here):
+    limiting = fit.limit is not None and fit.limit.ray.direction[j] != 0
+    if np.isfinite(here) and not limiting:
         ax.axvline(here, color=GREY, linewidth=1, linestyle="--")
         ax.plot(here, 0.0, "o", color=ORANGE, label=f"fit: {number(here, 4)}")
     else:
-        ax.axhline(0.0, color=GREY, linewidth=1, linestyle="--", label=f"limit, at {'+' if here > 0 else '−'}∞")
+        ax.axhline(0.0, color=GREY, linewidth=1, linestyle="--", label="its limit, at infinity")
     legend(ax, "lower center")
     lost = int(np.sum(~np.isfinite(height)))
     remark(ax, f"at {lost} of {len(at)} values the family or link allows no mean" if lost else "", (0.02, 0.98))
-    others = ", others held" if len(fit.names) > 1 else ""
     dress(ax, f"{kind_of_likelihood(fit)} along {shown}{others}", f"{shown} ({fit.link.label()} scale)", unit)
     return ax
+
+
+def swept_points(fit: Fit) -> int:
+    """How many points of a sweep the rows leave time for."""
+    return int(np.clip(WORK / 5.0 / fit.rows_of_data("a sweep of the likelihood").design.rows, 41, 201))
 
 
 def swept(fit: Fit, name: str | None) -> int:
@@ -74,16 +79,39 @@ def movable(fit: Fit) -> list[int]:
 
 
 def base_of(fit: Fit) -> Array:
-    """Finite coefficients (p,) to stand at: those of the fit, or the finite base of its ray; zeros where aliased."""
-    beta = np.asarray(fit.coef) if fit.limit is None else fit.limit.ray.base
+    """Finite coefficients (p,) to stand at: those of the fit, or those it came to on its way to infinity; zeros where
+    aliased.
+    """
+    beta = np.asarray(fit.coef)
+    if fit.limit is not None:
+        beta = fit.trace.beta[-1] if len(fit.trace) else fit.limit.ray.base
     return np.where(np.isfinite(beta), beta, 0.0)
+
+
+def along(fit: Fit, j: int, values: Array) -> tuple[Array, str]:
+    """Coefficients (m, p) with one of them at each of the values, and what the others do, in words.
+
+    Where that one is infinite, the others that are go with it: held, they would let the likelihood fall again.
+    """
+    betas = np.tile(base_of(fit), (len(values), 1))
+    if fit.limit is not None and fit.limit.ray.direction[j] != 0:
+        ray = fit.limit.ray
+        far = (values - ray.base[j]) / ray.direction[j]
+        betas = ray.base + far[:, None] * ray.direction
+        betas[:, j] = values
+        return betas, ", others along the ray" if len(fit.names) > 1 else ""
+    betas[:, j] = values
+    return betas, ", others held" if len(fit.names) > 1 else ""
 
 
 def around(fit: Fit, j: int, many: int = 201) -> Array:
     """Values of a coefficient within reach of the estimate; towards its limit where it is infinite."""
-    base, end = float(base_of(fit)[j]), float(fit.coef[j])
-    if not np.isfinite(end):
-        towards = 20.0 * float(np.sign(end)) if not np.isnan(end) else 10.0
+    base = float(base_of(fit)[j])
+    if fit.limit is not None and fit.limit.ray.direction[j] != 0:
+        base = float(fit.limit.ray.base[j])
+        near = fit.trace.beta[fit.trace.deviance - fit.deviance < NEAR * fit.dispersion, j]
+        towards = 1.5 * (float(near[0]) - base) if len(near) else 0.0
+        towards = towards or 10.0 * float(np.sign(fit.limit.ray.direction[j]))
         low, high = sorted((base - 0.3 * towards, base + towards))
         return np.linspace(low, high, many)
     wide = float(np.asarray(fit.se)[j])
@@ -140,7 +168,9 @@ def contour(fit: Fit, names: Sequence[str] | None = None, points: int | None = N
         ax.clabel(made, fontsize="x-small", fmt=lambda level: f"−{level:g}")
     ax.plot(view.path[:, 0], view.path[:, 1], color=BLUE, marker="o", markersize=3.5, label=f"{fit.trace.solver} path")
     ends = base_of(fit)[[i, j]]
-    ax.plot(*ends, marker="*", markersize=12, linestyle="", color=ORANGE, label="fit" if fit.limit is None else "base")
+    ax.plot(
+        *ends, marker="*", markersize=12, linestyle="", color=ORANGE, label="fit" if fit.limit is None else "last step"
+    )
     legend(ax)
     ax.set_xlim(*view.x)
     ax.set_ylim(*view.y)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GRID = 61  # places along a curve
+FEWEST, WIDE = 20, 3.0  # residuals of which some may be left out, and how many times wider the view would be
 SHOWN = 40  # levels of a factor that have room
 
 
@@ -99,6 +100,8 @@ def partial(fit: Fit, term: str | None = None, ax: Any = None) -> Axes:
     """
     if term is None:
         term = next((name for name, _ in schema_of(fit).spans if name != "Intercept"), None)
+        if term is None:
+            raise CapabilityError("this fit has an intercept only: there is no term to draw")
     made = term_share(fit, term)
     if len(made.columns) != 1:
         raise CapabilityError(
@@ -114,15 +117,17 @@ def partial(fit: Fit, term: str | None = None, ax: Any = None) -> Axes:
         said = over_numbers(ax, fit, made, np.asarray(column.values, dtype=float))
     shown = literal(made.term, SHORT)
     dress(ax, f"Share of {shown} in η, with partial residuals", literal(made.columns[0]), link_label(fit))
-    room(ax, made.partial)
-    lost = int(np.sum(~np.isfinite(made.partial)))
-    remark(ax, said if not lost else f"{said}; {lost:,} residuals are not finite" if said else "")
+    remark(ax, said)
+    beyond = np.abs(made.partial[~in_view(made.partial)])
+    most = f" (to {number(float(beyond.max()), 3)})" if len(beyond) and np.isfinite(beyond).all() else ""
+    remark(ax, f"{len(beyond):,} residuals lie outside the view{most}" if len(beyond) else "", (0.02, 0.98))
     return ax
 
 
 def over_numbers(ax: Axes, fit: Fit, made: TermShare, x: Array) -> str:
     """Points, line and band of a term of a numeric column."""
-    said = cloud(ax, x, made.partial)
+    seen = in_view(made.partial)
+    said = cloud(ax, x[seen], made.partial[seen])
     _, first = np.unique(x, return_index=True)
     if len(first) > 4 * GRID:
         first = first[np.unique(np.linspace(0, len(first) - 1, 4 * GRID).round().astype(np.intp))]
@@ -137,7 +142,8 @@ def over_levels(ax: Axes, fit: Fit, made: TermShare, column: Labels) -> str:
     """Points beside each level, and its share with the interval."""
     present, first = np.unique(column.codes, return_index=True)
     place = np.searchsorted(present, column.codes).astype(float)
-    said = cloud(ax, jitter(place), made.partial)
+    seen = in_view(made.partial)
+    said = cloud(ax, jitter(place)[seen], made.partial[seen])
     lower, upper = share_interval(fit, made.term, first)
     centre: NDArray[np.intp] = np.arange(len(present))
     known = np.isfinite(lower)
@@ -147,15 +153,13 @@ def over_levels(ax: Axes, fit: Fit, made: TermShare, column: Labels) -> str:
     return said
 
 
-def room(ax: Axes, partial: Array) -> None:
-    """Leave out of the view what is far beyond all but one in a thousand, and say how many."""
+def in_view(partial: Array) -> NDArray[np.bool_]:
+    """Which residuals (n,) to draw: all, or where a few lie so far out that the others would be a line, the others."""
     known = partial[np.isfinite(partial)]
-    if len(known) < 20:
-        return
+    if len(known) < FEWEST:
+        return np.isfinite(partial)
     low, middle, high = np.quantile(known, [0.005, 0.5, 0.995])
     low, high = low - (middle - low), high + (high - middle)
-    beyond = int(np.sum((known < low) | (known > high)))
-    bounds = ax.get_ylim()
-    if beyond and bounds[1] - bounds[0] > 3.0 * (high - low):
-        ax.set_ylim(low, high)
-        remark(ax, f"{beyond} residuals lie outside the view, to {number(float(np.abs(known).max()), 3)}", (0.02, 0.98))
+    if np.ptp(known) <= WIDE * (high - low):
+        return np.isfinite(partial)
+    return np.asarray((partial >= low) & (partial <= high))
