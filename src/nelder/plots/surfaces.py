@@ -32,8 +32,8 @@ def sweep(fit: Fit, name: str | None = None, values: object = None, ax: Any = No
     """The log-likelihood along one coefficient, the others held where the fit has them, less that of the fit.
 
     `name` is by default the first coefficient that is no intercept; `values` (m,) are by default up to 201
-    within four standard errors. Quasi families have their quasi-likelihood. Raises UnknownNameError for a name the fit does not
-    have, CapabilityError for a coefficient that is aliased, DataError for a fit without its data.
+    within four standard errors. Quasi families have their quasi-likelihood. Raises UnknownNameError for a name the fit
+    does not have, CapabilityError for a coefficient that is aliased, DataError for a fit without its data.
     """
     fit.rows_of_data("a sweep of the likelihood")
     j = swept(fit, name)
