@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nelder.inference.resamples.bootstrap import Bootstrap
     from nelder.mean import Link
     from nelder.penalties import Penalty
+    from nelder.plots.door import Plots
     from nelder.report.summary import Summary
     from nelder.solvers import Solver
 
@@ -416,6 +417,13 @@ class Fit(Estimate):
         from nelder.report.page import report
 
         return report(self, path, level)
+
+    @property
+    def plot(self) -> Plots:
+        """Pictures: fit.plot() draws the four usual checks, fit.plot.loss() and others one each; see `plots.door`."""
+        from nelder.plots.door import Plots
+
+        return Plots(self)
 
     def save(self, path: str | Path) -> None:
         """Write the fit as JSON, without the data; see `saving.save`."""
