@@ -1,4 +1,4 @@
-"""The command line: nelder fit | explain | predict | demo."""
+"""The command line: nelder fit | explain | predict | demo | lab."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="nelder", description="Generalized linear models by maximum likelihood.", epilog=EPILOG
     )
     parser.add_argument("--version", action="version", version=_version())
-    commands = parser.add_subparsers(dest="command", metavar="fit | explain | predict | demo")
+    commands = parser.add_subparsers(dest="command", metavar="fit | explain | predict | demo | lab")
     _add_fit(commands)
     _add_explain(commands)
     predict = commands.add_parser("predict", help="predict from a saved fit at the rows of a file")
@@ -69,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     predict.set_defaults(run=run_predict)
     demo = commands.add_parser("demo", help="fit a bundled table, step by step, and again by gradient descent")
     demo.set_defaults(run=run_demo)
+    lab = commands.add_parser("lab", help="open a page in the browser, on this machine only, to fit models and watch")
+    lab.add_argument("data", nargs="?", help="a .csv or .parquet file to begin with; without it, a textbook problem")
+    lab.add_argument("--port", type=int, help="the port to serve on (the first free one from 2718 by default)")
+    lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
+    lab.set_defaults(run=run_lab)
     return parser
 
 
@@ -211,6 +216,13 @@ def run_demo(options: argparse.Namespace) -> int:
 
     demonstrate()
     return 0
+
+
+def run_lab(options: argparse.Namespace) -> int:
+    """nelder lab."""
+    from nelder.lab import Opening, open_lab
+
+    return open_lab(Opening(options.data, options.port, not options.no_browser))
 
 
 if __name__ == "__main__":

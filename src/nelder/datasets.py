@@ -1,14 +1,17 @@
-"""Tables to try things on: two real ones, and a generator of insurance claims with known coefficients at any size."""
+"""Tables to try things on: two real ones, and generators with known coefficients: insurance claims at any size, and the
+three problems of the tutorials.
+"""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
-from nelder.errors import InputError
+from nelder.errors import InputError, unknown_name
 from nelder.linalg import Array
 from nelder.table import Table
 
@@ -68,8 +71,7 @@ def motor(n: int = 678_013, seed: int = 0) -> Table:
     policy's claims is gamma with MOTOR_SEVERITY under MOTOR_SEVERITY_FORMULA, weights claims and shape
     MOTOR_SEVERITY_SHAPE. All are of this module.
     """
-    if n < 1:
-        raise InputError(f"motor(n={n}): ask for 1 or more policies")
+    asked(n, "motor", "policies")
     random = np.random.default_rng(seed)
     area = random.choice(6, n, p=(0.15, 0.11, 0.28, 0.22, 0.20, 0.04))
     brand = random.choice(5, n, p=(0.35, 0.25, 0.2, 0.15, 0.05))
@@ -97,4 +99,71 @@ def _effects(coefficients: dict[str, float], columns: dict[str, Array], n: int) 
     return eta
 
 
-DATASETS: dict[str, Callable[..., Table]] = {"horse_kicks": horse_kicks, "motor": motor, "ships": ships}
+def asked(n: int, name: str, what: str) -> None:
+    """Raise InputError for a table of no rows."""
+    if n < 1:
+        raise InputError(f"{name}(n={n}): ask for 1 or more {what}")
+
+
+def line(n: int = 200, seed: int = 1) -> Table:
+    """Points about the line y = 3x, with x uniform on (0, 1) and errors of standard deviation 0.1: x, y."""
+    asked(n, "line", "points")
+    random = np.random.default_rng(seed)
+    x = random.uniform(0, 1, n)
+    return Table({"x": x, "y": 3 * x + random.normal(0, 0.1, n)})
+
+
+def yes_no(n: int = 1000, seed: int = 4) -> Table:
+    """Ones and zeros from a logistic regression on nine normal columns: x1 to x9, yes."""
+    asked(n, "yes_no", "rows")
+    columns, _, responses = scratch(n, seed)
+    return Table({**columns, "yes": responses["yes"]})
+
+
+def counts(n: int = 1000, seed: int = 4) -> Table:
+    """Counts from a Poisson regression, with half the coefficients of `yes_no`, on nine normal columns: x1 to x9,
+    count.
+    """
+    asked(n, "counts", "rows")
+    columns, _, responses = scratch(n, seed)
+    return Table({**columns, "count": responses["count"]})
+
+
+def scratch(n: int, seed: int) -> tuple[dict[str, Array], dict[str, float], dict[str, Any]]:
+    """The columns, the coefficients by name and the responses that the tutorial on GLMs from scratch draws."""
+    random = np.random.default_rng(seed)
+    X = np.column_stack([np.ones(n), random.normal(size=(n, 9))])
+    beta = random.normal(size=10)
+    random.normal(size=n)  # the errors of the tutorial's linear model, drawn before the others
+    eta = X @ beta
+    yes, count = random.binomial(1, 1 / (1 + np.exp(-eta))), random.poisson(np.exp(eta / 2))
+    columns = {f"x{j}": X[:, j] for j in range(1, 10)}
+    return columns, dict(zip(("Intercept", *columns), beta.tolist(), strict=True)), {"yes": yes, "count": count}
+
+
+LINE = {"Intercept": 0.0, "x": 3.0}
+TRUE_COEFFICIENTS: dict[str, Callable[[], dict[str, float]]] = {
+    "counts": lambda: {name: value / 2 for name, value in scratch(1000, 4)[1].items()},
+    "line": lambda: dict(LINE),
+    "motor": lambda: dict(MOTOR_FREQUENCY),
+    "yes_no": lambda: scratch(1000, 4)[1],
+}
+
+
+def true_coefficients(name: str) -> dict[str, float]:
+    """The coefficients that made a table as it comes without arguments: of line, yes_no and counts on all their
+    columns, of motor those of the claims. Raises UnknownNameError for a table whose coefficients nobody knows.
+    """
+    if name not in TRUE_COEFFICIENTS:
+        raise unknown_name("table with known coefficients", name, TRUE_COEFFICIENTS)
+    return TRUE_COEFFICIENTS[name]()
+
+
+DATASETS: dict[str, Callable[..., Table]] = {
+    "counts": counts,
+    "horse_kicks": horse_kicks,
+    "line": line,
+    "motor": motor,
+    "ships": ships,
+    "yes_no": yes_no,
+}

@@ -46,26 +46,37 @@ def page(fit: Fit, level: float = 0.95) -> str:
         warnings.simplefilter("ignore", NelderWarning)  # what they say is on the page
         written = sections(fit, level)
     model = dict(Summary(fit).facts())["Model"]
-    style, script = asset("page.css"), asset("page.js")
-    policy = (
-        f"default-src 'none'; script-src {digest(script)}; style-src {digest(style)}; img-src data:; base-uri 'none'; "
-        "form-action 'none'"
-    )
     links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in SECTIONS.items())
     body = "".join(
         f'<section id="{name}" aria-labelledby="{name}-heading"><h2 id="{name}-heading">{title}</h2>{written[name]}'
         "</section>"
         for name, title in SECTIONS.items()
     )
+    return document(
+        f"{short(model, 100)} · nelder",
+        f'<a class="skip" href="#main">Skip to the report</a><header><p class="kind">{text(Summary(fit).title())}'
+        f'</p><h1>{short(model, 400)}</h1><nav aria-label="Sections"><ul>{links}</ul></nav></header>\n'
+        f'<main id="main">{body}</main>\n<footer><p>Made by nelder. Everything on this page is in this one file.</p>'
+        "</footer>",
+    )
+
+
+def document(title: str, body: str) -> str:
+    """A page of HTML that holds its own style and script, and by its policy can load and run nothing else.
+
+    Title and body are HTML, what the user wrote in them escaped.
+    """
+    style, script = asset("page.css"), asset("page.js")
+    policy = (
+        f"default-src 'none'; script-src {digest(script)}; style-src {digest(style)}; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
         f'content="{policy}"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
-        f'<link rel="icon" href="data:,"><title>{short(model, 100)} · nelder</title><style>{style}</style></head>\n'
-        f'<body><a class="skip" href="#main">Skip to the report</a><header><p class="kind">{text(Summary(fit).title())}'
-        f'</p><h1>{short(model, 400)}</h1><nav aria-label="Sections"><ul>{links}</ul></nav></header>\n'
-        f'<main id="main">{body}</main>\n<footer><p>Made by nelder. Everything on this page is in this one file.</p>'
-        f"</footer><script>{script}</script></body></html>\n"
+        f'<link rel="icon" href="data:,"><title>{title}</title><style>{style}</style></head>\n'
+        f"<body>{body}<script>{script}</script></body></html>\n"
     )
 
 

@@ -1,0 +1,125 @@
+"""Fits that run beside the page, so that it can show them and stop them."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nelder.errors import NelderError, NelderWarning
+from nelder.fit import Fit
+from nelder.lab.choices import Plan
+from nelder.trace import Record
+from nelder.watchers import Line, Progress
+
+MOST = 400  # steps that are kept to be drawn; beyond, every second one is dropped and the stride doubles
+
+
+class Told(Line):
+    """A line that keeps its words."""
+
+    def __init__(self) -> None:
+        self.words = ""
+
+    def show(self, words: str) -> None:
+        self.words = words
+
+    def clear(self) -> None:
+        self.words = ""
+
+
+@dataclass
+class Seen:
+    """The steps of a fit that is running, thinned: their numbers and deviances, and what the last one says."""
+
+    steps: list[int] = field(default_factory=list)
+    deviances: list[float] = field(default_factory=list)
+    last: Record | None = None
+    stride: int = 1
+
+    def add(self, record: Record) -> None:
+        """One more step."""
+        self.last = record
+        if record.step % self.stride == 0:
+            self.steps, self.deviances = [*self.steps, record.step], [*self.deviances, record.deviance]
+        if len(self.steps) > MOST:
+            self.steps, self.deviances, self.stride = self.steps[::2], self.deviances[::2], 2 * self.stride
+
+
+@dataclass
+class Job:
+    """Plans that run one after the other in a thread of their own, by name; `fits` and `refusals` are what became of
+    them. A thread that is left running ends with the program.
+    """
+
+    plans: Mapping[str, Plan]
+    fits: dict[str, Fit] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
+    told: Told = field(default_factory=Told)
+    name: str = ""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> Job:
+        """Begin."""
+        threading.Thread(target=self.run, daemon=True, name="nelder-lab-fit").start()
+        return self
+
+    def stop(self) -> None:
+        """Ask it to stop at its next step; the best coefficients so far are then its result."""
+        self.stopping.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is over; whether it is."""
+        return self.over.wait(seconds)
+
+    def run(self) -> None:
+        """Run every plan, here and now."""
+        try:
+            for name, plan in self.plans.items():
+                if not self.stopping.is_set():
+                    self.name = name
+                    self.run_one(name, plan)
+        finally:
+            self.over.set()
+
+    def run_one(self, name: str, plan: Plan) -> None:
+        """Run one plan: its fit, or in words why there is none."""
+        self.seen, progress = Seen(), Progress(self.told)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NelderWarning)  # the page says them
+                self.fits[name] = plan.run(self.watching(progress))
+        except NelderError as problem:
+            self.refusals[name] = str(problem)
+        except KeyboardInterrupt:
+            self.refusals[name] = "it was stopped before there was anything to show"
+        except MemoryError:
+            self.refusals[name] = "it does not fit into the memory of this machine: use fewer rows or columns"
+        except Exception as problem:  # the page must go on, whatever a fit runs into
+            self.refusals[name] = f"this should not have happened, and is a defect of nelder: {problem!r:.300}"
+
+    def watching(self, progress: Progress) -> Watching:
+        """What sees each step."""
+        return Watching(self, progress)
+
+
+@dataclass(frozen=True)
+class Watching:
+    """A watcher that keeps the steps for the page, and stops the fit as Ctrl-C would."""
+
+    job: Job
+    progress: Progress
+
+    def __call__(self, record: Record) -> None:
+        """See a step."""
+        self.job.seen.add(record)
+        self.progress(record)
+        if self.job.stopping.is_set():
+            raise KeyboardInterrupt
+
+    def close(self) -> None:
+        """The fit is over."""
+        self.progress.close()

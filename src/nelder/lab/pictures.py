@@ -1,0 +1,102 @@
+"""The pictures of `fit.plot` for the page: drawings in its own colours of text, on light and on dark ground."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nelder.errors import NelderWarning
+from nelder.fit import Fit
+from nelder.lab.views import Shown
+from nelder.plots import PICTURES
+from nelder.plots.canvas import GREY, require_matplotlib
+from nelder.plots.descent import race
+
+INK = "#010203"  # of text and axes until the drawing is on the page, whose colour it then takes
+HEAVY = 1_500_000  # letters of a drawing: beyond, it is sent as points of colour
+SINGLE, PAGE, STRIP = (6.4, 4.2), (8.6, 6.6), (8.6, 5.4)  # inches
+
+# what each is called on the page, and how many Axes it takes: down, across, and inches
+MENU: dict[str, str] = {
+    "Checks: four pictures": "checks",
+    "Fitted curve at some steps": "curves",
+    "Fitted curve, step by step": "steps",
+    "Loss": "loss",
+    "Paths of the coefficients": "paths",
+    "Likelihood along a coefficient": "sweep",
+    "Likelihood over two, with the path": "contour",
+    "Profile likelihood": "profile",
+    "Estimates and intervals": "forest",
+    "Estimates against the truth": "truth",
+    "Effect of a variable": "effect",
+    "Partial residuals": "partial",
+    "Residuals against fitted": "residuals",
+    "Normal quantiles": "quantiles",
+    "Scale and location": "scale_location",
+    "Leverage": "leverage",
+    "Calibration": "calibration",
+    "ROC curve": "roc",
+    "Lift": "lift",
+    "Rootogram": "rootogram",
+}
+PANELS: dict[str, tuple[int, int, tuple[float, float]]] = {"checks": (2, 2, PAGE), "steps": (2, 3, STRIP)}
+
+
+def picture(shown: Shown, name: str) -> str:
+    """One picture of a fit as HTML. Raises the errors of the picture, where this fit cannot have it."""
+    down, across, size = PANELS.get(name, (1, 1, SINGLE))
+    if name == "truth":
+        return drawn(lambda ax: PICTURES[name](shown.fit, dict(shown.known), ax=ax[0]), (1, 1, SINGLE), "truth")
+    one = (down, across) == (1, 1)
+    return drawn(lambda ax: PICTURES[name](shown.fit, ax=ax[0] if one else ax), (down, across, size), name)
+
+
+def race_picture(fits: Mapping[str, Fit], by: str) -> str:
+    """Solvers raced against each other, by step or by second."""
+    return drawn(lambda ax: race(fits, by, ax[0]), (1, 1, SINGLE), f"gap by {by}")
+
+
+def drawn(draw: Callable[[Any], object], grid: tuple[int, int, tuple[float, float]], name: str) -> str:
+    """What `draw` draws into Axes (k,), as HTML."""
+    require_matplotlib()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    down, across, size = grid
+    style: Any = {"svg.fonttype": "none", "axes.facecolor": "none", "figure.facecolor": "none", "font.size": 10.0}
+    inked: Any = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+    with warnings.catch_warnings(), np.errstate(all="ignore"), rc_context({**style, **dict.fromkeys(inked, INK)}):
+        warnings.simplefilter("ignore", NelderWarning)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(down, across, squeeze=False).ravel()
+        draw(axes)
+        for ax in axes:
+            if not ax.has_data():
+                ax.remove()
+        return themed(figure, name)
+
+
+def themed(figure: Any, name: str) -> str:
+    """A figure as an SVG in the colours of the page, or as a PNG in greys where it holds too much."""
+    lines = io.StringIO()
+    figure.savefig(lines, format="svg", transparent=True, metadata={"Date": None})
+    svg = lines.getvalue()
+    said = name.replace("_", " ")
+    if len(svg) > HEAVY:
+        points = io.BytesIO()
+        for part in figure.findobj(lambda each: hasattr(each, "get_text")):
+            part.set_color(GREY)
+        figure.savefig(points, format="png", dpi=150, transparent=True)
+        coded = base64.b64encode(points.getvalue()).decode()
+        return f'<figure class="lab-picture"><img alt="{said}" src="data:image/png;base64,{coded}"></figure>'
+    svg = re.sub(r'<g id="[a-zA-Z]+[\w.-]*">', "<g>", svg[svg.index("<svg") :].replace(INK, "currentColor"))
+    svg = re.sub(
+        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{said}">', svg, count=1
+    )
+    return f'<figure class="lab-picture">{svg}</figure>'
