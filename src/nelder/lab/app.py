@@ -40,15 +40,18 @@ def title():
 
 
 @app.cell
-def table_field():
+def table_now():
     table = get_chosen().table
-    _known = {each.title: name for name, each in tables.BUNDLED.items()}
+
+
+@app.cell
+def table_field():
     pick = mo.ui.dropdown(
-        options=list(dict.fromkeys([table.title, *_known])),
-        value=table.title,
+        options=get_chosen().menu,
+        value=get_chosen().table.title,
         label="Table",
         full_width=True,
-        on_change=lambda title: set_chosen(page.picked(_known.get(title), get_chosen())),
+        on_change=lambda title: set_chosen(page.picked(title, get_chosen())),
     )
 
 
@@ -157,7 +160,7 @@ def running_now():
 @app.cell
 def headline():
     shown = None if get_over() is None else get_over().shown
-    mo.Html(page.headline(get_over(), current))
+    mo.Html(page.headline(get_over(), get_run(), current))
 
 
 @app.cell

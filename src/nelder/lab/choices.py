@@ -58,14 +58,14 @@ class Plan:
     family: str
     link: str | None
     solver: str | Solver
-    written: str  # the solver in Python
+    written: str  # the solver in Python; nothing for the one that is taken without being named
 
     @property
     def call(self) -> str:
         """The call of `glm`, without its end."""
-        link = [] if self.link is None else [f"link={self.link!r}"]
-        given = [f"{self.formula!r}", self.named, f"family={self.family!r}", *link]
-        solver = [] if self.written == "'auto'" else [f"solver={self.written}"]
+        link = [] if self.link is None else [f"link={literal(self.link)}"]
+        given = [literal(self.formula), self.named, f"family={literal(self.family)}", *link]
+        solver = [f"solver={self.written}"] if self.written else []
         return "nd.glm(\n" + "".join(f"    {each},\n" for each in (*given, *solver)) + ")"
 
     @property
@@ -97,7 +97,7 @@ def solver_of(choices: Choices, data: Source, formula: str) -> tuple[str | Solve
     if choices.solver not in BY_RATE:
         if choices.solver != "auto":
             resolve("solver", SOLVERS, choices.solver, Solver)
-        return choices.solver, repr(choices.solver)
+        return choices.solver, "" if choices.solver == "auto" else literal(choices.solver)
     kind = BY_RATE[choices.solver]
     rate = number_in(choices.rate, "rate")
     epochs = number_in(choices.epochs, "epochs")
@@ -135,6 +135,12 @@ def number_in(text: str, field: str) -> float | None:
     if not math.isfinite(value):
         raise InputError(f"{field} {text.strip()[:40]!r} is not a number: write it as 0.001 or 1e-3, or leave it empty")
     return value
+
+
+def literal(text: str) -> str:
+    """A text in Python, between double quotes where these need no escapes."""
+    plain = repr(text)
+    return plain if '"' in text or "\\" in plain else f'"{plain[1:-1]}"'
 
 
 def formula_from(response: str, terms: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nelder.errors import NelderError
@@ -11,7 +11,7 @@ from nelder.lab import views
 from nelder.lab.choices import Choices, Plan, formula_from, planned
 from nelder.lab.jobs import Job
 from nelder.lab.pictures import race_picture
-from nelder.lab.tables import Loaded, bundled, dropped, family_like, opened
+from nelder.lab.tables import BUNDLED, Loaded, bundled, dropped, family_like, opened
 from nelder.lab.views import Shown, framed
 from nelder.report.markup import text
 
@@ -25,35 +25,46 @@ PAGES: dict[str, Callable[[Shown], str]] = {
     "Numbers": lambda shown: framed("Numbers", views.numbers_page(shown)),
 }
 TITLE = (
-    '<header class="lab-title"><h1>nelder lab</h1><p>Fit a model, watch it happen, and be told why it came out as it '
+    '<header class="lab-title"><p role="heading" aria-level="1">nelder lab</p><p>Fit a model, watch it happen, and be told why it came out as it '
     "did. Everything stays on this machine.</p></header>"
 )
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The table in use, and why another one is not, if that was asked for."""
+    """The table in use, why another one is not, if that was asked for, and the files that were read so far by title."""
 
     table: Loaded
     refusal: str = ""
+    files: Mapping[str, Loaded] = field(default_factory=dict)
+
+    @property
+    def menu(self) -> list[str]:
+        """The titles to choose from."""
+        return list(dict.fromkeys([*self.files, *(each.title for each in BUNDLED.values())]))
 
 
-def chosen(load: Callable[[], Loaded], before: Chosen | None = None) -> Chosen:
-    """A table that was asked for; the one before, or the first, with the reason where it cannot be had."""
+def chosen(read: Callable[[], Loaded], before: Chosen | None = None) -> Chosen:
+    """A file that was asked for; the table before, or the first, with the reason where it cannot be had."""
+    files = {} if before is None else before.files
     try:
-        return Chosen(load())
+        table = read()
     except NelderError as problem:
-        return Chosen(bundled(FIRST) if before is None else before.table, str(problem))
+        return Chosen(bundled(FIRST) if before is None else before.table, str(problem), files)
+    return Chosen(table, "", {**files, table.title: table})
 
 
 def begun(path: str | None) -> Chosen:
     """The table to begin with: the file that the lab was started with, or the textbook's line."""
-    return chosen(lambda: bundled(FIRST) if path is None else opened(path))
+    return Chosen(bundled(FIRST)) if path is None else chosen(lambda: opened(path))
 
 
-def picked(name: str | None, before: Chosen) -> Chosen:
-    """A table of the menu; the one before where that was chosen again."""
-    return before if name is None else chosen(lambda: bundled(name), before)
+def picked(title: str, before: Chosen) -> Chosen:
+    """A table of the menu."""
+    if title in before.files:
+        return Chosen(before.files[title], "", before.files)
+    name = next(name for name, each in BUNDLED.items() if each.title == title)
+    return Chosen(bundled(name), "", before.files)
 
 
 def dropped_on(files: Sequence[Any], before: Chosen) -> Chosen:
@@ -135,7 +146,9 @@ def panel(groups: Mapping[str, Sequence[str]], button: str) -> str:
     inside = ""
     for name, fields in groups.items():
         rows = "".join(f"<div>{field}</div>" for field in fields)
-        inside += f'<section aria-label="{text(name)}"><h2>{text(name)}</h2>{rows}</section>'
+        inside += (
+            f'<section aria-label="{text(name)}"><p role="heading" aria-level="2">{text(name)}</p>{rows}</section>'
+        )
     return f'<div class="lab-choices">{inside}<div class="lab-button">{button}</div></div>'
 
 
@@ -154,16 +167,16 @@ def running(runs: Sequence[Run | None]) -> str:
     return "".join(views.live(run.job) for run in runs if run is not None and not run.done)
 
 
-def headline(run: Run | None, current: Choices) -> str:
-    """How the last fit ended or why there is none, and whether the fields have changed since."""
-    if run is None:
+def headline(run: Run | None, latest: Run | None, current: Choices) -> str:
+    """How a run ended or why there is no fit, and whether the fields have changed since the latest began."""
+    if run is None or latest is None:
         return ""
     shown = run.shown
     if shown is None:
         said = "".join(views.refusal("No fit", words) for words in run.job.refusals.values())
     else:
         said = views.headline(shown)
-    asked = next(iter(run.asked.values()))
+    asked = next(iter(latest.asked.values()))
     stale = "" if asked.settled() == current else '<p class="lab-note">The fields have changed: press Fit.</p>'
     return f'<div class="lab-ended">{said}{stale}</div>'
 

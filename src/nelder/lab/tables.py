@@ -11,7 +11,8 @@ import numpy as np
 
 from nelder import datasets
 from nelder.errors import DataError, NelderError
-from nelder.lab.choices import Choices, formula_from, quoted
+from nelder.formula import parse_formula
+from nelder.lab.choices import Choices, formula_from, literal, quoted
 from nelder.model_frame import concatenated
 from nelder.sources import Column, Labels, Numbers, Source, source_of
 from nelder.sources.files import FileSource
@@ -65,7 +66,7 @@ BUNDLED: dict[str, Bundled] = {
         "Textbook: a line",
         datasets.line,
         "nd.datasets.line()",
-        Choices("y ~ x", solver="gradient_descent", rate="0.001", epochs="300", start="10, -5"),
+        Choices("y ~ x", solver="gradient_descent", rate="0.001", epochs="5000", start="10, -5"),
         "line",
     ),
     "yes_no": Bundled(
@@ -103,8 +104,9 @@ def bundled(name: str) -> Loaded:
     chosen = BUNDLED[name]
     source = source_of(chosen.make())
     columns, refused = columns_of(source)
-    response = chosen.choices.formula.partition("~")[0].strip()
-    terms = tuple(each for each in columns if each != response and each in chosen.choices.formula.split())
+    parsed = parse_formula(chosen.choices.formula, source.names)
+    response = parsed.response[0].columns[0]
+    terms = tuple(dict.fromkeys(name for term in parsed.terms for factor in term.factors for name in factor.columns))
     truth = datasets.true_coefficients(chosen.truth) if chosen.truth else {}
     return Loaded(
         chosen.title, chosen.named, source, rows_of(columns), columns, refused, chosen.choices, response, terms, truth
@@ -113,7 +115,7 @@ def bundled(name: str) -> Loaded:
 
 def opened(path: str | Path) -> Loaded:
     """A CSV or Parquet file of this machine; raises a DataError for one that cannot be read or used."""
-    return loaded(FileSource(path), Path(path).name, repr(str(path)))
+    return loaded(FileSource(path), Path(path).name, literal(str(path)))
 
 
 def dropped(name: str, contents: bytes) -> Loaded:
@@ -128,7 +130,7 @@ def dropped(name: str, contents: bytes) -> Loaded:
         path = Path(folder) / f"data{PurePosixPath(plain).suffix}"
         path.write_bytes(contents)
         try:
-            return loaded(FileSource(path), plain, repr(plain))
+            return loaded(FileSource(path), plain, literal(plain))
         except NelderError as problem:
             raise DataError(str(problem).replace(repr(str(path)), repr(plain)).replace(str(path), plain)) from None
 

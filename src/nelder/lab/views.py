@@ -54,7 +54,9 @@ def headline(shown: Shown) -> str:
     gravest = max((reason.gravity for reason in explanation.reasons), default=Gravity.FINE)
     kind = "fine" if fit.converged and gravest <= Gravity.NOTE else KIND[gravest] if fit.converged else "problem"
     solver = dict(Summary(fit).facts())["Solver"]
-    first = explanation.reasons[0].title if explanation.reasons else explanation.headline
+    first = (
+        "The fit converged" if kind == "fine" else explanation.reasons[0].title if explanation.reasons else fit.reason
+    )
     facts = f"{solver} · deviance {number(fit.deviance, 6)}"
     return (
         f'<div class="lab-headline {kind}" role="status"><strong>{text(first)}</strong>'
@@ -72,7 +74,7 @@ def refusal(title: str, words: str) -> str:
 def live(job: Job) -> str:
     """A fit that is running: where it stands in words, and its loss so far."""
     seen = job.seen
-    words = job.told.words or "getting ready"
+    words = job.told.words.replace("  ", " · ") or "getting ready"
     name = f"{job.name}: " if len(job.plans) > 1 else ""
     steps, loss = np.array(seen.steps, dtype=float), np.array(seen.deviances)
     steps, loss = steps[: len(loss)], loss[: len(steps)]

@@ -175,6 +175,7 @@ def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
     ax.set_yscale("log")
     if by == "step" and max(int(fit.trace.step[-1]) for fit in runs.values()) > 100:
         ax.set_xscale("symlog", linthresh=1)
+        ax.set_xlim(left=-0.1)  # there are no steps before the start
     if by == "seconds" and all((clock > 0).all() for clock in clocks.values()):
         ax.set_xscale("log")
     dress(ax, f"{len(runs)} solvers on one problem: gap to the lowest deviance", by, f"deviance − {number(lowest, 6)}")
