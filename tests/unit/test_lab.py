@@ -16,7 +16,7 @@ import nelder as nd
 from nelder.errors import MissingExtraError
 from nelder.lab import page, pictures, server, views
 from nelder.lab.choices import OWN, Choices, family_names, formula_from, link_names, planned
-from nelder.lab.jobs import MOST, Job, Seen
+from nelder.lab.jobs import MOST, Job, Seen, stop_all
 from nelder.lab.tables import BUNDLED, LARGEST, bundled, dropped, opened
 from nelder.trace import Record
 
@@ -272,6 +272,14 @@ def test_a_new_fit_stops_the_one_before():
     second = desk.begin(table, {"fit": Choices("count ~ x1", "poisson")})
     assert first.job.wait(20) and second.job.wait(20)
     assert second.shown.fit.converged
+
+
+def test_all_that_runs_can_be_stopped():
+    table, choices = slow_plan()
+    begun = [page.Desk().begin(table, {"fit": choices}) for _ in range(2)]
+    assert not any(run.done for run in begun)
+    assert stop_all(20.0) and all(run.done for run in begun)
+    assert stop_all(0.0)
 
 
 def test_the_steps_of_a_running_fit_are_thinned():

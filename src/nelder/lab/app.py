@@ -26,6 +26,7 @@ with app.setup:
 
 @app.cell
 def states():
+    """What is remembered: the table, the last run and the last that is over, and the same of comparisons."""
     get_chosen, set_chosen = mo.state(page.begun(os.environ.get(DATA)))
     get_run, set_run = mo.state(None)
     get_over, set_over = mo.state(None)
@@ -36,16 +37,19 @@ def states():
 
 @app.cell
 def title():
+    """The head of the page."""
     mo.Html(page.TITLE)
 
 
 @app.cell
 def table_now():
+    """The table in use."""
     table = get_chosen().table
 
 
 @app.cell
 def table_field():
+    """The menu of tables."""
     pick = mo.ui.dropdown(
         options=get_chosen().menu,
         value=get_chosen().table.title,
@@ -57,6 +61,7 @@ def table_field():
 
 @app.cell
 def drop_field():
+    """Where files are dropped."""
     drop = mo.ui.file(
         filetypes=[".csv", ".parquet"],
         kind="area",
@@ -68,22 +73,26 @@ def drop_field():
 
 @app.cell
 def term_fields():
+    """Response and terms, of the columns of the table."""
     response = mo.ui.dropdown(options=list(table.columns), value=table.response, label="Response", full_width=True)
     terms = mo.ui.multiselect(options=list(table.columns), value=table.terms, label="Terms", full_width=True)
 
 
 @app.cell
 def formula_field():
+    """The formula of response and terms, free to be changed."""
     formula = mo.ui.text(page.formula_of(table, response.value, terms.value), label="Formula", full_width=True)
 
 
 @app.cell
 def family_field():
+    """The family, at first one that suits the response."""
     family = mo.ui.dropdown(FAMILIES, page.family_of(table, response.value), label="Family", full_width=True)
 
 
 @app.cell
 def solver_fields():
+    """Link, solver, and what descents are told."""
     link = mo.ui.dropdown(LINKS, table.choices.link, label="Link", full_width=True)
     solver = mo.ui.dropdown(SOLVER_NAMES, table.choices.solver, label="Solver", full_width=True)
     rate = mo.ui.text(table.choices.rate, "by backtracking", label="Rate", full_width=True)
@@ -93,12 +102,14 @@ def solver_fields():
 
 @app.cell
 def buttons():
+    """Fit and Stop."""
     fit_button = mo.ui.run_button(kind="success", label="Fit", full_width=True)
     stop_button = mo.ui.run_button(label="Stop", full_width=True)
 
 
 @app.cell
 def current_choices():
+    """What stands in the fields."""
     current = Choices(
         formula.value, family.value, link.value, solver.value, rate.value, epochs.value, start.value
     ).settled()
@@ -106,34 +117,39 @@ def current_choices():
 
 @app.cell
 def choices_panel():
+    """All fields, beside the rest or above it."""
     _descent = (rate, epochs, start) if solver.value in BY_RATE else ()
     _groups = {
         "Data": [pick.text, page.table_words(get_chosen()), drop.text],
         "Model": [each.text for each in (response, terms, formula, family, link)],
-        "Solver": [each.text for each in (solver, *_descent)],
+        "Method": [each.text for each in (solver, *_descent)],
     }
     mo.Html(page.panel(_groups, fit_button.text + (stop_button.text if tick is not None else "")))
 
 
 @app.cell
 def table_arrives():
+    """A table is fitted as it comes."""
     set_run(desk.begin(table, {"fit": table.choices.settled()}))
 
 
 @app.cell
 def fit_pressed():
+    """Fit what stands in the fields."""
     mo.stop(not fit_button.value)
     set_run(desk.begin(table, {"fit": current}))
 
 
 @app.cell
 def compare_pressed():
+    """Fit the model that is shown by several solvers."""
     mo.stop(not compare_button.value or shown is None)
     set_race(track.begin(get_over().table, page.rivals(shown.choices, solvers.value)))
 
 
 @app.cell
 def stop_pressed():
+    """Stop what is running."""
     mo.stop(not stop_button.value)
     desk.stop()
     track.stop()
@@ -141,6 +157,7 @@ def stop_pressed():
 
 @app.cell
 def clock():
+    """A tick while something runs."""
     tick = None
     if get_run() is not get_over() or get_race() is not get_raced():
         tick = mo.ui.refresh(default_interval="0.4s")
@@ -149,6 +166,7 @@ def clock():
 
 @app.cell
 def running_now():
+    """What is running; a run that is over is handed on."""
     _now = None if tick is None else tick.value
     if get_run() is not get_over() and get_run().done:
         set_over(get_run())
@@ -159,12 +177,14 @@ def running_now():
 
 @app.cell
 def headline():
+    """How the last run ended."""
     shown = None if get_over() is None else get_over().shown
     mo.Html(page.headline(get_over(), get_run(), current))
 
 
 @app.cell
 def view_fields():
+    """The views, and what is chosen in them."""
     view = mo.ui.tabs(dict.fromkeys(page.VIEWS, ""))
     menu = mo.ui.dropdown(pictures.MENU, next(iter(pictures.MENU)), label="Picture")
     solvers = mo.ui.multiselect(page.RIVALS, page.RIVALS[:4], label="Solvers")
@@ -174,12 +194,14 @@ def view_fields():
 
 @app.cell
 def view_tabs():
+    """The names of the views."""
     mo.stop(shown is None)
     mo.Html(f'<div class="lab-tabs">{view.text}</div>')
 
 
 @app.cell
 def view_shown():
+    """The view that is chosen."""
     mo.stop(shown is None)
     if view.value == "Pictures":
         _made = page.stack(menu.text, page.attempted(lambda: pictures.picture(shown, menu.value)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,10 +48,10 @@ class Seen:
             self.steps, self.deviances, self.stride = self.steps[::2], self.deviances[::2], 2 * self.stride
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """Plans that run one after the other in a thread of their own, by name; `fits` and `refusals` are what became of
-    them. A thread that is left running ends with the program.
+    them.
     """
 
     plans: Mapping[str, Plan]
@@ -64,6 +65,7 @@ class Job:
 
     def start(self) -> Job:
         """Begin."""
+        RUNNING.append(self)
         threading.Thread(target=self.run, daemon=True, name="nelder-lab-fit").start()
         return self
 
@@ -84,6 +86,8 @@ class Job:
                     self.run_one(name, plan)
         finally:
             self.over.set()
+            if self in RUNNING:
+                RUNNING.remove(self)
 
     def run_one(self, name: str, plan: Plan) -> None:
         """Run one plan: its fit, or in words why there is none."""
@@ -104,6 +108,18 @@ class Job:
     def watching(self, progress: Progress) -> Watching:
         """What sees each step."""
         return Watching(self, progress)
+
+
+RUNNING: list[Job] = []  # of all pages, so that the program can end in peace
+
+
+def stop_all(seconds: float) -> bool:
+    """Stop every job; whether all were over within so many seconds."""
+    left = list(RUNNING)
+    for job in left:
+        job.stop()
+    until = time.monotonic() + seconds
+    return all([job.wait(max(until - time.monotonic(), 0.0)) for job in left])
 
 
 @dataclass(frozen=True)

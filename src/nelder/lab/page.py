@@ -25,8 +25,8 @@ PAGES: dict[str, Callable[[Shown], str]] = {
     "Numbers": lambda shown: framed("Numbers", views.numbers_page(shown)),
 }
 TITLE = (
-    '<header class="lab-title"><p role="heading" aria-level="1">nelder lab</p><p>Fit a model, watch it happen, and be told why it came out as it '
-    "did. Everything stays on this machine.</p></header>"
+    '<header class="lab-title"><p role="heading" aria-level="1">nelder lab</p><p>Fit a model, watch it happen, and be '
+    "told why it came out as it did. Everything stays on this machine.</p></header>"
 )
 
 

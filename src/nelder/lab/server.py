@@ -13,10 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nelder.errors import InputError, MissingExtraError
+from nelder.lab.jobs import stop_all
 from nelder.sources.files import FileSource
 
 HOST = "127.0.0.1"
 PORTS = range(2718, 2768)  # tried one after the other
+PATIENCE = 5.0  # seconds that a fit is given to end
 DATA = "NELDER_LAB_DATA"  # the environment's name for the file that the lab was started with
 APP = Path(__file__).with_name("app.py")
 
@@ -65,6 +67,8 @@ def serve(port: int, token: str, browser: bool) -> int:
         pass
     finally:
         sys.argv = before
+        if not stop_all(PATIENCE):
+            os._exit(0)  # a thread deep in one long step cannot be told to stop, and Python would wait for it or abort
     return 0
 
 
