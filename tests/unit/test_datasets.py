@@ -86,3 +86,31 @@ def test_motor_has_as_many_rows_as_asked(n):
 def test_motor_needs_a_row(n):
     with pytest.raises(nd.InputError, match=rf"n={n}"):
         datasets.motor(n)
+
+
+def test_the_problems_of_the_tutorials_are_theirs():
+    random = np.random.default_rng(1)
+    x = random.uniform(0, 1, 200)
+    line = datasets.line()
+    assert np.array_equal(line["x"], x) and np.array_equal(line["y"], 3 * x + random.normal(0, 0.1, 200))
+    assert datasets.yes_no()["yes"].sum() == 616  # as docs/tutorials/glms-from-scratch.md prints
+    assert datasets.counts()["count"].mean() == 2.18
+    assert (datasets.counts()["count"].min(), datasets.counts()["count"].max()) == (0, 24)
+    assert np.array_equal(datasets.counts()["x9"], datasets.yes_no()["x9"])
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "family"),
+    [("line", "y ~ x", "gaussian"), ("yes_no", "yes ~ .", "binomial"), ("counts", "count ~ .", "poisson")],
+)
+def test_the_problems_of_the_tutorials_recover_their_coefficients(name, formula, family):
+    fit, true = nd.glm(formula, datasets.DATASETS[name](), family), datasets.true_coefficients(name)
+    assert fit.names == tuple(true)
+    assert max(abs(fit.coef[term] - effect) / fit.se[term] for term, effect in true.items()) < 4
+
+
+def test_the_truth_of_real_tables_is_not_known():
+    with pytest.raises(nd.UnknownNameError, match="ships"):
+        datasets.true_coefficients("ships")
+    with pytest.raises(nd.InputError, match="1 or more"):
+        datasets.line(0)
