@@ -338,6 +338,16 @@ def test_every_picture_is_drawn_or_refused_in_words(name):
         assert not re.search(r"<g id=", html)
 
 
+def test_a_picture_that_holds_too_much_is_sent_as_an_image(monkeypatch):
+    monkeypatch.setattr(pictures, "HEAVY", 0)
+    assert '<img alt="checks" src="data:image/png;base64,' in pictures.picture(shown(bundled("line")), "checks")
+
+
+def test_a_picture_says_nothing_about_the_rest_of_the_page():
+    drawn = pictures.picture(shown(bundled("line")), "loss")
+    assert "<style" not in drawn and "<metadata" not in drawn and drawn.count("<svg") == 1
+
+
 def test_most_pictures_are_drawn_of_the_line():
     made = shown(bundled("line"))
     drawn = [

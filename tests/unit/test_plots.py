@@ -18,7 +18,7 @@ from matplotlib.figure import Figure  # noqa: E402
 from nelder.diagnostics.expected_counts import expected_counts  # noqa: E402
 from nelder.diagnostics.term_shares import share_interval, term_share  # noqa: E402
 from nelder.plots import PICTURES, Plots, race  # noqa: E402
-from nelder.plots.canvas import literal  # noqa: E402
+from nelder.plots.canvas import literal, remark  # noqa: E402
 from nelder.plots.clouds import MANY, smooth  # noqa: E402
 from nelder.plots.descent import every, gaps  # noqa: E402
 
@@ -550,3 +550,18 @@ def test_frames_are_the_first_the_last_and_some_between(poisson):
     assert every(poisson, 100).tolist() == list(range(len(poisson.trace)))
     assert every(poisson, 2).tolist() == [0, len(poisson.trace) - 1]
     assert gaps(np.array([2.0, 1.0, np.inf]), 1.0)[0] == 1.0
+
+
+def test_a_remark_on_a_transparent_ground_is_not_painted_black():
+    made = plt.subplots()[1]
+    made.set_facecolor("none")
+    remark(made, "a word")
+    assert made.texts[0].get_bbox_patch().get_facecolor()[3] == 0.0
+
+
+def test_a_long_race_begins_at_the_start():
+    data, _ = table()
+    y = np.array(data["x"]) + data["z"]
+    slow = nd.glm("y ~ x", {**data, "y": y}, solver=nd.GradientDescent(rate=1e-3, epochs=500, start=[9, 9]))
+    ax = race({"slow": slow, "newton": nd.glm("y ~ x", {**data, "y": y})})
+    assert ax.get_xscale() == "symlog" and -1 < ax.get_xlim()[0] <= 0

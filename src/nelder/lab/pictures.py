@@ -20,7 +20,7 @@ from nelder.plots.descent import race
 
 INK = "#010203"  # of text and axes until the drawing is on the page, whose colour it then takes
 HEAVY = 1_500_000  # letters of a drawing: beyond, it is sent as points of colour
-SINGLE, PAGE, STRIP = (6.4, 4.2), (8.6, 6.6), (8.6, 5.4)  # inches
+SINGLE, PAGE, STRIP = (6.4, 4.2), (10.0, 7.2), (9.3, 5.3)  # inches
 
 # what each is called on the page, and how many Axes it takes: down, across, and inches
 MENU: dict[str, str] = {
@@ -86,17 +86,25 @@ def themed(figure: Any, name: str) -> str:
     """A figure as an SVG in the colours of the page, or as a PNG in greys where it holds too much."""
     lines = io.StringIO()
     figure.savefig(lines, format="svg", transparent=True, metadata={"Date": None})
-    svg = lines.getvalue()
-    said = name.replace("_", " ")
-    if len(svg) > HEAVY:
-        points = io.BytesIO()
-        for part in figure.findobj(lambda each: hasattr(each, "get_text")):
-            part.set_color(GREY)
-        figure.savefig(points, format="png", dpi=150, transparent=True)
-        coded = base64.b64encode(points.getvalue()).decode()
-        return f'<figure class="lab-picture"><img alt="{said}" src="data:image/png;base64,{coded}"></figure>'
-    svg = re.sub(r'<g id="[a-zA-Z]+[\w.-]*">', "<g>", svg[svg.index("<svg") :].replace(INK, "currentColor"))
-    svg = re.sub(
-        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{said}">', svg, count=1
+    said, kind = name.replace("_", " "), "lab-picture page" if len(figure.axes) > 1 else "lab-picture"
+    drawing = lines.getvalue()
+    if len(drawing) > HEAVY:
+        return f'<figure class="{kind}"><img alt="{said}" src="data:image/png;base64,{dots(figure)}"></figure>'
+    # what is inside must not reach the rest of the page: no style for everything, no names
+    inside = re.sub(
+        r"<metadata>.*?</metadata>|<style.*?</style>", "", drawing[drawing.index("<svg") :], flags=re.DOTALL
     )
-    return f'<figure class="lab-picture">{svg}</figure>'
+    inside = re.sub(r'<g id="[a-zA-Z]+[\w.-]*">', "<g>", inside.replace(INK, "currentColor"))
+    head, box = f'<svg role="img" aria-label="{said}" viewBox="', re.compile(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>')
+    return f'<figure class="{kind}">{box.sub(lambda found: f"{head}{found[1]}{chr(34)}>", inside, count=1)}</figure>'
+
+
+def dots(figure: Any) -> str:
+    """A figure as a PNG in base 64, its texts in a grey that can be read on any ground."""
+    from matplotlib.text import Text
+
+    image = io.BytesIO()
+    for part in figure.findobj(Text):
+        part.set_color(GREY)
+    figure.savefig(image, format="png", dpi=150, transparent=True)
+    return base64.b64encode(image.getvalue()).decode()

@@ -147,15 +147,20 @@ def race_table(fits: Mapping[str, Fit], refusals: Mapping[str, str]) -> str:
         seconds = np.array([fit.trace.records[-1].seconds if len(fit.trace) else np.nan for fit in runs])
         columns = {
             "solver": np.array(list(fits)),
-            "ended": np.array([fit.reason for fit in runs], dtype=object),
             "steps": np.array([fit.steps for fit in runs]),
             "passes": np.array([fit.trace.passes[-1] if len(fit.trace) else np.nan for fit in runs]),
             "seconds": seconds,
             "deviance": np.array([fit.deviance for fit in runs]),
+            "ended": np.array([ended(fit) for fit in runs]),
         }
         body = table(Table(columns), "The same problem by different solvers")
     body += "".join(f"<p><strong>{text(name)}</strong>: {text(words)}</p>" for name, words in refusals.items())
     return document("Compare", f'<main id="main">{body}</main>')
+
+
+def ended(fit: Fit) -> str:
+    """How a fit ended, in few words."""
+    return "converged" if fit.converged else "no finite maximum" if fit.limit is not None else "not converged"
 
 
 def framed(title: str, page: str) -> str:

@@ -105,7 +105,11 @@ def remark(ax: Axes, text: str, at: tuple[float, float] = (0.02, 0.02)) -> None:
     """A small sentence inside the Axes, at a place in shares of them."""
     if text:
         sides = "left" if at[0] < 0.5 else "right", "bottom" if at[1] < 0.5 else "top"
-        ground: dict[str, Any] = {"facecolor": ax.get_facecolor(), "alpha": 0.75, "edgecolor": "none", "pad": 1.5}
+        from matplotlib.colors import to_rgba
+
+        paint = to_rgba(ax.get_facecolor())
+        # Matplotlib would paint a transparent ground black
+        ground: dict[str, Any] = {"facecolor": paint, "alpha": 0.75 * paint[3], "edgecolor": "none", "pad": 1.5}
         words: dict[str, Any] = {"fontsize": "x-small", "ha": sides[0], "va": sides[1], "color": GREY}
         ax.text(*at, text, transform=ax.transAxes, bbox=ground, zorder=5, **words)
 
