@@ -174,7 +174,7 @@ def test_a_refused_file_leaves_the_table_in_place():
     class File:
         name, contents = "d.csv", b"a\nx\n"
 
-    before = page.begun(None)
+    before = page.begun("")
     after = page.dropped_on([File], before)
     assert after.table is before.table and "no numeric column" in after.refusal
     assert "no numeric column" in page.table_words(after)
@@ -188,7 +188,7 @@ def test_files_stay_on_the_menu(tmp_path):
     class File:
         name, contents = "a/../d.csv", CSV
 
-    chosen = page.dropped_on([File], page.begun(None))
+    chosen = page.dropped_on([File], page.begun(""))
     assert chosen.table.title == "d.csv"
     other = page.picked(BUNDLED["ships"].title, chosen)
     assert other.table.title == BUNDLED["ships"].title and "d.csv" in other.menu

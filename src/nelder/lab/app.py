@@ -27,7 +27,7 @@ with app.setup:
 @app.cell
 def states():
     """What is remembered: the table, the last run and the last that is over, and the same of comparisons."""
-    get_chosen, set_chosen = mo.state(page.begun(os.environ.get(DATA)))
+    get_chosen, set_chosen = mo.state(page.begun(os.environ.get(DATA, "")))
     get_run, set_run = mo.state(None)
     get_over, set_over = mo.state(None)
     get_race, set_race = mo.state(None)

@@ -54,9 +54,9 @@ def chosen(read: Callable[[], Loaded], before: Chosen | None = None) -> Chosen:
     return Chosen(table, "", {**files, table.title: table})
 
 
-def begun(path: str | None) -> Chosen:
+def begun(path: str) -> Chosen:
     """The table to begin with: the file that the lab was started with, or the textbook's line."""
-    return Chosen(bundled(FIRST)) if path is None else chosen(lambda: opened(path))
+    return Chosen(bundled(FIRST)) if not path else chosen(lambda: opened(path))
 
 
 def picked(title: str, before: Chosen) -> Chosen:

@@ -48,7 +48,7 @@ def open_lab(opening: Opening) -> int:
     port, token = free_port(opening.port), secrets.token_urlsafe(16)
     print(f"nelder lab: http://{HOST}:{port}/?access_token={token}", flush=True)
     print("Only this machine can reach it, and only with this address. Ctrl-C stops it.", flush=True)
-    os.environ.update({"MARIMO_SKIP_UPDATE_CHECK": "1"} | ({} if opening.data is None else {DATA: opening.data}))
+    os.environ.update({"MARIMO_SKIP_UPDATE_CHECK": "1", DATA: opening.data or ""})
     return serve(port, token, opening.browser)
 
 
