@@ -32,16 +32,14 @@ class Told(Line):
 
 @dataclass
 class Seen:
-    """The steps of a fit that is running, thinned: their numbers and deviances, and what the last one says."""
+    """The steps of a fit that is running, thinned: their numbers and deviances."""
 
     steps: list[int] = field(default_factory=list)
     deviances: list[float] = field(default_factory=list)
-    last: Record | None = None
     stride: int = 1
 
     def add(self, record: Record) -> None:
         """One more step."""
-        self.last = record
         if record.step % self.stride == 0:
             self.steps, self.deviances = [*self.steps, record.step], [*self.deviances, record.deviance]
         if len(self.steps) > MOST:
@@ -95,7 +93,7 @@ class Job:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NelderWarning)  # the page says them
-                self.fits[name] = plan.run(self.watching(progress))
+                self.fits[name] = plan.run(Watching(self, progress))
         except NelderError as problem:
             self.refusals[name] = str(problem)
         except KeyboardInterrupt:
@@ -104,10 +102,6 @@ class Job:
             self.refusals[name] = "it does not fit into the memory of this machine: use fewer rows or columns"
         except Exception as problem:  # the page must go on, whatever a fit runs into
             self.refusals[name] = f"this should not have happened, and is a defect of nelder: {problem!r:.300}"
-
-    def watching(self, progress: Progress) -> Watching:
-        """What sees each step."""
-        return Watching(self, progress)
 
 
 RUNNING: list[Job] = []  # of all pages, so that the program can end in peace
