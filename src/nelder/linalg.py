@@ -120,7 +120,7 @@ def cholesky(matrix: Array) -> Factored | None:
     diagonal = matrix.diagonal()
     if not np.logical_and.reduce(diagonal > 0):
         return None
-    scale = powers_of_two(np.sqrt(diagonal))
+    scale = np.ldexp(1.0, 1 - np.frexp(np.sqrt(diagonal))[1])  # as in `powers_of_two`
     scaled = scale[:, None] * matrix * scale
     norm = float(np.max(np.add.reduce(np.abs(scaled)), initial=0.0))
     if not math.isfinite(norm):
