@@ -21,6 +21,8 @@ SPELLINGS = {
     r"\bigr": "",
     r"\Bigl": r"\left",
     r"\Bigr": r"\right",
+    r"\lvert": r"\left|",
+    r"\rvert": r"\right|",
     r"\!": "",
 }
 THIN = "0.167em"
@@ -45,6 +47,7 @@ def mathml(latex, display):
     formula = ElementTree.fromstring(written)
     for element in list(formula.iter()):
         mended(element)
+    for element in list(formula.iter()):
         spaced(element)
     inside = "".join(ElementTree.tostring(child, encoding="unicode") for child in formula)
     inside = re.sub(r'(</?)(?:\w+:)|\sxmlns(?::\w+)?="[^"]*"', lambda found: found[1] or "", inside)
