@@ -28,7 +28,7 @@ SPELLINGS = {
 THIN = "0.167em"
 PUNCTUATION = {"/": ("0", "0"), ".": ("0", "0"), ",": ("0", THIN), ";": ("0", "0.278em")}
 FUNCTIONS = {"log", "exp", "min", "max", "sin", "tan", "arctan"}
-SIGNS = set("±×·∼≈≤≥:;")
+SIGNS, LETTERS = set("±×·∼≈≤≥:;"), {"∞", "∂", *FUNCTIONS}
 PRIMES = {"′", "″", "‴"}
 CLOSING = set(")]},;.") | PRIMES
 BESIDE = set("([{|)],;.")
@@ -65,6 +65,8 @@ def mended(element):
         element.set("mathvariant", "normal")
     if local(element) == "mi" and (element.text or "") in SIGNS:
         element.tag = element.tag.replace("mi", "mo")
+    if local(element) == "mo" and (element.text or "") in LETTERS:
+        element.tag = element.tag.replace("mo", "mi")
     if local(element) == "msup" and len(element) == 2 and (element[1].text or "") in PRIMES:
         element.tag = element.tag.replace("msup", "mrow")
         element[1].tag = element[1].tag.replace("mi", "mo")
@@ -83,7 +85,7 @@ def spaced(row):
             child.tag = child.tag.replace("mi", "mo")
             child.set("lspace", PUNCTUATION[text][0])
             child.set("rspace", PUNCTUATION[text][1])
-        elif text == "−" and is_open(before):
+        elif text in ("−", "+", "±") and is_open(before):
             child.set("form", "prefix")
         if is_function(child) and before is not None and not is_open(before):
             result.append(thin(child))

@@ -49,6 +49,11 @@ def test_a_sign_and_a_difference_are_told_apart(mathml):
     assert [node.get("form") for node in root.iter("mo") if node.text == "−"] == ["prefix", None, "prefix"]
 
 
+def test_infinity_is_a_number_and_a_derivative_no_sign(mathml):
+    element = mathml(r"\eta = -\infty, \quad \partial d, \quad \min(a)", "inline")
+    assert "<mi>∞</mi>" in element and "<mi>∂</mi>" in element and "<mi>min</mi>" in element
+
+
 def test_columns_are_aligned_by_style(mathml):
     element = mathml(r"\begin{aligned} a &= b \\ c &= d \end{aligned}", "block")
     assert element.count("text-align: right") == element.count("text-align: left") == 2
