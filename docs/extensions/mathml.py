@@ -87,7 +87,8 @@ def spaced(row):
             child.set("rspace", PUNCTUATION[text][1])
         elif text in ("−", "+", "±") and is_open(before):
             child.set("form", "prefix")
-        if is_function(child) and before is not None and not is_open(before):
+        apart = is_function(child) or "mfrac" in (local(child), "" if before is None else local(before))
+        if apart and not is_open(before) and local(child) not in ("mo", "mspace"):
             result.append(thin(child))
         result.append(child)
         if is_function(child) and after is not None and first_sign(after) not in BESIDE:
