@@ -75,7 +75,7 @@ def plain(text):
 def process(app, kind, name, *rest):
     lines = rest[-1]
     text = "\n".join(lines)
-    if kind in ("method", "property", "attribute") and ".Fit." in name:
+    if kind in ("method", "property", "attribute") and re.search(r"\.(Fit|Plots)\.", name):
         text = opened(text, name)
     lines[:] = plain(text)
 

@@ -14,7 +14,7 @@ from nelder.fit import Fit
 FOLDER = Path(__file__).parents[2] / "docs"
 ENTRY = re.compile(r"^\.\. auto(?:function|class|exception|method|attribute):: ([\w.]+)(?:\(\))?$", re.MULTILINE)
 CODE = re.compile(r"`([\w.]+)`")
-NOT_ENTRIES = {"__version__", "datasets"}  # in words, and a page of its own
+NOT_ENTRIES = {"__version__", "datasets", "plots"}  # in words; pages of their own
 
 
 @cache
