@@ -27,6 +27,7 @@ html_math_renderer = "mathml"
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
+autodoc_type_aliases = {name: name for name in ("Array", "Codes", "Interval", "Level")}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 autosummary_generate = False
