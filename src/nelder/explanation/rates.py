@@ -33,7 +33,7 @@ def diverged(case: Case) -> Said | None:
         f"{finding.solver} with rate {finding.rate:g} {what} at epoch {finding.step}. An epoch multiplies the error "
         f"along the steepest direction by |1 − rate · λmax|, so near the optimum no rate above 2/λmax = "
         f"{finding.largest:.3g} converges in this problem; this one is "
-        + (f"{number(times, 3)} times that. " if times >= 1.01 else "close to it, and the way there is steeper. ")
+        + (f"{count_of(times)} times that. " if times >= 1.01 else "close to it, and the way there is steeper. ")
     )
     spectrum = case.spectrum
     if spectrum is None or not math.isfinite(spectrum.condition):
@@ -41,7 +41,7 @@ def diverged(case: Case) -> Said | None:
     rate = finding.largest / 2
     epochs = epochs_needed(FAR, spectrum.contraction(rate))
     words += (
-        f"Half of it, {rounded(rate)}, is safe and takes about {count_of(epochs)} epochs; Newton's method divides by "
+        f"Half of it, {rounded(rate)}, is safe and takes about {count_of(epochs)} epochs. Newton's method divides by "
         "the curvature, needs no rate, and takes a handful of steps."
     )
     return Said(words, by_descent(rate, epochs))
@@ -125,5 +125,7 @@ def column_sizes(case: Case) -> tuple[tuple[str, ...], Array]:
 
 
 def count_of(epochs: float) -> str:
-    """A number of epochs in words."""
-    return "no end of" if not math.isfinite(epochs) else f"{epochs:,.0f}" if epochs < 1e7 else number(epochs, 2)
+    """A number of epochs, or of times, in words."""
+    if not math.isfinite(epochs):
+        return "no end of"
+    return f"{epochs:,.0f}" if 10 <= epochs < 1e6 else f"{epochs:.2g}"

@@ -36,7 +36,8 @@ def yes_or_no(case: Case) -> Said | None:
     outside = outside_unit(case)
     words = f"All {len(y):,} responses are 0 or 1 ({share(y == 1)} ones), and the normal distribution takes them for "
     words += "measurements of one variance, where that of a yes or no is μ(1 − μ). "
-    words += f"{outside} fitted means are below 0 or above 1. " if outside else ""
+    many = "one fitted mean is" if outside == 1 else f"{outside:,} fitted means are"
+    words += f"{many.capitalize()} below 0 or above 1. " if outside else ""
     return Said(words + "With family='binomial' coefficients are log-odds.", with_family(case.fit, "binomial", False))
 
 
