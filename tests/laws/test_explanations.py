@@ -335,7 +335,7 @@ def test_a_slow_descent_is_told_its_condition_and_its_best_rate(told):
 
 def test_the_epochs_still_needed_are_those_that_it_takes(told):
     explanation, fit, data = told("slow")
-    promised = numbers_after(explanation["slow"].words, "which takes about")
+    promised = numbers_after(explanation["slow"].words, "at this pace")
     long = nd.glm("y ~ x + z", data, "poisson", solver=descent(rate=2e-5, epochs=100_000))
     assert long.converged
     assert promised == pytest.approx(long.steps - fit.steps, rel=0.15)

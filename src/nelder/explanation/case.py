@@ -96,6 +96,11 @@ class Case:
         return np.concatenate([block.y for block in self.sample.rows_of_data("its response").design.handles])
 
 
+def finding_of(line: Line) -> str:
+    """What the line of a check found, as a sentence with its number."""
+    return f"{line.meaning[:1].upper()}{line.meaning[1:]} ({line.value})."
+
+
 def gravity_of(line: Line) -> Gravity:
     """How much the line of a check matters: what may be chance is good to know."""
     return Gravity.SERIOUS if line.verdict == PROBLEM else Gravity.NOTE

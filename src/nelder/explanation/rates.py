@@ -68,8 +68,9 @@ def slow(case: Case) -> Said | None:
         words += f"With rates of its own choice an epoch left {shrink:.6g} of the distance, on average. "
     if stopped is not None:
         more = epochs_needed(left, shrink)
+        pace = f"at this pace {count_of(more)} epochs" if math.isfinite(more) else "and they come no nearer"
         words += f"After {fit.steps:,} epochs the coefficients are {number(left, 2)} standard errors from the optimum, "
-        words += f"which takes about {count_of(more)} more. "
+        words += f"{pace}. "
     else:
         words += f"That took {fit.steps:,} epochs. "
     best = epochs_needed(begun if math.isfinite(begun) else FAR, spectrum.contraction(spectrum.best_rate))
