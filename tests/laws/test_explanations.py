@@ -410,3 +410,16 @@ def test_aliased_columns_are_taken_out_of_the_formula(told):
     explanation, fit, _ = told("aliased")
     without = eval(explanation["aliased"].call, {"nd": nd, "fit": fit})
     assert not without.aliased.any() and without.deviance == pytest.approx(fit.deviance, rel=1e-12)
+
+
+def test_asking_for_a_rule_that_found_nothing_names_those_that_did(told):
+    with pytest.raises(KeyError, match=r"unknown rule that found something 'separated': .*known: well"):
+        told("well")[0]["separated"]
+
+
+def test_mini_batches_at_a_fixed_rate_are_told_of_their_cloud():
+    data = poisson()
+    solver = nd.StochasticGradientDescent(rate=5e-4, anchored=False, epochs=200)
+    with pytest.warns(nd.NotConvergedWarning):
+        reason = nd.glm("y ~ x + z", data, "poisson", solver=solver).explain()["slow"]
+    assert "come no nearer" in reason.words and "cloud around the optimum" in reason.words

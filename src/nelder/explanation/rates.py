@@ -17,6 +17,7 @@ from nelder.table import number
 MANY_EPOCHS = 100  # of a descent that arrived: below, there is nothing to gain
 ROUND_ENOUGH = 1e3  # a condition number that descent can live with
 BETTER = 10.0  # by what standardising must divide it to be worth a word
+CLOUD = "Mini-batches at a fixed rate end in a cloud around the optimum, unless they are anchored. "
 FAR = 1e3  # standard errors: from where descents are supposed to begin, if nothing is known
 
 
@@ -71,6 +72,7 @@ def slow(case: Case) -> Said | None:
         pace = f"at this pace {count_of(more)} epochs" if math.isfinite(more) else "and they come no nearer"
         words += f"After {fit.steps:,} epochs the coefficients are {number(left, 2)} standard errors from the optimum, "
         words += f"{pace}. "
+        words += CLOUD if fit.solved.solver == "stochastic_gradient_descent" and not math.isfinite(more) else ""
     else:
         words += f"That took {fit.steps:,} epochs. "
     best = epochs_needed(begun if math.isfinite(begun) else FAR, spectrum.contraction(spectrum.best_rate))
