@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nelder import datasets
+    from nelder import datasets, plots
     from nelder.engines import Threads
     from nelder.errors import (
         AliasedWarning,
@@ -185,6 +185,7 @@ __all__ = [
     "glm",
     "glm_fit",
     "load",
+    "plots",
     "progress",
     "quasibinomial",
     "quasipoisson",
@@ -194,8 +195,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "datasets":
-        return import_module("nelder.datasets")
+    if name in ("datasets", "plots"):
+        return import_module(f"nelder.{name}")
     if name not in _HOME:
         raise AttributeError(f"nelder has no {name!r}; see nelder.__all__")
     return getattr(import_module(f"nelder.{_HOME[name]}"), name)

@@ -89,6 +89,7 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument("--explain", action="store_true", help="print what happened and what to do, in plain words")
     fit.add_argument("--trace", action="store_true", help="print every step after the summary")
     fit.add_argument("--save", metavar="FIT.json", help="write the fit, without the data")
+    fit.add_argument("--report", metavar="FIT.html", help="write one page with pictures and a replay of the steps")
     fit.set_defaults(run=run_fit)
 
 
@@ -142,6 +143,8 @@ def run_fit(options: argparse.Namespace) -> int:
     if options.save:
         fit.save(options.save)
         print(f"\nSaved to {options.save}; predict with: nelder predict {options.save} NEW.csv")
+    if options.report:
+        print(f"\nReport written to {fit.report(options.report, options.level)}")
     return 0 if fit.converged else 1
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nelder.inference.resamples.bootstrap import Bootstrap
     from nelder.mean import Link
     from nelder.penalties import Penalty
+    from nelder.plots.door import Plots
     from nelder.report.summary import Summary
     from nelder.solvers import Solver
 
@@ -410,6 +411,19 @@ class Fit(Estimate):
         from nelder.updating import Changes, update
 
         return update(self, Changes(formula, family, link, solver, penalty))
+
+    def report(self, path: str | Path, level: float = 0.95) -> Path:
+        """Write one HTML page with all that there is to see, and a replay of the steps; see `report.page.report`."""
+        from nelder.report.page import report
+
+        return report(self, path, level)
+
+    @property
+    def plot(self) -> Plots:
+        """Pictures: fit.plot() draws the four usual checks, fit.plot.loss() and others one each; see `plots.door`."""
+        from nelder.plots.door import Plots
+
+        return Plots(self)
 
     def save(self, path: str | Path) -> None:
         """Write the fit as JSON, without the data; see `saving.save`."""

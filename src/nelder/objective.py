@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +35,7 @@ from nelder.kernels import (
     totals_kernel,
     values_kernel,
 )
+from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.penalties import Penalty
@@ -57,7 +57,7 @@ class Objective:
     engine: Engine
     sampling: bool = False
 
-    @cached_property
+    @lazy
     def free(self) -> Array:
         """1 for coefficients that a penalty may hold, 0 for intercepts (p,)."""
         return np.asarray(self.design.constant == 0, dtype=float)
@@ -139,7 +139,7 @@ class Objective:
         saturated = merge(self.engine.map(saturated_kernel, self.design.handles, self.loss, phi))
         return float(saturated) - 0.5 * deviance / phi
 
-    @cached_property
+    @lazy
     def _sums(self) -> Array:
         return merge(self.engine.map(mean_kernel, self.design.handles))
 
