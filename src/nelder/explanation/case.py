@@ -85,6 +85,16 @@ class Case:
         lines = () if self.page is None else self.page.lines
         return next((line for line in lines if line.check == name and line.verdict not in (FINE, SHOWN, SKIPPED)), None)
 
+    @property
+    def unchecked(self) -> str | None:
+        """Why the model itself was not checked, where it was fitted but could not be."""
+        if not self.has_rows or not self.fit.converged:
+            return None
+        if self.page is None:
+            return "The model itself was not checked: so many columns have no matrix of their own."
+        skipped = next((line for line in self.page.lines if line.check == "tests"), None)
+        return None if skipped is None else f"The model itself was hardly checked: {skipped.meaning}."
+
     @cached_property
     def spectrum(self) -> Spectrum | None:
         """The curvature of the objective at the optimum; None where there is no matrix of it."""
@@ -94,6 +104,11 @@ class Case:
     def response(self) -> Array:
         """The responses that are looked at (n,)."""
         return np.concatenate([block.y for block in self.sample.rows_of_data("its response").design.handles])
+
+
+def finding_of(line: Line) -> str:
+    """What the line of a check found, as a sentence with its number."""
+    return f"{line.meaning[:1].upper()}{line.meaning[1:]} ({line.value})."
 
 
 def gravity_of(line: Line) -> Gravity:
