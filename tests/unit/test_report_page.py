@@ -389,7 +389,17 @@ def test_text_that_cannot_be_written_leaves_the_old_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("low", "high"),
-    [(0.0, 1.0), (-3.0, 7.0), (0.0, 1e-12), (1e6, 1e6 + 1), (-1e300, 1e300), (5.0, 5.0), (0.99, 1.01), (0, 5e-324)],
+    [
+        (0.0, 1.0),
+        (-3.0, 7.0),
+        (0.0, 1e-12),
+        (1e6, 1e6 + 1),
+        (-1e300, 1e300),
+        (5.0, 5.0),
+        (0.99, 1.01),
+        (0, 5e-324),
+        (0, 1e-300),
+    ],
 )
 def test_axes_have_a_few_round_numbers_inside(low, high):
     made = drawing.axis([low, high], (0.0, 100.0), "")
