@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nelder import datasets
+    from nelder import datasets, plots
     from nelder.engines import Threads
     from nelder.errors import (
         AliasedWarning,
@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from nelder.simulation import Draw, simulate
     from nelder.solvers import IRLS, LBFGS, ClosedForm, GradientDescent, Newton, StochasticGradientDescent
     from nelder.table import Table
+    from nelder.watchers import Progress, progress
 
 __version__ = "0.1.0"
 
@@ -103,6 +104,7 @@ _HOMES = {
     "mean": "Link Mean",
     "model": "glm glm_fit",
     "observations": "frequency sampling",
+    "watchers": "Progress progress",
     "penalties": "Firth Jeffreys MedianBias Ridge",
     "saving": "load",
     "simulation": "Draw simulate",
@@ -160,6 +162,7 @@ __all__ = [
     "Population",
     "Power",
     "Probit",
+    "Progress",
     "Quasi",
     "ResponseWarning",
     "Ridge",
@@ -179,6 +182,8 @@ __all__ = [
     "glm",
     "glm_fit",
     "load",
+    "plots",
+    "progress",
     "quasibinomial",
     "quasipoisson",
     "sampling",
@@ -187,8 +192,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "datasets":
-        return import_module("nelder.datasets")
+    if name in ("datasets", "plots"):
+        return import_module(f"nelder.{name}")
     if name not in _HOME:
         raise AttributeError(f"nelder has no {name!r}; see nelder.__all__")
     return getattr(import_module(f"nelder.{_HOME[name]}"), name)

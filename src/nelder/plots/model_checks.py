@@ -1,0 +1,206 @@
+"""The four usual checks: residuals against the linear predictor, their quantiles, their spread, and leverage.
+
+They draw quantile residuals (Dunn & Smyth 1996), which are standard normal where the model is true, whatever the
+family; deviance residuals where the family has no distribution or the responses are not of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.diagnostics.fitted_rows import fitted_rows
+from nelder.diagnostics.residuals import KINDS
+from nelder.errors import CapabilityError, DataError, unknown_name
+from nelder.fit import Fit
+from nelder.inference.wald import checked_level
+from nelder.linalg import Array
+from nelder.mean import special
+from nelder.plots.canvas import BLUE, GREEN, GREY, ORANGE, axes_for, dress, legend, link_label, panels_for, remark
+from nelder.plots.clouds import MANY, SEED, cloud, with_smooth
+from nelder.table import number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PLACED = 1_000  # points of a quantile plot, where there are more
+USUAL_ROOT = 0.8221789586624586  # the mean of √|Z| of a standard normal Z: 2^¼ Γ(¾) / √π
+COOK = (0.5, 1.0)  # contours of Cook's distance, as R draws them
+NAMED = 3  # rows whose number is written beside them
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Residuals of a kind and linear predictors of the rows (n,), and how often each row counts."""
+
+    kind: str
+    values: Array
+    eta: Array
+    times: Array
+
+    @property
+    def label(self) -> str:
+        """What the axis is called."""
+        return f"quantile residual (seed {SEED})" if self.kind == "quantile" else f"{self.kind} residual"
+
+
+def usual_kind(fit: Fit) -> str:
+    """Quantile residuals where the family has a distribution that the responses can come from, else deviance ones."""
+    blocks = fit.rows_of_data("a picture of residuals").design.handles
+    odd = any(fit.family.oddities(block.y, block.own_precision) for block in blocks)
+    known = np.isfinite(fit.dispersion) and fit.dispersion > 0
+    return "quantile" if fit.family.has_distribution and not odd and known else "deviance"
+
+
+def residuals_of(fit: Fit, kind: str | None) -> Residuals:
+    """Residuals of the rows; raises UnknownNameError for another kind, CapabilityError for partial ones."""
+    if kind is not None and kind not in KINDS:
+        raise unknown_name("kind of residual", kind, KINDS)
+    if kind == "partial":
+        raise CapabilityError("partial residuals have a picture of their own, one for each term: partial(fit, term)")
+    chosen = kind or usual_kind(fit)
+    rows = fitted_rows(fit, "a picture of residuals")
+    found = fit.residuals(chosen, seed=SEED) if chosen == "quantile" else fit.residuals(chosen)
+    return Residuals(chosen, found, rows.mean.eta, rows.times)
+
+
+def residuals(fit: Fit, kind: str | None = None, ax: Any = None) -> Axes:
+    """Residuals against the linear predictor, with a smooth: flat at zero where link and terms are right.
+
+    `kind` is that of `fit.residuals`, by default "quantile". Raises DataError for a fit without its data, and the
+    errors of that kind.
+    """
+    found = residuals_of(fit, kind)
+    ax = axes_for(ax)
+    ax.axhline(0.0, color=GREY, linewidth=1, linestyle="--", zorder=1)
+    with_smooth(ax, found.eta, found.values, found.times)
+    dress(ax, "Residuals against fitted: flat if the mean is right", link_label(fit), found.label)
+    return ax
+
+
+def scale_location(fit: Fit, kind: str | None = None, ax: Any = None) -> Axes:
+    """The roots of the sizes of residuals against the linear predictor: flat where the variance is right.
+
+    The dashed line is where they would be for standard normal residuals, which quantile, standardised and studentised
+    ones are like. Raises as `residuals`.
+    """
+    found = residuals_of(fit, kind)
+    ax = axes_for(ax)
+    if found.kind == "quantile" or found.kind.startswith(("standardised", "studentised")):
+        ax.axhline(USUAL_ROOT, color=GREY, linewidth=1, linestyle="--", zorder=1)
+    with_smooth(ax, found.eta, np.sqrt(np.abs(found.values)), found.times)
+    dress(ax, "Spread against fitted: flat if the variance is right", link_label(fit), f"√|{found.label}|")
+    return ax
+
+
+def quantiles(fit: Fit, kind: str | None = None, level: float = 0.95, ax: Any = None) -> Axes:
+    """Residuals in their order against normal quantiles, with the interval that each would lie in.
+
+    The envelope is exact for independent standard normals: the k-th smallest of n is Φ⁻¹ of a beta variable with
+    parameters k and n + 1 − k. Each point is in it with probability `level`, not all at once. Raises as `residuals`.
+    """
+    checked_level(level)
+    found = residuals_of(fit, kind)
+    known = np.isfinite(found.values)
+    order = np.argsort(found.values[known], kind="stable")
+    values, times = found.values[known][order], found.times[known][order]
+    reached, n = np.cumsum(times), float(times.sum())
+    k = reached - 0.5 * (times - 1.0)  # the middle of the ranks that a row takes
+    shown = some_ranks(len(values))
+    values, k = values[shown], k[shown]
+    expected = special().ndtri((k - 0.5) / n)
+    ax = axes_for(ax)
+    tails = [special().ndtri(special().betaincinv(k, n + 1.0 - k, p)) for p in (0.5 - level / 2, 0.5 + level / 2)]
+    ax.fill_between(expected, *tails, color=GREY, alpha=0.3, linewidth=0, label=f"{100 * level:g} % of each, if true")
+    ax.plot(expected, expected, color=GREY, linewidth=1)
+    ax.plot(expected, values, "o", color=BLUE, markersize=3.5, alpha=0.8, markeredgewidth=0)
+    legend(ax, "upper left")
+    thinned = f"{len(shown):,} of {int(np.sum(known)):,} rows, all of the tails" if len(shown) < np.sum(known) else ""
+    lost = int(np.sum(~known))
+    remark(ax, "; ".join(filter(None, (thinned, f"{lost:,} rows are not finite" if lost else ""))), (0.98, 0.02))
+    dress(ax, "Quantiles: on the line if the distribution is right", "standard normal quantile", found.label)
+    return ax
+
+
+def some_ranks(n: int) -> NDArray[np.integer]:
+    """Which of n ordered values to draw: all of a few, else the tails in full and every so many between."""
+    if n <= PLACED:
+        return np.arange(n)
+    tail = PLACED // 4
+    middle = np.linspace(tail, n - 1 - tail, PLACED - 2 * tail).round().astype(np.intp)
+    return np.unique(np.concatenate([np.arange(tail), middle, np.arange(n - tail, n)]))
+
+
+def leverage(fit: Fit, ax: Any = None) -> Axes:
+    """Standardised Pearson residuals against leverage, with contours of Cook's distance; the rows that move the
+    coefficients most have their numbers.
+
+    Rows that a coefficient fits exactly have no residual and are counted in a remark. Raises the errors of
+    `fit.influence`, such as CapabilityError for a penalised fit.
+    """
+    influence = fit.influence()
+    residual = fit.residuals("standardised_pearson")
+    ax = axes_for(ax)
+    ax.axhline(0.0, color=GREY, linewidth=1, linestyle="--", zorder=1)
+    said = cloud(ax, influence.leverage, residual)
+    known = np.flatnonzero(np.isfinite(influence.cook) & np.isfinite(residual))
+    worst = known[np.argsort(-influence.cook[known], kind="stable")[:NAMED]]
+    if len(known) > MANY and len(worst):
+        ax.plot(influence.leverage[worst], residual[worst], "o", color=ORANGE, markersize=4, zorder=4)
+    for row in worst:
+        at = (influence.leverage[row], residual[row])
+        ax.annotate(f"{influence.rows[row]}", at, (4, 3), textcoords="offset points", fontsize="small", color=ORANGE)
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    ax.set_xlim(max(left, 0.0), right)
+    contours(ax, influence.single.rank, (max(left, 0.0), right))
+    ax.set_ylim(low, high)
+    exact = int(np.sum(influence.leverage == 1.0))
+    remark(ax, f"{exact} rows are fitted exactly (leverage 1)" if exact else said)
+    dress(ax, "Leverage: beyond the curves a row moves the fit", "leverage", "standardised Pearson residual")
+    return ax
+
+
+def contours(ax: Axes, rank: float, view: tuple[float, float]) -> None:
+    """Where Cook's distance is 0.5 and 1: r = ±√(D p (1 − h) / h)."""
+    low, high = max(view[0], 1e-9), min(view[1], 1.0 - 1e-9)
+    if not low < high:
+        return
+    h = np.linspace(low, high, 201)
+    bounds = ax.get_ylim()
+    for distance, style in zip(COOK, (":", "--"), strict=True):
+        r = np.sqrt(distance * rank * (1.0 - h) / h)
+        seen = bool(np.any((r < bounds[1]) | (-r > bounds[0])))
+        for sign in (-1.0, 1.0):
+            label = f"Cook's distance {number(distance, 1)}" if sign > 0 and seen else "_"
+            ax.plot(h, sign * r, style, color=GREEN, linewidth=1, label=label, zorder=1)
+    if any(not str(line.get_label()).startswith("_") for line in ax.get_lines()):
+        legend(ax)
+
+
+def checks(fit: Fit, ax: Any = None) -> NDArray[np.object_]:
+    """The page of the four usual checks, as R's plot of a glm; `ax` may hold an array of four Axes, which it returns.
+
+    Where a fit has no influence, as a penalised one, the last panel says why.
+    """
+    fit.rows_of_data("a picture of residuals")
+    grid: NDArray[np.object_] = panels_for(ax, 4, 2, (10.0, 7.2))
+    residuals(fit, ax=grid[0])
+    quantiles(fit, ax=grid[1])
+    scale_location(fit, ax=grid[2])
+    try:
+        leverage(fit, ax=grid[3])
+    except (CapabilityError, DataError) as problem:
+        dress(grid[3], "Leverage", "", "")
+        grid[3].set_axis_off()
+        grid[3].text(0.5, 0.5, said(problem), ha="center", va="center", wrap=True, fontsize="small", color=GREY)
+    return grid
+
+
+def said(problem: Exception) -> str:
+    """The words of an error in short lines."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(str(problem).replace("$", r"\$"), 48))
