@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.diagnostics.fitted_rows import fitted_rows
+from nelder.diagnostics.normality import normal_order
 from nelder.diagnostics.residuals import KINDS
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.inference.wald import checked_level
 from nelder.linalg import Array
-from nelder.mean import special
 from nelder.plots.canvas import BLUE, GREEN, GREY, ORANGE, axes_for, dress, legend, link_label, panels_for, remark
 from nelder.plots.clouds import MANY, SEED, cloud, with_smooth
 from nelder.table import number
@@ -111,9 +111,9 @@ def quantiles(fit: Fit, kind: str | None = None, level: float = 0.95, ax: Any = 
     k = reached - 0.5 * (times - 1.0)  # the middle of the ranks that a row takes
     shown = some_ranks(len(values))
     values, k = values[shown], k[shown]
-    expected = special().ndtri((k - 0.5) / n)
+    order_of_normals = normal_order(k, n, level)
+    expected, tails = order_of_normals["expected"], (order_of_normals["lower"], order_of_normals["upper"])
     ax = axes_for(ax)
-    tails = [special().ndtri(special().betaincinv(k, n + 1.0 - k, p)) for p in (0.5 - level / 2, 0.5 + level / 2)]
     ax.fill_between(expected, *tails, color=GREY, alpha=0.3, linewidth=0, label=f"{100 * level:g} % of each, if true")
     ax.plot(expected, expected, color=GREY, linewidth=1)
     ax.plot(expected, values, "o", color=BLUE, markersize=3.5, alpha=0.8, markeredgewidth=0)

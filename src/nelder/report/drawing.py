@@ -13,6 +13,7 @@ from nelder.report.markup import short
 
 WIDE, HIGH = 480, 310
 FAR = 5_000.0  # pixels: beyond the picture, where a line may as well be
+SMALL = 1e-290  # what is smaller is drawn as zero
 DECADES = 40.0  # of a logarithmic axis
 
 
@@ -58,6 +59,7 @@ def axis(values: object, ends: tuple[float, float], label: str, log: bool = Fals
     if log and high / low < 1e300 and math.log10(high / low) <= DECADES:
         room = max((high / low) ** 0.04, 1.02)
         return Axis(low / room, high * room, *ends, label, True)
+    low, high = (0.0 if abs(end) < SMALL else end for end in (low, high))
     half = 0.5 * high - 0.5 * low  # of the range, which need not be a number
     room = 0.08 * half if half > 1e-9 * max(abs(low), abs(high)) else (0.05 * abs(high) or 0.5)
     return Axis(max(low - room, -1e300), min(high + room, 1e300), *ends, label)
