@@ -139,6 +139,11 @@ def traced(fit: Fit) -> None:
         raise DataError("this fit has no steps to show: it was loaded without them; fit it again to watch it")
 
 
+def solver_of(fit: Fit) -> str:
+    """The name of the solver, in words."""
+    return fit.trace.solver.replace("_", " ")
+
+
 def mean_label(fit: Fit) -> str:
     """What the y axis of means is called."""
     return f"mean of {literal(fit.terms.response, NARROW)} (response scale)"

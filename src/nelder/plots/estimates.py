@@ -45,6 +45,8 @@ def forest(fit: Fit, terms: object = None, exponentiate: bool = False, intervals
         one_row(ax, row, (value[row], lower[row], upper[row]), (left, right))
     ax.axvline(none, color=GREY, linewidth=1, linestyle="--", zorder=1)
     ax.set_xlim(left, right)
+    if exponentiate:
+        ratio_ticks(ax, right / left)
     ax.set_ylim(len(places) - 0.4, -0.6)
     size = "small" if len(places) <= 40 else "xx-small"
     ax.set_yticks(np.arange(len(places)), [literal(fit.names[j], 32) for j in places], fontsize=size)
@@ -56,6 +58,16 @@ def forest(fit: Fit, terms: object = None, exponentiate: bool = False, intervals
     bars = "" if np.isnan(lower).all() else f", 95 % {'Wald' if intervals == 'wald' else intervals} intervals"
     dress(ax, f"{what.partition(' (')[0].capitalize()}s{bars}", scale, "")
     return ax
+
+
+def ratio_ticks(ax: Axes, wide: float) -> None:
+    """Plain numbers on a log scale of ratios, also where it spans less than a power of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    few, many = LogLocator(subs=(1.0, 2.0, 5.0), numticks=12), LogLocator(numticks=8)
+    ax.xaxis.set_major_locator(MaxNLocator(6) if wide < 10.0 else few if wide < 1e4 else many)
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def estimate_column(table: Table) -> str:
@@ -129,10 +141,10 @@ def truth(fit: Fit, true: object, level: float = 0.95, ax: Any = None) -> Axes:
     ax.plot(*[(both[0] - pad, both[1] + pad)] * 2, color=GREEN, linewidth=1, zorder=1)
     lost = len(real) - len(at)
     remark(ax, f"{lost} infinite or aliased estimates are not drawn" if lost else "")
-    share = f"{100 * level:g} % intervals hold {int(np.sum(held))} of {int(np.sum(known))}"
-    counted = f": {share}" if known.any() else ""
+    share = f"{100 * level:g} % intervals: {int(np.sum(held))} of {int(np.sum(known))} hold the truth"
+    title = share if known.any() else "Estimates against the truth"
     scale = f"({fit.link.label()} scale)"
-    dress(ax, f"Estimates against the truth{counted}", f"true coefficient {scale}", f"estimate {scale}")
+    dress(ax, title, f"true coefficient {scale}", f"estimate {scale}")
     return ax
 
 
