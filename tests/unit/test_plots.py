@@ -550,3 +550,14 @@ def test_frames_are_the_first_the_last_and_some_between(poisson):
     assert every(poisson, 100).tolist() == list(range(len(poisson.trace)))
     assert every(poisson, 2).tolist() == [0, len(poisson.trace) - 1]
     assert gaps(np.array([2.0, 1.0, np.inf]), 1.0)[0] == 1.0
+
+
+def test_thousands_of_coefficients_are_drawn_by_the_furthest():
+    from scipy import sparse
+
+    X = sparse.random(200, 6_000, 0.002, random_state=0, format="csr")
+    fit = nd.glm_fit(X, np.random.default_rng(0).poisson(1, 200), "poisson", penalty=nd.Ridge(1.0))
+    ax = fit.plot.forest(ax=own_axes("forest"))
+    assert len(ax.get_yticks()) == 60 and "60 furthest" in ax.get_title(loc="left")
+    paths = fit.plot.paths(ax=own_axes("paths"))
+    assert len(paths.get_lines()) + len(paths.collections[0].get_segments()) == 6_000

@@ -44,7 +44,8 @@ def panels_for(ax: Any, many: int, across: int, size: tuple[float, float]) -> An
     """
     if ax is None:
         down = -(-many // across)
-        grid = pyplot().subplots(down, across, figsize=size, layout="constrained", squeeze=False)[1]
+        figure, grid = pyplot().subplots(down, across, figsize=size, layout="constrained", squeeze=False)
+        figure.get_layout_engine().set(hspace=0.05, wspace=0.03, h_pad=0.06)
         for left in grid.ravel()[many:]:
             left.remove()
         return grid.ravel()[:many]

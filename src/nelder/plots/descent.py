@@ -112,8 +112,12 @@ def paths(fit: Fit, terms: object = None, ax: Any = None) -> Axes:
     finite = np.where(np.isfinite(beta), beta, np.nan)
     ax = axes_for(ax)
     named = furthest(finite, len(COLOURS))
-    for k in np.setdiff1d(np.arange(len(chosen)), named):
-        ax.plot(step, finite[:, k], color=GREY, linewidth=0.8, alpha=0.6)
+    rest = np.setdiff1d(np.arange(len(chosen)), named)
+    if len(rest):
+        from matplotlib.collections import LineCollection
+
+        lines = [np.column_stack([step, finite[:, k]]) for k in rest]
+        ax.add_collection(LineCollection(lines, colors=GREY, linewidths=0.8, alpha=0.6))
     for place, k in enumerate(named):
         mark = "o" if len(step) <= MARKED else ""
         ax.plot(step, finite[:, k], color=COLOURS[place % len(COLOURS)], marker=mark, markersize=3)

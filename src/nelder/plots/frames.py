@@ -139,7 +139,7 @@ def curves(fit: Fit, variable: str | None = None, frames: int = 8, ax: Any = Non
     many = len(made.step)
     for k, curve in enumerate(made.curves):
         last = k == many - 1
-        alpha = 1.0 if last else 0.25 + 0.6 * k / max(many - 1, 1)
+        alpha = 1.0 if last else 0.4 + 0.5 * k / max(many - 1, 1)
         label = f"step {int(made.step[k])}" if k in (0, many // 2, many - 1) else "_"
         colour = ORANGE if last else BLUE
         ax.plot(made.x, curve, color=colour, alpha=alpha, linewidth=2.2 if last else 1.2, label=label, zorder=4)
