@@ -328,6 +328,13 @@ def test_residuals_are_those_of_the_reader(poisson, kind):
     assert drawn(poisson.plot.leverage(), poisson.residuals("standardised_pearson"))
 
 
+def test_an_envelope_is_only_for_residuals_that_are_standard(poisson, fits):
+    assert "standardised" in fits["quasipoisson"].plot.residuals().get_ylabel()
+    assert poisson.plot.quantiles().collections and fits["quasipoisson"].plot.quantiles().collections
+    raw = poisson.plot.quantiles("deviance")
+    assert not raw.collections and raw.get_legend() is None
+
+
 def test_wrong_kinds_of_residuals_are_refused(poisson):
     with pytest.raises(nd.UnknownNameError):
         poisson.plot.residuals("large")
