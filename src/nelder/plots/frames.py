@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nelder.diagnostics.fitted_rows import fitted_rows
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
-from nelder.inference.effects.averaging import Averaging, typical
+from nelder.inference.effects.averaging import typical
 from nelder.inference.effects.cases import Cases, Population, Sample
 from nelder.inference.effects.encoding import encoder_of
 from nelder.inference.effects.rows import sample_of
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GRID = 101  # places along a curve
-TYPICAL = Averaging(others="mean")
 OFF = 3.0  # times the range of the responses: where a curve is still drawn
 
 
