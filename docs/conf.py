@@ -20,6 +20,7 @@ extensions = [
     "command_line",
     "docstrings",
     "mathml",
+    "pictures",
 ]
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
