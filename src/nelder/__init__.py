@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from nelder.simulation import Draw, simulate
     from nelder.solvers import IRLS, LBFGS, ClosedForm, GradientDescent, Newton, StochasticGradientDescent
     from nelder.table import Table
+    from nelder.watchers import Progress, progress
 
 __version__ = "0.1.0"
 
@@ -103,6 +104,7 @@ _HOMES = {
     "mean": "Link Mean",
     "model": "glm glm_fit",
     "observations": "frequency sampling",
+    "watchers": "Progress progress",
     "penalties": "Firth Jeffreys MedianBias Ridge",
     "saving": "load",
     "simulation": "Draw simulate",
@@ -160,6 +162,7 @@ __all__ = [
     "Population",
     "Power",
     "Probit",
+    "Progress",
     "Quasi",
     "ResponseWarning",
     "Ridge",
@@ -180,6 +183,7 @@ __all__ = [
     "glm_fit",
     "load",
     "plots",
+    "progress",
     "quasibinomial",
     "quasipoisson",
     "sampling",

@@ -1,9 +1,8 @@
-"""The command line: nelder fit | predict | demo."""
+"""The command line: nelder fit | explain | predict | demo."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import math
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nelder.trace import Record
+    from nelder.fit import Fit
 
 EPILOG = "Formulas are R's: 'claims ~ area + bs(age, df=5) + offset(log(exposure))'. Put them in quotes."
 
@@ -55,8 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="nelder", description="Generalized linear models by maximum likelihood.", epilog=EPILOG
     )
     parser.add_argument("--version", action="version", version=_version())
-    commands = parser.add_subparsers(dest="command", metavar="fit | predict | demo")
+    commands = parser.add_subparsers(dest="command", metavar="fit | explain | predict | demo")
     _add_fit(commands)
+    _add_explain(commands)
     predict = commands.add_parser("predict", help="predict from a saved fit at the rows of a file")
     predict.add_argument("fit", help="a fit saved by nelder fit --save")
     predict.add_argument("data", help="a .csv or .parquet file with the fit's columns")
@@ -76,6 +76,32 @@ def _add_fit(commands: Any) -> None:
     fit = commands.add_parser("fit", help="fit a formula to a CSV or Parquet file and print the summary", epilog=EPILOG)
     fit.add_argument("data", help="a .csv or .parquet file")
     fit.add_argument("formula", help="such as 'y ~ x1 + x2'")
+    _add_model(fit)
+    fit.add_argument(
+        "--level", type=float, default=0.95, help="confidence level of the printed intervals (default 0.95)"
+    )
+    fit.add_argument(
+        "--covariance", help="standard errors by HC0, HC1, HC2, HC3, HAC, observed or expected information"
+    )
+    fit.add_argument("--relativities", action="store_true", help="print exp(coefficients) too, with the base levels")
+    fit.add_argument("--anova", metavar="TYPE", help="print the analysis of deviance too, of type 1, 2 or 3")
+    fit.add_argument("--check", action="store_true", help="print what the checks of the model say")
+    fit.add_argument("--explain", action="store_true", help="print what happened and what to do, in plain words")
+    fit.add_argument("--trace", action="store_true", help="print every step after the summary")
+    fit.add_argument("--save", metavar="FIT.json", help="write the fit, without the data")
+    fit.add_argument("--report", metavar="FIT.html", help="write one page with pictures and a replay of the steps")
+    fit.set_defaults(run=run_fit)
+
+
+def _add_explain(commands: Any) -> None:
+    explain = commands.add_parser("explain", help="say what happens in a fit and what to do about it", epilog=EPILOG)
+    explain.add_argument("data", help="a .csv or .parquet file, or a fit saved by nelder fit --save")
+    explain.add_argument("formula", nargs="?", help="such as 'y ~ x1 + x2'; none for a saved fit")
+    _add_model(explain)
+    explain.set_defaults(run=run_explain)
+
+
+def _add_model(fit: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--family", default="gaussian", help="gaussian (default), binomial, poisson, 'negative_binomial(2)', …"
     )
@@ -87,18 +113,6 @@ def _add_fit(commands: Any) -> None:
         "--solver", default="auto", help="auto (default), closed_form, irls, newton, lbfgs, 'gradient_descent(1e-3)', …"
     )
     fit.add_argument("--missing", default="drop", help="drop (default) rows with missing values, or error")
-    fit.add_argument(
-        "--level", type=float, default=0.95, help="confidence level of the printed intervals (default 0.95)"
-    )
-    fit.add_argument(
-        "--covariance", help="standard errors by HC0, HC1, HC2, HC3, HAC, observed or expected information"
-    )
-    fit.add_argument("--relativities", action="store_true", help="print exp(coefficients) too, with the base levels")
-    fit.add_argument("--anova", metavar="TYPE", help="print the analysis of deviance too, of type 1, 2 or 3")
-    fit.add_argument("--check", action="store_true", help="print what the checks of the model say")
-    fit.add_argument("--trace", action="store_true", help="print every step after the summary")
-    fit.add_argument("--save", metavar="FIT.json", help="write the fit, without the data")
-    fit.set_defaults(run=run_fit)
 
 
 def _version() -> str:
@@ -109,24 +123,9 @@ def _version() -> str:
 
 def run_fit(options: argparse.Namespace) -> int:
     """nelder fit."""
-    from nelder.model import glm
-    from nelder.observations import frequency
-
-    live = LiveLine()
-    weights = options.weights if options.frequency is None else frequency(options.frequency)
-    with contextlib.closing(live), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the summary says them
-        fit = glm(
-            options.formula,
-            options.data,
-            family=options.family,
-            link=options.link,
-            weights=weights,
-            offset=options.offset,
-            solver=options.solver,
-            missing=options.missing,
-            watch=live,
-        )
+        fit = _fitted(options)
         if options.covariance:
             fit = fit.with_covariance(options.covariance)
         pages: list[object] = [fit.summary(options.level)]
@@ -136,12 +135,48 @@ def run_fit(options: argparse.Namespace) -> int:
             pages.append(fit.anova(options.anova))
         if options.check:
             pages.append(fit.check())
+        if options.explain:
+            pages.append(fit.explain())
     if options.trace:
         pages.append(fit.trace)
     print("\n\n".join(map(str, pages)))
     if options.save:
         fit.save(options.save)
         print(f"\nSaved to {options.save}; predict with: nelder predict {options.save} NEW.csv")
+    if options.report:
+        print(f"\nReport written to {fit.report(options.report, options.level)}")
+    return 0 if fit.converged else 1
+
+
+def _fitted(options: argparse.Namespace) -> Fit:
+    from nelder.model import glm
+    from nelder.observations import frequency
+    from nelder.watchers import progress
+
+    return glm(
+        options.formula,
+        options.data,
+        family=options.family,
+        link=options.link,
+        weights=options.weights if options.frequency is None else frequency(options.frequency),
+        offset=options.offset,
+        solver=options.solver,
+        missing=options.missing,
+        watch=progress(),
+    )
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """nelder explain."""
+    from nelder.errors import InputError
+    from nelder.saving import load
+
+    if options.formula is None and not options.data.endswith(".json"):
+        raise InputError(f"explain {options.data!r} needs a formula, such as 'y ~ x1 + x2', or a saved fit, FIT.json")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the explanation says them
+        fit = load(options.data) if options.formula is None else _fitted(options)
+    print(fit.explain())
     return 0 if fit.converged else 1
 
 
@@ -176,26 +211,6 @@ def run_demo(options: argparse.Namespace) -> int:
 
     demonstrate()
     return 0
-
-
-class LiveLine:
-    """One line on a terminal, rewritten at every step; nothing in a pipe."""
-
-    def __init__(self) -> None:
-        self.shown = sys.stderr.isatty()
-        self.last = -1.0
-
-    def __call__(self, record: Record) -> None:
-        """Show a step, at most ten a second."""
-        if self.shown and record.seconds - self.last > 0.1:
-            self.last = record.seconds
-            line = f"step {record.step}  deviance {record.deviance:.8g}  gradient {record.gradient_norm:.2g}"
-            print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Clear the line."""
-        if self.shown and self.last >= 0:
-            print(f"\r{'':<70}\r", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.arrow import LONG, Arrow, Layout, Matrix
+from nelder.lazy import lazy
 from nelder.linalg import Array
-from nelder.parts import Codes, Dense, Part, rows_of
-from nelder.sparse import Sparse
+from nelder.parts import Coded, Codes, Dense, Part, rows_of
+from nelder.sparse import Sparse, too_wide
 from nelder.twofold import Twofold, twofold
 
 BLOCK_ROWS = 65_536
@@ -63,7 +65,7 @@ class Block:
         """The number of rows."""
         return len(self.y)
 
-    @property
+    @lazy
     def wide(self) -> bool:
         """Whether p is so large that no p × p matrix is made; see `sparse`."""
         return any(isinstance(part, Sparse) and part.wide for part in self.parts)
@@ -149,16 +151,28 @@ class Block:
             total[part.place] = part.squares(weight)
         return total
 
-    def cross(self, weight: Array) -> Array:
-        """X'WX (p, p)."""
-        total = np.zeros((self.p, self.p))
-        for i, part in enumerate(self.parts):
-            for other in self.parts[i:]:
-                product = part.cross(other, weight)
-                put(total, part.place, other.place, product)
-                if other is not part:
-                    put(total, other.place, part.place, product.T)
-        return total
+    @lazy
+    def long(self) -> Coded | None:
+        """The factor whose levels are so many, and more than half of all columns, that it is better eliminated."""
+        for part in self.parts:
+            long = len(part.columns) >= max(LONG, (self.p + 1) // 2)
+            if long and isinstance(part, Coded) and part.indicates:
+                return part
+        return None
+
+    def cross(self, weight: Array) -> Matrix:
+        """X'WX (p, p): an arrow where a factor is long."""
+        long = self.long
+        if long is None:
+            return crossed(self.parts, [part.place for part in self.parts], weight, self.p)
+        others = [part for part in self.parts if part is not long]
+        layout = Layout.of(long.columns, self.p)
+        places = [np.searchsorted(layout.short, part.columns) for part in others]
+        border = np.zeros((len(layout.long), len(layout.short)))
+        for part, place in zip(others, places, strict=True):
+            border[:, place] = long.cross(part, weight)
+        corner = crossed(others, places, weight, len(layout.short))
+        return Arrow(layout, long.squares(weight), border, corner)
 
     def dense(self) -> Array:
         """X (n, p) in full. Raises CapabilityError for much of a wide design."""
@@ -235,15 +249,32 @@ class Design:
         """The number of columns."""
         return len(self.names)
 
-    @property
+    @lazy
     def wide(self) -> bool:
         """Whether p is so large that no p × p matrix is made; see `sparse`."""
         return any(block.wide for block in self.handles)
+
+    @lazy
+    def vast(self) -> bool:
+        """Whether no p × p matrix is made in full, as there is no need of one: p is large, and a factor long."""
+        return too_wide(self.p) and any(block.long is not None for block in self.handles)
 
     @property
     def rows(self) -> int:
         """The number of rows, which need not be that of observations."""
         return sum(block.n for block in self.handles)
+
+
+def crossed(parts: Sequence[Part], places: Sequence[slice | Codes], weight: Array, p: int) -> Array:
+    """X'WX (p, p) of parts whose columns have these places in it."""
+    total = np.zeros((p, p))
+    for i, part in enumerate(parts):
+        for other, place in zip(parts[i:], places[i:], strict=True):
+            product = part.cross(other, weight)
+            put(total, places[i], place, product)
+            if other is not part:
+                put(total, place, places[i], product.T)
+    return total
 
 
 def put(matrix: Array, rows: slice | Codes, columns: slice | Codes, values: Array) -> None:

@@ -68,7 +68,9 @@ def dispersion_information(objective: Objective, point: Array | Ray, phi: float)
 
 
 def falling_root(score: Callable[[float], float], size: float, longest: float = 700.0) -> float:
-    """The root nearest 0 of a score that is positive below it and negative above; `size` is that of the first move."""
+    """The root nearest 0 of a score that is positive below it and negative above, or nan; `size` is that of the first
+    move.
+    """
     from scipy.optimize import brentq
 
     here = score(0.0)
@@ -78,6 +80,8 @@ def falling_root(score: Callable[[float], float], size: float, longest: float = 
     while score(ahead) * side > 0 and abs(ahead) < longest:
         last, size = ahead, 2 * size
         ahead += side * size
+    if not score(ahead) * side <= 0:
+        return float("nan")
     return float(brentq(score, last, ahead, xtol=1e-15, rtol=1e-14))
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.arrow import Variances
 from nelder.design import Ray
 from nelder.diagnosis import Diagnosis
-from nelder.errors import DataError
+from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
 from nelder.formula import Schema
 from nelder.linalg import Array
@@ -129,12 +130,13 @@ class Shape:
 class Estimate:
     """What `Fit` holds; it keeps, and does not copy, the arrays it was fitted to.
 
-    `covariance_unscaled` (p, p) is the inverse expected information at φ = 1. `combination` (p, p) writes each aliased
-    column, in its column, as a combination of the others. `objective` has the columns that are not aliased.
+    `unscaled` (p, p) is the inverse expected information at φ = 1, or its diagonal alone. `combination` (p, p) writes
+    each aliased column, in its column, as a combination of the others. `objective` has the columns that are not
+    aliased.
     """
 
     coef: Named
-    covariance_unscaled: Array
+    unscaled: Array | Variances
     family: Family
     link: Link
     statistics: Statistics
@@ -157,14 +159,29 @@ class Estimate:
         return self.terms.names
 
     @property
+    def covariance_unscaled(self) -> Array:
+        """The inverse expected information (p, p) at φ = 1. Raises CapabilityError where it was too large to make."""
+        if isinstance(self.unscaled, Variances):
+            raise CapabilityError(
+                f"the covariance of {len(self.names)} coefficients, {8e-9 * len(self.names) ** 2:.1f} GB, is not made, "
+                "and this needs it: fit.se and fit.table() have the standard error of each; for more, use fewer levels"
+            )
+        return self.unscaled
+
+    @property
     def se(self) -> Named:
         """Standard errors (p,): expected information, φ as in `dispersion`, unless `with_covariance` chose otherwise.
 
         nan where a coefficient is aliased, penalised, infinite, or held at the edge of the means allowed.
         """
-        held = ~(np.diagonal(self.covariance_unscaled) > 0)  # φ may be zero, what it multiplies is not
-        variance = np.diagonal(self.covariance_in_use)
-        return Named(np.sqrt(np.where(held | ~(variance >= 0), np.nan, variance)), self.names)
+        held = ~(self.unscaled.diagonal() > 0)  # φ may be zero, what it multiplies is not
+        return Named(np.sqrt(np.where(held | ~(self.variances >= 0), np.nan, self.variances)), self.names)
+
+    @property
+    def variances(self) -> Array:
+        """The diagonal of the covariance in use (p,)."""
+        alone = self.uncertainty is None and isinstance(self.unscaled, Variances)
+        return self.dispersion * self.unscaled.diagonal() if alone else self.covariance_in_use.diagonal()
 
     @property
     def deviance(self) -> float:
@@ -269,7 +286,7 @@ class Estimate:
     @property
     def withholds_errors(self) -> bool:
         """Whether a penalty leaves no standard errors: those of a ridge would not mean what they seem to."""
-        return self.solved.penalty != "unpenalised" and bool(np.isnan(np.diagonal(self.covariance_unscaled)).all())
+        return self.solved.penalty != "unpenalised" and bool(np.isnan(self.unscaled.diagonal()).all())
 
     @property
     def df_reference(self) -> float:

@@ -25,13 +25,18 @@ if TYPE_CHECKING:
     from nelder.diagnostics.hosmer_lemeshow import HosmerLemeshow
     from nelder.diagnostics.influence import Influence
     from nelder.diagnostics.lift import Lift
+    from nelder.explanation import Explanation
+    from nelder.families import Family
     from nelder.inference.comparisons.stepwise import Steps
     from nelder.inference.effects.marginal_means import MarginalMeans
     from nelder.inference.estimates import Estimates
     from nelder.inference.likelihood.profile import Profile
     from nelder.inference.resamples.bootstrap import Bootstrap
+    from nelder.mean import Link
+    from nelder.penalties import Penalty
     from nelder.plots.door import Plots
     from nelder.report.summary import Summary
+    from nelder.solvers import Solver
 
 __all__ = ["Estimate", "Fit", "Kept", "Limit", "Shape", "Solved", "Statistics", "Terms", "Uncertainty"]
 
@@ -387,6 +392,31 @@ class Fit(Estimate):
         from nelder.report.broom import augment
 
         return augment(self)
+
+    def explain(self) -> Explanation:
+        """What happened and what to do about it, in plain words; see `explanation.explain`."""
+        from nelder.explanation import explain
+
+        return explain(self)
+
+    def update(
+        self,
+        formula: str | None = None,
+        family: str | Family | None = None,
+        link: str | Link | None = None,
+        solver: str | Solver | None = None,
+        penalty: str | Penalty | None = None,
+    ) -> Fit:
+        """The same rows fitted again with something changed; see `updating.update`."""
+        from nelder.updating import Changes, update
+
+        return update(self, Changes(formula, family, link, solver, penalty))
+
+    def report(self, path: str | Path, level: float = 0.95) -> Path:
+        """Write one HTML page with all that there is to see, and a replay of the steps; see `report.page.report`."""
+        from nelder.report.page import report
+
+        return report(self, path, level)
 
     @property
     def plot(self) -> Plots:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.arrow import Variances
 from nelder.compression import EXACT, compressed, keeps_its_digits, obstacle
 from nelder.design import SLICE_NUMBERS, Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.endings import Ending, blurred, ending, is_perfect, refuse_overflow
-from nelder.engines import Engine, one_thread
+from nelder.engines import Counted, Engine, one_thread
 from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
 from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
@@ -34,13 +35,17 @@ from nelder.solvers.loop import Watcher
 from nelder.solvers.sampled_newton import from_sample, pays
 from nelder.solvers.starts import usual
 from nelder.table import Named
-from nelder.trace import Recorder
+from nelder.trace import Likelihood, Recorder
 
 # what rounding may take without a word: of a standard error, if it is this of a coefficient too, or in any case
 NOTICED, RELATIVE, SERIOUS = 1e-6, 1e-8, 1e-2
 TOO_WIDE = (
     "the effective number of coefficients needs a matrix of all columns, and so many have none: without it no residual "
     "df, AIC or BIC, and no dispersion unless it is known"
+)
+TOO_LONG = (
+    "standard errors are those of each coefficient; the covariance of so many is not made, so that there are no joint "
+    "Wald tests and no errors of predictions"
 )
 PSEUDO = "sampling weights: estimates are those of the population; a sample has no log-likelihood, so no AIC or BIC"
 
@@ -101,7 +106,7 @@ def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms,
             raise CapabilityError(f"compress=True: {hindered or alone}; or leave out compress=True")
         return None
     try:
-        fit = fit_objective(cells, model.solver, terms, Recorder((), recorder.also))
+        fit = fit_objective(cells, model.solver, terms, Recorder((), recorder.also, began=recorder.began))
     except DataError:
         return None
     plain = fit.reason == Reason.CONVERGED.value and not fit.warnings and fit.solved.form == Gram.__name__
@@ -116,7 +121,10 @@ def constants(block: Block) -> Array:
     """The value of each column that is the same in every row (p,), 0 for the others."""
     value = block.rows(slice(0, 1)).dense()[0]
     few = block.rows(slice(0, max(2, min(1000, SLICE_NUMBERS // max(block.p, 1))))).dense()
-    candidates = np.flatnonzero((few == value).all(axis=0) & (value != 0))
+    same = (few == value).all(axis=0) & (value != 0)
+    if len(few) == block.n:
+        return np.where(same, value, 0.0)
+    candidates = np.flatnonzero(same)
     result = np.zeros(block.p)
     for column in candidates:
         whole = block.column(int(column))
@@ -134,10 +142,12 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         solver = replace(solver, start=np.asarray(solver.start, dtype=float)[kept].tolist())
     known = shaped(objective)
     objective, findings = known.objective, (*((alias,) if alias else ()), *known.findings)
+    plain, objective = objective, replace(objective, engine=Counted(objective.engine, objective.design.rows))
+    recorder.objective = objective
     solved_by, solution, end = conclusion(objective, solver, _spread(recorder, kept))
     form = type(solution.step.model or end.last).__name__
-    statistics = _statistics(objective, end, known.phi)
-    variances = np.diagonal(end.covariance)
+    statistics, phi = _statistics(objective, end, known.phi)
+    variances = end.covariance.diagonal()
     refuse_overflow(statistics.dispersion * variances, variances)
     return Fit(
         Named(_put(coefficients(end), kept), terms.names),
@@ -151,8 +161,8 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         _limit(end, kept),
         combination,
         _notes(objective),
-        recorder.trace(solved_by),
-        objective,
+        recorder.trace(solved_by, Likelihood.through(statistics.loglik, statistics.deviance, phi)),
+        replace(objective, engine=plain.engine),
         uncertainty=_unknown(objective, statistics) if objective.sampling else None,
         shape=known.shape,
     )
@@ -171,7 +181,8 @@ def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> t
 def _notes(objective: Objective) -> tuple[str, ...]:
     """How the estimates came about, and what could not be had."""
     adjustment = objective.penalty.adjustment
-    return ((adjustment.note,) if adjustment else ()) + ((TOO_WIDE,) if objective.design.wide else ())
+    notes = (adjustment.note,) if adjustment else ()
+    return (*notes, TOO_WIDE) if objective.design.wide else (*notes, TOO_LONG) if objective.design.vast else notes
 
 
 def _unknown(objective: Objective, statistics: Statistics) -> Uncertainty:
@@ -219,19 +230,23 @@ def _put(beta: Array, kept: NDArray[np.bool_]) -> Array:
     return full
 
 
-def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> Array:
+def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> Array | Variances:
     """The inverse information (p, p), nan where a coefficient is aliased or infinite, or held by a penalty."""
     p = len(kept)
     if objective.penalty.strength(objective.free).any():
         return np.broadcast_to(np.nan, (p, p))  # which takes no memory, whatever p
+    if isinstance(end.covariance, Variances):
+        return end.covariance
     full = np.full((p, p), np.nan)
     known = np.flatnonzero(kept)[end.identified]
     full[np.ix_(known, known)] = end.covariance[np.ix_(end.identified, end.identified)]
     return full
 
 
-def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> Statistics:
-    """Numbers of the fit as a whole; `likeliest` is the φ that was estimated along with a shape."""
+def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> tuple[Statistics, float]:
+    """Numbers of the fit as a whole, and the φ of its log-likelihood; `likeliest` is one that was estimated along
+    with a shape.
+    """
     family, n = objective.loss.family, objective.design.n
     fine = isinstance(end.last, Triangle)
     totals = end.totals or objective.totals(end.point, fine)
@@ -239,7 +254,7 @@ def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> S
     phi = 0.0 if is_perfect(objective, end) else phi
     rank = effective_rank(objective, end.last)
     null_deviance, null_rank = null_model(objective)
-    return Statistics(
+    statistics = Statistics(
         n,
         rank,
         totals.deviance,
@@ -249,6 +264,7 @@ def _statistics(objective: Objective, end: Ending, likeliest: float | None) -> S
         pearson_dispersion(family, totals, n - rank) if end.dispersion is None else end.dispersion,
         objective.loglik(totals.deviance, phi),
     )
+    return statistics, phi
 
 
 def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statistics) -> tuple[Diagnosis, ...]:
@@ -260,7 +276,7 @@ def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statisti
     known, noise = objective.loss.family.dispersion_known, end.last.noise
     errors = np.sqrt(noise / statistics.dispersion) if statistics.dispersion > 0 else 0.0
     share = 2 * np.sqrt(noise / statistics.pearson) if not known and statistics.pearson > 0 else 0.0
-    moved = np.sqrt(noise * np.diagonal(end.covariance)) > RELATIVE * np.abs(end.point)
+    moved = np.sqrt(noise * end.covariance.diagonal()) > RELATIVE * np.abs(end.point)
     serious = errors > SERIOUS or share > NOTICED
     if not serious and any(isinstance(finding, IllConditioned) for finding in end.findings):
         return ()  # that has been said
@@ -279,7 +295,7 @@ def effective_rank(objective: Objective, last: Quadratic) -> float:
     if last.factored is None:
         return p
     strength = objective.penalty.strength(objective.free)
-    return p - float(np.sum(np.diagonal(last.factored.inverse()) * strength)) if strength.any() else p
+    return p - float(np.sum(last.factored.inverse_diagonal() * strength)) if strength.any() else p
 
 
 def null_model(objective: Objective) -> tuple[float, int]:

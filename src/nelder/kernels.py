@@ -187,6 +187,11 @@ def drawn_kernel(block: Block, share: float) -> Block:
     return block.rows((place * (block.n / many)).astype(np.intp))
 
 
+def block_kernel(block: Block) -> Block:
+    """The rows themselves."""
+    return block
+
+
 def level_kernel(block: Block, eta: float, loss: Loss) -> float:
     """Half the deviance where η is the same in all rows; it does not need X."""
     with np.errstate(all="ignore"):
@@ -251,7 +256,7 @@ def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array, observed: bool
     """One slice's model at η (n,) = Xβ + offset."""
     value, score, weight = pieces
     information = rows.cross(weight)
-    noise = noise_of(rows.p, beta**2 @ np.abs(information.diagonal()) + np.abs(weight) @ rows.offset**2)
+    noise = noise_of(rows.width, beta**2 @ np.abs(information.diagonal()) + np.abs(weight) @ rows.offset**2)
     return Gram(value, -rows.transpose_times(score), information, noise, blur_of(rows, score, eta), observed)
 
 

@@ -6,6 +6,7 @@ which is exact, before anything is factored (van der Sluis 1969: near-optimal co
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,11 +31,15 @@ def lapack() -> Any:
 
 
 def triangular_solve(upper: Array, right: Array, transposed: bool = False) -> Array:
-    """R⁻¹ right or R'⁻¹ right, for R (p, p) without a zero on its diagonal and right (p,) or (p, k).
+    """R⁻¹ right or R'⁻¹ right, for R (p, p) and right (p,) or (p, k). Raises LinAlgError for a zero on R's diagonal.
 
     By BLAS where there are many columns: LAPACK's dtrtrs then starts threads, which for small matrices takes longer
     than the solving.
     """
+    if not np.logical_and.reduce(upper.diagonal()):
+        raise np.linalg.LinAlgError("a triangle with a zero on its diagonal has no inverse")
+    if not right.size:
+        return right
     if right.ndim == 1:
         return np.asarray(lapack().dtrtrs(upper, right, trans=int(transposed))[0])
     from scipy.linalg import blas
@@ -65,7 +70,7 @@ def all_finite(array: Array) -> bool:
         with np.errstate(all="ignore"):
             if np.isfinite(flat @ flat):
                 return True
-    return bool(np.isfinite(flat).all())
+    return bool(np.logical_and.reduce(np.isfinite(flat)))
 
 
 def powers_of_two(sizes: Array) -> Array:
@@ -105,18 +110,25 @@ class Factored:
         inverse = self.solve(np.eye(len(self.scale)))
         return (inverse + inverse.T) / 2
 
+    def inverse_diagonal(self) -> Array:
+        """The diagonal of A⁻¹ (p,)."""
+        return self.inverse().diagonal()
+
 
 def cholesky(matrix: Array) -> Factored | None:
     """The Cholesky factor of a symmetric matrix (p, p) after equilibration; None where it is not positive definite."""
     diagonal = matrix.diagonal()
-    if not all_finite(matrix) or not (diagonal > 0).all():
+    if not np.logical_and.reduce(diagonal > 0):
         return None
-    scale = powers_of_two(np.sqrt(diagonal))
+    scale = np.ldexp(1.0, 1 - np.frexp(np.sqrt(diagonal))[1])  # as in `powers_of_two`
     scaled = scale[:, None] * matrix * scale
+    norm = float(np.max(np.add.reduce(np.abs(scaled)), initial=0.0))
+    if not math.isfinite(norm):
+        return None
     upper, info = lapack().dpotrf(scaled, clean=True)
     if info != 0:
         return None
-    reciprocal, _ = lapack().dpocon(upper, float(np.abs(scaled).sum(axis=0).max(initial=0.0)))
+    reciprocal, _ = lapack().dpocon(upper, norm)
     return Factored(upper, scale, 1 / reciprocal if reciprocal > 0 else np.inf)
 
 
@@ -179,13 +191,6 @@ def independent_columns(upper: Array, tolerance: float = RANK_TOLERANCE) -> tupl
         size_of = np.where(length > 0, length, 1.0) / scale
         combination[np.ix_(kept, ~kept)] = solved * size_of[~kept] / size_of[kept][:, None]
     return kept, combination
-
-
-def back_solve(upper: Array, right: Array, transposed: bool = False) -> Array:
-    """R⁻¹ right, or R'⁻¹ right."""
-    from scipy.linalg import solve_triangular
-
-    return np.asarray(solve_triangular(upper, right, trans=1 if transposed else 0), dtype=float)
 
 
 def null_space(matrix: Array, tolerance: float = 1e-10) -> Array:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from nelder.design import Block
 from nelder.families import Family
+from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.mean import Interval, Link, Mean
 
@@ -21,12 +21,12 @@ class Loss:
     family: Family
     link: Link
 
-    @cached_property
+    @lazy
     def bounds(self) -> Interval:
         """The open interval of η with means that the family allows."""
         return self.link.eta_bounds(self.family.mean_interval)
 
-    @cached_property
+    @lazy
     def mean_bounds(self) -> Interval:
         """The open interval of means that both allow."""
         low = max(self.family.mean_interval[0], self.link.mean_interval[0])

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
+from nelder.lazy import lazy
 from nelder.linalg import Array
 
 Interval = tuple[float, float]
@@ -36,52 +36,52 @@ class Mean:
         self.link = link
         self.eta = eta
 
-    @cached_property
+    @lazy
     def mu(self) -> Array:
         """μ."""
         return self.link.mean(self.eta)
 
-    @cached_property
+    @lazy
     def complement(self) -> Array:
         """1 − μ, with all its digits where μ is near 1."""
         return self.link.complement(self)
 
-    @cached_property
+    @lazy
     def log(self) -> Array:
         """log μ."""
         return self.link.log_mean(self)
 
-    @cached_property
+    @lazy
     def log_complement(self) -> Array:
         """log(1 − μ)."""
         return self.link.log_complement(self)
 
-    @cached_property
+    @lazy
     def slope(self) -> Array:
         """dμ/dη."""
         return self.link.slope(self)
 
-    @cached_property
+    @lazy
     def log_slope(self) -> Array:
         """log |dμ/dη|."""
         return self.link.log_slope(self)
 
-    @cached_property
+    @lazy
     def curvature(self) -> Array:
         """d log |dμ/dη| / dη = μ''/μ'."""
         return self.link.curvature(self)
 
-    @cached_property
+    @lazy
     def rate(self) -> Array:
         """d log μ / dη."""
         return self.link.rate(self)
 
-    @cached_property
+    @lazy
     def hazard(self) -> Array:
         """−d log(1 − μ) / dη."""
         return self.link.hazard(self)
 
-    @cached_property
+    @lazy
     def tail(self) -> Array:
         """log(1 + e^−|η|), which both logarithms of the logit are made of."""
         return np.log1p(np.exp(-np.abs(self.eta)))

@@ -22,7 +22,7 @@ from nelder.names import resolve
 from nelder.observations import design_of, numeric, observe, same_rows, vector_of
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
-from nelder.trace import Record, Recorder
+from nelder.trace import Record, recording
 
 
 def glm(
@@ -46,7 +46,8 @@ def glm(
     expression on the data), or say what else they are: `nd.frequency(counts)`, `nd.sampling(weights)`. `offset` is an
     array or an expression, beside any offset() in the formula. Rows with a missing value in a column that is used are
     dropped and counted, or with missing="error" refused. `compress` says whether rows with equal covariates are solved
-    as one, which changes no number: "auto" where that pays, True or False. `watch` sees each step.
+    as one, which changes no number: "auto" where that pays, True or False. `watch` is called with each step, as
+    `nd.progress()` is.
 
     Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
     """
@@ -59,7 +60,8 @@ def glm(
     added = schema.offset(frame.chunk, frame.rows) + frame.offset(offset)
     seen = observe(model.family, frame.response(), frame.weights(weights), added, frame.rows)
     terms = Terms(schema.names, formula.partition("~")[0].strip(), schema, offset is not None)
-    fit = fit_rows(model, schema.parts(frame.chunk, frame.rows), seen, terms, Recorder((), watch))
+    with recording(watch) as recorder:
+        fit = fit_rows(model, schema.parts(frame.chunk, frame.rows), seen, terms, recorder)
     announce(fit.warnings)
     assert fit.kept is not None
     kept = Kept(fit.kept.rows, frame.total, frame.at(fit.kept.rows), data)
@@ -100,7 +102,8 @@ def glm_fit(
     added = np.zeros(n) if offset is None else vector_of(offset, "offset", n)
     seen = observe(model.family, response, weights, added, np.arange(n))
     terms = Terms(named, "y", offset_given=offset is not None)
-    fit = fit_rows(model, (columns,), seen, terms, Recorder((), watch))
+    with recording(watch) as recorder:
+        fit = fit_rows(model, (columns,), seen, terms, recorder)
     announce(fit.warnings)
     return design_based(fit)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from nelder.kernels import (
     Slope,
     Totals,
     basis_kernel,
+    block_kernel,
     drawn_kernel,
     implicit_kernel,
     level_kernel,
@@ -35,6 +35,7 @@ from nelder.kernels import (
     totals_kernel,
     values_kernel,
 )
+from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.penalties import Penalty
@@ -56,7 +57,7 @@ class Objective:
     engine: Engine
     sampling: bool = False
 
-    @cached_property
+    @lazy
     def free(self) -> Array:
         """1 for coefficients that a penalty may hold, 0 for intercepts (p,)."""
         return np.asarray(self.design.constant == 0, dtype=float)
@@ -138,7 +139,7 @@ class Objective:
         saturated = merge(self.engine.map(saturated_kernel, self.design.handles, self.loss, phi))
         return float(saturated) - 0.5 * deviance / phi
 
-    @cached_property
+    @lazy
     def _sums(self) -> Array:
         return merge(self.engine.map(mean_kernel, self.design.handles))
 
@@ -172,7 +173,9 @@ class Objective:
         """The same objective without the rows at these positions."""
         pairs, before = [], 0
         for block in self.design.handles:
-            pairs.append((block, np.setdiff1d(np.arange(block.n), rows - before)))
+            kept = np.ones(block.n, dtype=bool)
+            kept[rows[(rows >= before) & (rows < before + block.n)] - before] = False
+            pairs.append((block, np.flatnonzero(kept)))
             before += block.n
         handles = self.engine.load(pairs, lambda pair: Block.rows(*pair))
         return replace(self, design=replace(self.design, handles=handles))
@@ -187,7 +190,7 @@ class Objective:
     def batches(self, random: np.random.Generator, size: int) -> Sequence[Block]:
         """The rows of this process in random order, in batches of at most `size`."""
         batches = []
-        for block in self.design.handles:
+        for block in self.engine.map(block_kernel, self.design.handles):
             order = random.permutation(block.n)
             batches += [block.rows(order[i : i + size]) for i in range(0, block.n, size)]
         return [batches[i] for i in random.permutation(len(batches))]

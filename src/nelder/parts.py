@@ -9,12 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.lazy import lazy
 from nelder.linalg import Array, powers_of_two, scratch
 from nelder.twofold import Twofold, exact_bits, leading, twofold
 
@@ -49,6 +49,18 @@ class Coding:
         full[self.kept, np.arange(self.width)] = 1.0
         return full
 
+    def rows(self, codes: Codes) -> Array:
+        """The rows of the coding (n, k) at codes (n,)."""
+        if self.kept is None:
+            return self.full()[codes]
+        column = np.full(self.levels, -1)
+        column[self.kept] = np.arange(self.width)
+        places = column[codes]
+        rows = np.zeros((len(codes), self.width))
+        inside = np.flatnonzero(places >= 0)
+        rows[inside, places[inside]] = 1.0
+        return rows
+
     def spread(self, beta: Array) -> Array:
         """Each level's effect (levels, …), from coefficients (k, …)."""
         if self.kept is None:
@@ -79,7 +91,7 @@ class Part(ABC):
     columns: NDArray[np.integer]
     by_column: ClassVar[bool] = True  # whether single columns are quickly had
 
-    @cached_property
+    @lazy
     def place(self) -> slice | Codes:
         """The same as a slice, which NumPy takes faster, where they follow one another."""
         first, k = (int(self.columns[0]) if len(self.columns) else 0), len(self.columns)
@@ -214,6 +226,15 @@ class Coded(Part):
     coding: Coding
     multiplier: Array | None = None
 
+    @property
+    def width(self) -> int:
+        return 1 if self.coding.kept is not None else super().width
+
+    @property
+    def indicates(self) -> bool:
+        """Whether each column is 1 in the rows of one level and 0 in all others."""
+        return self.multiplier is None and self.coding.kept is not None
+
     def scaled(self, values: Array) -> Array:
         """values times the multiplier, row by row, for values (n,) or (n, d)."""
         if self.multiplier is None:
@@ -228,6 +249,11 @@ class Coded(Part):
 
     def transpose_times(self, values: Array) -> Array:
         return self.coding.gather(self.level_sums(self.scaled(values)))
+
+    def squares(self, weight: Array) -> Array:
+        if self.indicates:
+            return self.transpose_times(weight)
+        return super().squares(weight)
 
     def level_sums(self, values: Array) -> Array:
         """Σ of values (n,) or (n, d) over the rows of each level."""
@@ -258,7 +284,9 @@ class Coded(Part):
     def cross(self, other: Part, weight: Array) -> Array:
         """This' W other: weighted counts, two-way where the other is coded too (a two-dimensional histogram)."""
         if isinstance(other, Dense):
-            return self.transpose_times(weight[:, None] * other.X)
+            weight = self.scaled(weight)
+            columns = [bincount(self.codes, weight * column, self.coding.levels) for column in other.X.T]
+            return self.coding.gather(np.stack(columns, axis=1))
         if not isinstance(other, Coded):
             return other.cross(self, weight).T
         weight = self.scaled(other.scaled(weight))
@@ -276,7 +304,7 @@ class Coded(Part):
         return self.coding.full().T @ (sums[:, None] * other.coding.full())
 
     def dense(self) -> Array:
-        return self.scaled(self.coding.full()[self.codes])
+        return self.scaled(self.coding.rows(self.codes))
 
     def rows(self, chosen: slice | Codes) -> Coded:
         multiplier = None if self.multiplier is None else self.multiplier[chosen]

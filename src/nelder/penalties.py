@@ -6,11 +6,12 @@ Fits are unpenalised unless asked.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
+from nelder.arrow import Arrow, Matrix, full
 from nelder.errors import InputError, a_number, unknown_name
 from nelder.linalg import Array, triangle
 from nelder.quadratic import Gram, Implicit, Quadratic, Triangle
@@ -21,6 +22,7 @@ class Penalty(ABC):
     """A function of β added to half the deviance. `strength` says how hard each coefficient is held."""
 
     name: ClassVar[str]
+    by_column: ClassVar[bool] = True  # whether each coefficient is held by itself
 
     @abstractmethod
     def strength(self, free: Array) -> Array:
@@ -51,11 +53,15 @@ class Penalty(ABC):
         value, gradient = self.value(beta, free), self.gradient(beta, free)
         if isinstance(model, Implicit):
             return model.held(strength, value, gradient)
-        root = self.root(free)
         if isinstance(model, Triangle):
-            return model + Triangle(value, gradient, triangle(root), 0.0)
+            return model + Triangle(value, gradient, triangle(self.root(free)), 0.0)
         assert isinstance(model, Gram)
-        return model + Gram(value, gradient, root.T @ root, 0.0)
+        if isinstance(model.matrix, Arrow) and self.by_column:
+            matrix: Matrix = model.matrix.with_diagonal(strength)
+        else:
+            root = self.root(free)
+            matrix = full(model.matrix) + root.T @ root
+        return replace(model, value=model.value + value, gradient=model.gradient + gradient, matrix=matrix)
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,9 @@ class Unpenalised(Penalty):
 
     def strength(self, free: Array) -> Array:
         return np.zeros_like(free)
+
+    def added_to(self, model: Quadratic, beta: Array, free: Array) -> Quadratic:
+        return model
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,7 @@ class Turned(Penalty):
     origin: Array
 
     name = "turned"
+    by_column = False
 
     def strength(self, free: Array) -> Array:
         return np.asarray(np.sum(self.root(free) ** 2, axis=0))

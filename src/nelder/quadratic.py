@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
+from nelder.arrow import ArrowFactored, Matrix, factor, full, plus
+from nelder.lazy import lazy
 from nelder.linalg import Array, Factored, cholesky, conjugate_gradients, from_triangle, triangle
 from nelder.sparse import refuse_wide
 
@@ -25,6 +26,8 @@ SAFE_FOR_ERRORS = 1e6  # a standard error is read off H itself: ten digits
 ROUGH = 1e-6  # a bound on eigenvalues above which it is of use by itself
 SHARPEST = 1e-13  # of its squared length: how near a step without a matrix comes to that with one
 CONJUGATE_STEPS = 500  # products with the information that such a step may take
+
+Factor = Factored | ArrowFactored
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,12 @@ class Quadratic(Protocol):
     @property
     def information(self) -> Array: ...
     @property
-    def factored(self) -> Factored | None: ...
+    def factored(self) -> Factor | None: ...
     def newton(self) -> Direction | None: ...
     def decrement(self, gradient: Array, wanted: float = 0.0) -> float: ...
 
 
-def decrement(factored: Factored | None, gradient: Array) -> float:
+def decrement(factored: Factor | None, gradient: Array) -> float:
     """g'H⁻¹g for a gradient g (p,); infinite where H is singular."""
     if factored is None:
         return np.inf
@@ -65,21 +68,27 @@ def decrement(factored: Factored | None, gradient: Array) -> float:
     return float(half @ half)
 
 
-def direction(factored: Factored | None, gradient: Array) -> Direction | None:
+def direction(factored: Factor | None, gradient: Array) -> Direction | None:
     """The step δ with Hδ = −g (p,), or None where H has no factor: H only steers, and the gradient decides."""
     return None if factored is None else Direction(-factored.solve(gradient), decrement(factored, gradient))
 
 
+def full_factor(model: Quadratic) -> Factored | None:
+    """The factor of a model as a triangle (p, p), whatever its information is kept as."""
+    return cholesky(model.information) if isinstance(model.factored, ArrowFactored) else model.factored
+
+
 @dataclass(frozen=True)
 class Gram:
-    """value, gradient (p,) and information X'WX (p, p) of some rows; `+` merges two sets of rows.
+    """value, gradient (p,) and X'WX (p, p) of some rows, as a `matrix` in full or an `Arrow`; `+` merges two sets of
+    rows.
 
     `observed` says that the weights are not the expected ones, of which standard errors are made.
     """
 
     value: float
     gradient: Array
-    information: Array
+    matrix: Matrix
     noise: float
     blur: float = 0.0
     observed: bool = False
@@ -88,16 +97,21 @@ class Gram:
         return Gram(
             self.value + other.value,
             self.gradient + other.gradient,
-            self.information + other.information,
+            plus(self.matrix, other.matrix),
             self.noise + other.noise,
             self.blur + other.blur,
             self.observed or other.observed,
         )
 
-    @cached_property
-    def factored(self) -> Factored | None:
+    @property
+    def information(self) -> Array:
+        """X'WX (p, p) in full. Raises CapabilityError where it has too many columns."""
+        return full(self.matrix)
+
+    @lazy
+    def factored(self) -> Factor | None:
         """The Cholesky factor, or None where the information is not positive definite."""
-        return cholesky(self.information)
+        return factor(self.matrix)
 
     @property
     def safe(self) -> bool:
@@ -118,7 +132,7 @@ class Gram:
         """The step, or None where the model has no minimum."""
         return self._direction
 
-    @cached_property
+    @lazy
     def _direction(self) -> Direction | None:
         return direction(self.factored, self.gradient)
 
@@ -147,7 +161,7 @@ class Triangle:
         """R'R (p, p)."""
         return self.upper.T @ self.upper
 
-    @cached_property
+    @lazy
     def factored(self) -> Factored | None:
         """R itself, equilibrated."""
         return from_triangle(self.upper)
@@ -209,7 +223,7 @@ class Implicit:
             free=free.astype(float) if free.any() else None,
         )
 
-    @cached_property
+    @lazy
     def _coarse(self) -> tuple[Array, Array] | None:
         """Z (p, 2) with Z'HZ = I, and HZ, for two directions: the free column, and each other column's own share of it.
         Where rows hold about the same numbers they are nearly one, and only the penalty tells them apart.
@@ -265,7 +279,7 @@ class Implicit:
         """
         return self._newton
 
-    @cached_property
+    @lazy
     def _newton(self) -> Direction | None:
         if not self.usable:
             return None

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.arrow import Arrow
 from nelder.design import Block, Design
 from nelder.diagnosis import Aliased
 from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError
 from nelder.kernels import gram_kernel, squares_kernel
-from nelder.linalg import Array, independent_columns, triangle
+from nelder.linalg import Array, cholesky, independent_columns, triangle
 from nelder.objective import Objective
-from nelder.quadratic import Gram, Triangle
+from nelder.quadratic import SAFE_FOR_STEPS, Gram, Triangle
 from nelder.sparse import WIDE, refuse_wide
 
 LARGEST = 1e100
@@ -32,9 +33,12 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
         told_apart_by_penalty(objective)
         return np.ones(len(names), dtype=bool), None, None
     enough = PER_COLUMN * len(names)
-    few = objective.sampled(enough) if objective.design.rows > 8 * enough else objective
+    long = any(block.long is not None for block in objective.design.handles)
+    few = objective.sampled(enough) if objective.design.rows > 8 * enough and not long else objective
     if merge(objective.engine.map(gram_kernel, few.design.handles, Gram)).safe:
         return np.ones(len(names), dtype=bool), None, None
+    if objective.design.vast:
+        refuse_aliases(objective)
     upper = rank_of_rows(objective)
     refuse_extreme_columns(upper, names)
     upper = triangle(np.vstack([upper, np.diag(np.sqrt(objective.penalty.strength(objective.free)))]))
@@ -46,6 +50,24 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
     lost = np.flatnonzero(~kept)
     written = tuple(_combination(names, combination[:, j], names[j]) for j in lost)
     return kept, Aliased(tuple(names[j] for j in lost), written), combination
+
+
+def refuse_aliases(objective: Objective) -> None:
+    """Raise DataError that names a column which a long factor and the columns before it make redundant."""
+    model: Gram = merge(objective.engine.map(gram_kernel, objective.design.handles, Gram))
+    names, arrow = objective.design.names, model.matrix
+    assert isinstance(arrow, Arrow)
+    empty = arrow.layout.long[arrow.levels <= 0]
+    if len(empty):
+        raise DataError(f"column {names[empty[0]]!r} is zero in every row that counts: leave its level out")
+    rest = arrow.complement()
+    for column, name in enumerate(arrow.layout.short):
+        before = cholesky(rest[: column + 1, : column + 1])
+        if before is None or before.condition * arrow.corner[column, column] / rest[column, column] > SAFE_FOR_STEPS:
+            raise DataError(
+                f"column {names[name]!r} is a combination of the levels of the long factor and the columns before it, "
+                f"or nearly: leave it out (with {len(names)} columns that is not worked out further)"
+            )
 
 
 def told_apart_by_penalty(objective: Objective) -> None:
@@ -76,7 +98,7 @@ def told_apart_by_penalty(objective: Objective) -> None:
 
 def rank_of_rows(objective: Objective) -> Array:
     """R (p, p) of the QR of all rows. Raises CapabilityError for a wide design."""
-    if objective.design.wide:
+    if objective.design.wide or objective.design.vast:
         raise refuse_wide("this", objective.design.p, objective.design.p)
     rows: Triangle = merge(objective.engine.map(gram_kernel, objective.design.handles, Triangle))
     return rows.upper

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from nelder.arrow import Variances
 from nelder.design import Ray
 from nelder.diagnosis import Remembered
 from nelder.errors import NelderError, SavedFitError
@@ -27,6 +28,7 @@ from nelder.linalg import Array
 from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.table import Named
+from nelder.writing import write_whole
 
 FORMAT, VERSION = "nelder-fit", 1
 Kind = TypeVar("Kind")
@@ -34,16 +36,7 @@ Kind = TypeVar("Kind")
 
 def save(fit: Fit, path: str | Path) -> None:
     """Write a fit to a file; numbers survive to the last digit. The file replaces an old one only once it is whole."""
-    target = Path(path)
-    text = json.dumps(_plain(to_json(fit)), indent=1, allow_nan=False)
-    beside = target.with_name(target.name + ".partial")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(target)
-    except OSError as problem:
-        raise SavedFitError(f"{str(path)!r} cannot be written: {problem.strerror or problem}") from None
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, json.dumps(_plain(to_json(fit)), indent=1, allow_nan=False), SavedFitError)
 
 
 def load(path: str | Path, family: Family | None = None, link: Link | None = None) -> Fit:
@@ -72,7 +65,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "version": VERSION,
         "names": list(terms.names),
         "coef": np.asarray(fit.coef).tolist(),
-        "covariance_unscaled": None if fit.withholds_errors else fit.covariance_unscaled.tolist(),
+        **_unscaled_to_json(fit),
         "family": {"name": fit.family.name, **fit.family.options()},
         "link": {"name": fit.link.name, **fit.link.options()},
         "statistics": asdict(fit.statistics),
@@ -98,10 +91,6 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
         raise SavedFitError(f"it has version {saved['version']!r}; this nelder reads version {VERSION}")
     names = tuple(_text(name) for name in _list(saved["names"]))
     p = len(names)
-    withheld = saved["covariance_unscaled"] is None
-    covariance = np.broadcast_to(np.nan, (p, p)) if withheld else _array(saved["covariance_unscaled"], (p, p))
-    if not is_covariance(covariance):
-        raise SavedFitError("its covariance is not a covariance")
     schema = schema_from_json(saved["schema"]) if saved["schema"] is not None else None
     if schema is not None and schema.names != names:
         raise SavedFitError("its formula does not give its coefficients")
@@ -109,7 +98,7 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
     made.require_shape("a saved fit")
     fit = Fit(
         Named(_array(saved["coef"], (p,), infinite=saved["limit"] is not None), names),
-        covariance,
+        _unscaled_from_json(saved, p),
         made,
         link or _made("link", LINKS, saved["link"], Link),
         _statistics(saved["statistics"]),
@@ -123,6 +112,27 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
         dispersion_by=_known(_text(saved.get("dispersion_by", "pearson")), (*METHODS, "given")),
     )
     return replace(fit, uncertainty=_uncertainty_from_json(saved.get("uncertainty"), int((~fit.aliased).sum())))
+
+
+def _unscaled_to_json(fit: Fit) -> dict[str, Any]:
+    """The covariance, or the variances alone, or neither where there is none."""
+    alone = isinstance(fit.unscaled, Variances)
+    matrix = None if alone or fit.withholds_errors else fit.covariance_unscaled.tolist()
+    return {"covariance_unscaled": matrix, "variances_unscaled": fit.unscaled.diagonal().tolist() if alone else None}
+
+
+def _unscaled_from_json(saved: Mapping[str, Any], p: int) -> Array | Variances:
+    if saved.get("variances_unscaled") is not None:
+        variances = _array(saved["variances_unscaled"], (p,))
+        if not (variances >= 0).all():
+            raise SavedFitError("its variances are not variances")
+        return Variances(variances)
+    if saved["covariance_unscaled"] is None:
+        return np.broadcast_to(np.nan, (p, p))
+    covariance = _array(saved["covariance_unscaled"], (p, p))
+    if not is_covariance(covariance):
+        raise SavedFitError("its covariance is not a covariance")
+    return covariance
 
 
 def is_covariance(matrix: Array) -> bool:

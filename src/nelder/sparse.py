@@ -24,9 +24,14 @@ DENSE = 2**24  # numbers of so wide a matrix that may be made dense: 128 MB
 def refuse_wide(what: str, rows: int, p: int) -> CapabilityError:
     """The error for what would need a matrix of p columns in full."""
     return CapabilityError(
-        f"{what} needs a matrix of {rows} by {p} numbers, {8e-9 * rows * p:.1f} GB, and several of its size: sparse "
+        f"{what} needs a matrix of {rows} by {p} numbers, {8e-9 * rows * p:.1f} GB, and several of its size: "
         f"designs of more than {WIDE} columns make none; use fewer columns"
     )
+
+
+def too_wide(p: int) -> bool:
+    """Whether p columns are too many for a matrix of them with one another."""
+    return p > WIDE
 
 
 def is_sparse(values: object) -> bool:
@@ -68,7 +73,7 @@ class Sparse(Part):
     @property
     def wide(self) -> bool:
         """Whether there are too many columns for a matrix of them with one another."""
-        return bool(self.X.shape[1] > WIDE)
+        return too_wide(self.X.shape[1])
 
     @property
     def width(self) -> int:

@@ -120,7 +120,8 @@ class Table(Mapping[str, NDArray[Any]]):
         """The number of rows."""
         return len(next(iter(self._columns.values()), ()))
 
-    def _texts(self, most: int) -> list[list[str]]:
+    def texts(self, most: int) -> list[list[str]]:
+        """Each column as it is printed, its name first; of more than `most` rows the first and last, parted by …"""
         n = self.rows
         shown = list(range(n)) if n <= most else [*range(most // 2), *range(n - most // 2, n)]
         dashed = [row in self.bases for row in shown]
@@ -135,7 +136,7 @@ class Table(Mapping[str, NDArray[Any]]):
 
     def __str__(self) -> str:
         columns = []
-        for texts, values in zip(self._texts(60), self._columns.values(), strict=True):
+        for texts, values in zip(self.texts(60), self._columns.values(), strict=True):
             wide = max(map(len, texts))
             left = values.dtype.kind in "OU"
             columns.append([text.ljust(wide) if left else text.rjust(wide) for text in texts])
@@ -145,7 +146,7 @@ class Table(Mapping[str, NDArray[Any]]):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        texts = self._texts(60)
+        texts = self.texts(60)
         sides = ["left" if values.dtype.kind in "OU" else "right" for values in self._columns.values()]
 
         def row(tag: str, cells: Sequence[str]) -> str:
@@ -163,7 +164,7 @@ class Table(Mapping[str, NDArray[Any]]):
 
     def to_latex(self) -> str:
         """A LaTeX tabular for the package booktabs, as the table is printed."""
-        texts = self._texts(max(self.rows, 1))
+        texts = self.texts(max(self.rows, 1))
         sides = "".join("l" if values.dtype.kind in "OU" else "r" for values in self.values())
         head, *body = (" & ".join(latex(cell) for cell in row) + r" \\" for row in zip(*texts, strict=True))
         lines = [

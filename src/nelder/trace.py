@@ -5,22 +5,32 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from nelder.engines import Counted
+from nelder.errors import InputTypeError
 from nelder.linalg import Array
+from nelder.objective import Objective
 from nelder.solvers import Step
 from nelder.table import Table
 
 LAST = 4  # steps at the end that are always kept
 MOST = 2_000  # records kept; beyond, every second one is dropped and the stride doubles
+NUMBERS = 2**22  # coefficients kept, of all records together: fewer records are kept of many columns
+FEWEST = 32
 
 
 @dataclass(frozen=True)
 class Record:
-    """One step: where it stood, and how it came."""
+    """One step: where it stood, and how it came.
+
+    `distance` from the optimum is in standard errors, as the decrement has it; `passes` over the rows, or the cells
+    they were solved as, and `seconds` are counted from the beginning.
+    """
 
     step: int
     beta: Array
@@ -30,6 +40,25 @@ class Record:
     size: float
     halvings: int
     seconds: float
+    distance: float = math.nan
+    passes: float = math.nan
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """The log-likelihood as a function of the deviance, at the φ of the fit: `saturated` − deviance / 2φ."""
+
+    saturated: float = math.nan
+    phi: float = math.nan
+
+    @classmethod
+    def through(cls, loglik: float, deviance: float, phi: float) -> Likelihood:
+        """The one with this log-likelihood at this deviance; nan where a perfect fit leaves it without limit."""
+        return cls(loglik + deviance / (2 * phi), phi) if phi > 0 else cls()
+
+    def at(self, deviance: Array) -> Array:
+        """The log-likelihood (k,) at deviances (k,)."""
+        return np.asarray(self.saturated - deviance / (2 * self.phi))
 
 
 @dataclass(frozen=True)
@@ -39,14 +68,19 @@ class Trace:
     records: tuple[Record, ...]
     names: tuple[str, ...]
     solver: str
+    likelihood: Likelihood = Likelihood()
 
     def __len__(self) -> int:
         return len(self.records)
 
+    def column(self, name: str) -> Array:
+        """One field of every record (k,)."""
+        return np.array([getattr(record, name) for record in self.records])
+
     @property
     def step(self) -> Array:
         """Step numbers (k,); 0 is the start."""
-        return np.array([record.step for record in self.records])
+        return self.column("step")
 
     @property
     def beta(self) -> Array:
@@ -58,27 +92,45 @@ class Trace:
         """Deviance, with twice the penalty where there is one (k,): for the normal distribution, the sum of squared
         errors.
         """
-        return np.array([record.deviance for record in self.records])
+        return self.column("deviance")
+
+    @property
+    def loglik(self) -> Array:
+        """The log-likelihood (k,), less the penalty over φ where there is one; nan where the fit has none.
+
+        φ is the one of `fit.loglik` at every step, so that this is a function of the coefficients alone, highest where
+        the deviance is lowest.
+        """
+        return self.likelihood.at(self.deviance)
+
+    @property
+    def passes(self) -> Array:
+        """Passes over the data until each step (k,), those among them by which it was judged."""
+        return self.column("passes")
 
     def table(self) -> Table:
-        """One row a step, coefficients included."""
+        """One row a step, coefficients included: as `beta[step]` where one has the name of another column."""
         columns: dict[str, object] = {
             "step": self.step,
             "deviance": self.deviance,
-            "gradient": np.array([record.gradient_norm for record in self.records]),
-            "decrement": np.array([record.decrement for record in self.records]),
-            "size": np.array([record.size for record in self.records]),
-            "halvings": np.array([record.halvings for record in self.records]),
-            "seconds": np.array([record.seconds for record in self.records]),
+            "loglik": self.loglik,
+            "gradient": self.column("gradient_norm"),
+            "decrement": self.column("decrement"),
+            "distance": self.column("distance"),
+            "size": self.column("size"),
+            "halvings": self.column("halvings"),
+            "passes": self.passes,
+            "seconds": self.column("seconds"),
         }
-        columns |= {name: self.beta[:, j] for j, name in enumerate(self.names)}
-        return Table(columns)
+        named = {f"beta[{name}]" if name in columns else name: j for j, name in enumerate(self.names)}
+        return Table(columns | {name: self.beta[:, j] for name, j in named.items()})
 
     def __str__(self) -> str:
         if not self.records:
             return f"{self.solver}: the steps were not kept"
-        names = ("step", "deviance", "gradient", "decrement", "size", "halvings", *self.names[:4])
         table, some = self.table(), landmarks(len(self.records))
+        coefficients = list(table)[-len(self.names) :][:4] if self.names else []
+        names = ("step", "deviance", "gradient", "decrement", "size", "halvings", *coefficients)
         columns = {name: table[name][some] for name in names}
         return str(Table(columns, f"{self.solver}, step by step"))
 
@@ -95,10 +147,11 @@ def landmarks(n: int) -> list[int]:
 
 @dataclass
 class Recorder:
-    """Watches a fit and keeps its records; `also` sees each record as it comes."""
+    """Watches a fit and keeps its records; `also` sees each record as it comes. `objective` is what is being solved."""
 
     names: Sequence[str]
     also: Callable[[Record], None] | None = None
+    objective: Objective | None = None
     records: list[Record] = field(default_factory=list)
     stride: int = 1
     tail: deque[Record] = field(default_factory=lambda: deque(maxlen=LAST))
@@ -107,17 +160,44 @@ class Recorder:
     def __call__(self, number: int, step: Step, decrement: float) -> None:
         norm = math.sqrt(float(step.gradient @ step.gradient))
         seconds = time.perf_counter() - self.began
-        record = Record(number, step.beta, 2 * step.value, norm, decrement, step.size, step.halvings, seconds)
+        place = (self._distance(step.value, decrement), self._passes())
+        record = Record(number, step.beta, 2 * step.value, norm, decrement, step.size, step.halvings, seconds, *place)
         if number % self.stride == 0:
             self.records.append(record)
-            if len(self.records) > MOST:
+            if len(self.records) > max(FEWEST, min(MOST, NUMBERS // max(len(self.names), 1))):
                 self.records = self.records[::2]
                 self.stride *= 2
         self.tail.append(record)
         if self.also is not None:
             self.also(record)
 
-    def trace(self, solver: str) -> Trace:
+    def _distance(self, value: float, decrement: float) -> float:
+        if self.objective is None or not 0 <= decrement < math.inf:
+            return math.nan
+        # φ as it would be at the optimum, which the decrement says is so much lower
+        phi = self.objective.dispersion_at(value - decrement / 2)
+        return math.sqrt(decrement / phi) if phi > 0 else math.nan
+
+    def _passes(self) -> float:
+        engine = None if self.objective is None else self.objective.engine
+        return engine.passes if isinstance(engine, Counted) else math.nan
+
+    def trace(self, solver: str, likelihood: Likelihood) -> Trace:
         """The records, the last few always among them: they show whether the steps settle or bounce."""
         early = [record for record in self.records if record.step < self.tail[0].step] if self.tail else []
-        return Trace((*early, *self.tail), tuple(self.names), solver)
+        return Trace((*early, *self.tail), tuple(self.names), solver, likelihood)
+
+
+@contextmanager
+def recording(watch: Callable[[Record], None] | None) -> Iterator[Recorder]:
+    """A recorder for one fit; a watcher that can be closed, as a line on a terminal, is closed at its end."""
+    if watch is not None and not callable(watch):
+        raise InputTypeError(
+            f"watch must be a function that takes each step, or nd.progress(), not {type(watch).__name__}"
+        )
+    try:
+        yield Recorder((), watch)
+    finally:
+        close = getattr(watch, "close", None)
+        if callable(close):
+            close()

@@ -309,8 +309,8 @@ def test_ctrl_c_ends_a_long_fit_promptly(tmp_path):
 def test_alone_it_prints_its_help():
     done = nelder(code=2)
     assert done.stdout.startswith("usage: nelder")
-    assert "fit | predict | demo" in done.stdout
-    for command in ("fit", "predict", "demo"):
+    assert "fit | explain | predict | demo" in done.stdout
+    for command in ("fit", "explain", "predict", "demo"):
         assert f"usage: nelder {command}" in nelder(command, "--help").stdout
 
 

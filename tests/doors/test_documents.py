@@ -1,4 +1,4 @@
-"""Runs every Python block of the README, the tutorials and the guides, and holds each page to the output it prints.
+"""Runs every Python block of the README and of docs, and holds each page to the output it prints.
 
 A ```text block right after a ```python block is what that block prints: the same words, and numbers equal to 1e-3 of
 themselves, or both below 1e-8 where a page shows rounding. The line `<!-- not run -->` before a block skips it.
@@ -22,9 +22,9 @@ import pytest
 import nelder as nd
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md"] + [
+PAGES = ["README.md", "docs/index.md"] + [
     path.relative_to(ROOT).as_posix()
-    for folder in ("tutorials", "guides")
+    for folder in ("tutorials", "guides", "theory")
     for path in sorted((ROOT / "docs" / folder).glob("*.md"))
 ]
 BLOCK = re.compile(

@@ -36,7 +36,7 @@ def fit(request, eta_inside):
     low, high = eta_inside(loss)
     steps = np.array([0.0, 0.2, -0.15, 0.1]) * (high - low)
     coef = Named(np.array([(low + high) / 2, 0, 0, 0]) + steps, BASE.names)
-    return replace(BASE, family=loss.family, link=loss.link, coef=coef, covariance_unscaled=COVARIANCE)
+    return replace(BASE, family=loss.family, link=loss.link, coef=coef, unscaled=COVARIANCE)
 
 
 def mean_of(fit, x=None, g=None, beta=None):

@@ -112,7 +112,8 @@ def compressed(objective: Objective, block: Block, always: bool) -> Cells | None
     if not (always or promises(columns, n, most)):
         return None
     found = numbered(columns, n, most)
-    return None if found is None else gathered(objective, without_exposure(objective, block), *found)
+    rows = without_exposure(objective, block) if exposed else block
+    return None if found is None else gathered(objective, rows, *found)
 
 
 def is_exposed(objective: Objective, block: Block) -> bool:
@@ -126,10 +127,9 @@ def is_exposed(objective: Objective, block: Block) -> bool:
 
 
 def without_exposure(objective: Objective, block: Block) -> Block:
-    """The rows with their exposure, if it is one, in y and weight."""
+    """The rows with their exposure in y and weight."""
     power = objective.loss.family.variance_power
-    if power is None or not is_exposed(objective, block):
-        return block
+    assert power is not None
     exposure = np.exp(block.offset)
     weight = block.weight if power == 2 else block.weight * (exposure if power == 1 else exposure ** (2.0 - power))
     return Block(block.parts, block.p, block.y / exposure, weight, np.zeros(block.n))
@@ -141,9 +141,10 @@ def gathered(objective: Objective, block: Block, cell: Numbers, many: int) -> Ce
     y = bincount(cell, block.weight * block.y, many) / weight
     apart = block.y - y[cell]
     weighted = block.weight * apart
-    y = np.clip(y + bincount(cell, weighted, many) / weight, block.y.min(), block.y.max())
+    low, high = block.y.min(), block.y.max()
+    y = np.clip(y + bincount(cell, weighted, many) / weight, low, high)
     scatter = bincount(cell, weighted * apart, many)
-    at_end = ((y == block.y.min()) | (y == block.y.max())) & (scatter > weight * (ALIKE * y) ** 2)
+    at_end = ((y == low) | (y == high)) & (scatter > weight * (ALIKE * y) ** 2)
     if not np.isfinite(y).all() or at_end.any():
         return None
     first = np.empty(many, dtype=np.intp)

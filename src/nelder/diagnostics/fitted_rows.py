@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from nelder.diagnosis import PerfectFit
 from nelder.errors import CapabilityError, DataError, a_count, some_rows
 from nelder.fit import Fit, Terms
 from nelder.fitting import fit_objective
+from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.mean import UNIT, Mean
 from nelder.objective import Objective
@@ -44,17 +44,17 @@ class FittedRows:
     grain: Array
     given: Array | None = None
 
-    @cached_property
+    @lazy
     def mu(self) -> Array:
         """μ (n,)."""
         return self.mean.mu if self.given is None else self.given
 
-    @cached_property
+    @lazy
     def complement(self) -> Array:
         """1 − μ (n,)."""
         return self.mean.complement if self.given is None else 1.0 - self.given
 
-    @cached_property
+    @lazy
     def score(self) -> Array:
         """What orders the rows by their means, equal where they are: η (n,), with its sign turned if the link falls."""
         return settled(self.mean.link.sign * self.mean.eta, self.grain)

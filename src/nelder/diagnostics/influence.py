@@ -7,7 +7,6 @@ exception: where a link falls, R's dfbeta and dfbetas have the wrong sign, and t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from nelder.errors import some_rows
 from nelder.fit import Fit
 from nelder.inference.covariances.sandwich import bread_of, each_slice
 from nelder.inference.simultaneous import f_quantile
+from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.table import Table
 
@@ -43,20 +43,20 @@ class Influence:
     single: SingleRows = field(repr=False)
     fit: Fit = field(repr=False)
 
-    @cached_property
+    @lazy
     def dfbeta(self) -> Array:
         """What one observation adds to each coefficient, β̂ − β̂ without it (n, p), by one step from its deviance
         residual; nan for coefficients that are aliased or infinite.
         """
         return self._moves(self.single.deviance * self.fit.link.sign)
 
-    @cached_property
+    @lazy
     def dfbetas(self) -> Array:
         """`dfbeta` over the coefficient's standard error with the scale without the observation (n, p)."""
         with np.errstate(all="ignore"):
             return self.dfbeta / np.sqrt(np.diagonal(self.fit.covariance_unscaled)) / self.sigma[:, None]
 
-    @cached_property
+    @lazy
     def displacement(self) -> Array:
         """Cook's (1986) likelihood displacement (n,): the deviance over φ that all observations gain where one of them
         is left out of the estimate, which is found by one Newton step (Pregibon 1981).
@@ -94,7 +94,7 @@ class Influence:
         moves[:, np.isnan(np.diagonal(fit.covariance_unscaled))] = np.nan
         return moves
 
-    @cached_property
+    @lazy
     def marks(self) -> dict[str, NDArray[np.bool_]]:
         """Which measures of a row (n,) stand out, by R's is.influential: |dfbetas| > 1 for any coefficient, |dffits| >
         3 √(p/(n − p)), |1 − covratio| > 3 p/(n − p), Cook's distance above the median of F on p and n − p, leverage >

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.diagnostics.fitted_rows import caveats, regular
 from nelder.diagnostics.residuals import residuals
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
+from nelder.inference.wald import checked_level
 from nelder.mean import special
 from nelder.table import Table
 
@@ -44,6 +46,21 @@ def normality(fit: Fit, seed: int = 0) -> Table:
         "p": special().gammaincc(df / 2, chi2 / 2),
     }
     return Table(columns, "Are the quantile residuals normal? (skewness 0, kurtosis 3)", caveats(fit))
+
+
+def normal_order(n: int, ranks: NDArray[np.integer], level: float = 0.95) -> Table:
+    """What the values at some places (k,), from 0, of n standard normal numbers in order are: columns expected, lower,
+    upper.
+
+    `expected` is Φ⁻¹ of Blom's (1958) plotting position (i − 3/8) / (n + 1/4), the ends those of a pointwise interval,
+    exact: the i-th of n uniform numbers in order has a beta distribution with i and n + 1 − i.
+    """
+    i = np.asarray(ranks) + 1.0
+    tail = (1.0 - checked_level(level)) / 2.0
+    with np.errstate(all="ignore"):
+        ends = [special().betaincinv(i, n + 1.0 - i, share) for share in (tail, 1.0 - tail)]
+        columns = {"expected": (i - 0.375) / (n + 0.25), "lower": ends[0], "upper": ends[1]}
+        return Table({name: special().ndtri(share) for name, share in columns.items()})
 
 
 def skewness_score(skewness: float, n: float) -> float:

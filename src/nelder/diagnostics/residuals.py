@@ -13,7 +13,7 @@ import numpy as np
 
 from nelder.design import Block
 from nelder.diagnostics.raw_residuals import RAW, raw_kernel
-from nelder.diagnostics.single_rows import single_rows
+from nelder.diagnostics.single_rows import SingleRows, single_rows
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -31,9 +31,12 @@ def standardised(fit: Fit) -> Array:
     return rows.deviance / (np.sqrt(known_dispersion(fit)) * rows.root)
 
 
-def standardised_pearson(fit: Fit) -> Array:
-    """Pearson residuals over √(φ (1 − h)): R's rstandard(type = "pearson"). nan where h is 1."""
-    rows = single_rows(fit, "a standardised residual")
+def standardised_pearson(fit: Fit, known: SingleRows | None = None) -> Array:
+    """Pearson residuals over √(φ (1 − h)): R's rstandard(type = "pearson"). nan where h is 1.
+
+    The `single` of an influence, where that is known, saves having the leverages again.
+    """
+    rows = known or single_rows(fit, "a standardised residual")
     return rows.pearson / (np.sqrt(known_dispersion(fit)) * rows.root)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from nelder.diagnostics.raw_residuals import raw_kernel
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
 from nelder.inference.covariances.sandwich import FULL, bread_of, each_slice
+from nelder.lazy import lazy
 from nelder.linalg import Array
 
 
@@ -27,12 +27,12 @@ class SingleRows:
     total: float
     rank: float
 
-    @cached_property
+    @lazy
     def root(self) -> Array:
         """√(1 − h) (n,), nan where the leverage h is 1."""
         return np.sqrt(np.where(self.leverage < 1.0, 1.0 - self.leverage, np.nan))
 
-    @cached_property
+    @lazy
     def deleted_scale(self) -> Array:
         """√φ (n,) from the deviance residuals d without one observation, with (Σd² − d²/(1 − h)) / (n − p − 1) for φ.
 

@@ -13,13 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Design
-from nelder.linalg import Array, Factored, back_solve, cholesky, least_distance, non_negative, null_space, triangle
+from nelder.linalg import (
+    Array,
+    Factored,
+    cholesky,
+    least_distance,
+    non_negative,
+    null_space,
+    triangle,
+    triangular_solve,
+)
 from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.parts import Dense
 from nelder.penalties import Turned
-from nelder.quadratic import Gram
+from nelder.quadratic import Gram, full_factor
 from nelder.ranks import rank_of_rows
 from nelder.solvers import Newton, solve
 from nelder.solvers.newton import precise_model
@@ -71,7 +80,7 @@ def find_edge(objective: Objective, beta: Array) -> Edge | None:
     are made orthonormal first, so that neither their units nor their condition matter.
     """
     upper = triangle(np.vstack([rank_of_rows(objective), objective.penalty.root(objective.free)]))
-    basis = back_solve(upper, np.eye(len(beta)))
+    basis = triangular_solve(upper, np.eye(len(beta)))
     unit = along(objective, basis, np.zeros(len(beta)))
     # an optimum at zero has no size of its own
     inside = upper @ usual(objective)[0]
@@ -180,8 +189,8 @@ def curvature(unit: Objective, gamma: Array, size: Array, around: Walls) -> Fact
     inner = unit.without(at_wall)
     for observed in (True, False):
         model = inner.quadratic(gamma, Gram, observed)
-        if isinstance(model, Gram) and model.safe and model.factored is not None:
-            return model.factored
+        if isinstance(model, Gram) and model.safe:
+            return full_factor(model)
     gradient = unit.slope(gamma).gradient
     lent = FAINT * float(np.linalg.norm(gradient)) / max(float(np.linalg.norm(size)), np.finfo(float).tiny)
     lent = max(lent, 1e-10 * float(np.trace(model.information)))

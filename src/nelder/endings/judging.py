@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.arrow import Variances
 from nelder.design import Ray
 from nelder.diagnosis import (
     Boundary,
@@ -20,7 +21,14 @@ from nelder.diagnosis import (
 )
 from nelder.endings.closing import Closing, closing
 from nelder.endings.edges import find_edge
-from nelder.endings.separation import FOLLOWS, Separation, along_step, find_separation, straightened
+from nelder.endings.separation import (
+    FOLLOWS,
+    Separation,
+    along_step,
+    find_separation,
+    refuse_separated_levels,
+    straightened,
+)
 from nelder.errors import DataError
 from nelder.kernels import ROUNDING, Totals
 from nelder.linalg import Array, Factored, cholesky, independent_columns, largest_eigenvalue
@@ -41,8 +49,8 @@ ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
 @dataclass(frozen=True)
 class Ending:
     """Where it ended: β (p,) or a ray, which coefficients are finite and known (p,), the reason, findings, last model
-    and unscaled covariance (p, p), nan where there is none; φ, where it was found along with β, and totals, where they
-    were summed.
+    and unscaled covariance (p, p), or variances alone, nan where there is none; φ, where it was found along with β, and
+    totals, where they were summed.
     """
 
     point: Array | Ray
@@ -50,7 +58,7 @@ class Ending:
     reason: Reason
     findings: tuple[Diagnosis, ...]
     last: Quadratic
-    covariance: Array
+    covariance: Array | Variances
     signed: NDArray[np.bool_] | None = None  # which infinite coefficients have a sign (p,)
     unique: bool = True  # whether a ray is the only one
     dispersion: float | None = None
@@ -69,17 +77,9 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     everything = np.ones(objective.design.p, dtype=bool)
     seen = seen_at(objective, solution, last)
     doubtful = suspicious(objective, solution, seen)
-    if doubtful:
-        end = pointed_at(objective, last)
-        if end is not None:
-            return end
-        separation = find_separation(objective)
-        if separation is not None:
-            return at_infinity(objective, separation, Separated)
-        if not objective.is_convex:
-            end = runaway(objective, beta, last)
-            if end is not None:
-                return end
+    end = without_optimum(objective, beta, last) if doubtful else None
+    if end is not None:
+        return end
     if np.isfinite(objective.loss.bounds).any() and (doubtful or len(edge_rows(objective, beta))):
         edge = find_edge(objective, beta)
         if edge is not None:
@@ -101,6 +101,20 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     return Ending(beta, everything, reason, findings, last, covariance, totals=seen.totals)
 
 
+def without_optimum(objective: Objective, beta: Array, last: Quadratic) -> Ending | None:
+    """The limiting fit where the maximum lies at infinity, else None."""
+    if objective.design.vast:
+        refuse_separated_levels(objective)
+        return None
+    end = pointed_at(objective, last)
+    if end is not None:
+        return end
+    separation = find_separation(objective)
+    if separation is not None:
+        return at_infinity(objective, separation, Separated)
+    return None if objective.is_convex else runaway(objective, beta, last)
+
+
 def is_perfect(objective: Objective, end: Ending) -> bool:
     """Whether the deviance is nothing but rounding where φ would be estimated from it."""
     known = objective.loss.family.dispersion_known
@@ -117,12 +131,18 @@ def further(objective: Objective, solver: Solver, solution: Solution) -> Solutio
     return replace(more, steps=solution.steps + more.steps, others=solution.others)
 
 
-def inverse(objective: Objective, beta: Array, last: Quadratic) -> Array:
-    """The inverse information (p, p), nan where it is singular. Raises DataError where it is beyond all numbers."""
+def inverse(objective: Objective, beta: Array, last: Quadratic) -> Array | Variances:
+    """The inverse information (p, p), nan where it is singular; its diagonal where it is too large to be made.
+
+    Raises DataError where it is beyond all numbers.
+    """
     p = len(last.gradient)
     if last.factored is None:
         return np.broadcast_to(np.nan, (p, p))  # which takes no memory, whatever p
-    covariance = last.factored.inverse() if isinstance(last, Gram) else by_basis(objective, beta, last.factored)
+    if objective.design.vast:
+        return Variances(last.factored.inverse_diagonal())
+    fine = last.factored if isinstance(last, Triangle) else None
+    covariance = last.factored.inverse() if fine is None else by_basis(objective, beta, fine)
     refuse_overflow(covariance, np.zeros_like(covariance))
     return covariance
 
@@ -252,6 +272,7 @@ def at_infinity(objective: Objective, separation: Separation, finding: type[Sepa
     if kept.any():
         small = replace(others, design=selected(others, kept))
         inner = ending(small, Newton(), solve(small, Newton()))
+        assert not isinstance(inner.covariance, Variances)  # so many columns are not searched for separation
         ray = joined(objective, ray, inner.point, kept, inner.covariance)
         identified[kept] &= inner.identified
         signed[kept] &= True if inner.signed is None else inner.signed

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block
-from nelder.linalg import Array, back_solve, null_space, triangle
+from nelder.errors import DataError
+from nelder.linalg import Array, null_space, triangle, triangular_solve
 from nelder.loss import Loss
 from nelder.objective import Objective
+from nelder.parts import bincount
 from nelder.ranks import rank_of_rows
 
 LARGEST = 1e7  # numbers in the linear programmes of `alternatives`
@@ -72,7 +74,7 @@ def find_separation(objective: Objective) -> Separation | None:
     basis = fixed_by(objective, whole, [side == 0 for side in sides])
     moving = [block.rows(np.flatnonzero(side)) for block, side in zip(blocks, sides, strict=True)]
     ahead = [side[side != 0, None] * (orthonormal(b, whole) @ basis) for b, side in zip(moving, sides, strict=True)]
-    cone, back = np.vstack(ahead), back_solve(whole, basis)
+    cone, back = np.vstack(ahead), triangular_solve(whole, basis)
     found = furthest(cone) if basis.shape[1] else None
     if found is None:
         return None
@@ -87,6 +89,33 @@ def find_separation(objective: Objective) -> Separation | None:
     inner = null_space(triangle(cone[~moved])) if not moved.all() else np.eye(basis.shape[1])
     signed, unique = alternatives(cone[moved] @ inner, back @ inner)
     return Separation(back @ direction, tuple(masks), signed, unique)
+
+
+def refuse_separated_levels(objective: Objective) -> None:
+    """Raise DataError where all responses of a level of a long factor are at the same limit of their means.
+
+    Its coefficient is infinite, and nothing else is; with so many columns no limit is worked out.
+    """
+    design = objective.design
+    long = next(block.long for block in design.handles if block.long is not None)
+    levels = long.coding.levels
+    rows, above, below = (np.zeros(levels) for _ in range(3))
+    for block in design.handles:
+        assert block.long is not None
+        codes, side = block.long.codes, limits(objective.loss, block.y)
+        rows += bincount(codes, np.ones(block.n), levels)
+        above += bincount(codes, (side > 0).astype(float), levels)
+        below += bincount(codes, (side < 0).astype(float), levels)
+    apart = (rows > 0) & ((above == rows) | (below == rows))
+    named = [repr(design.names[j]) for j in long.columns[long.coding.gather(apart.astype(float)) > 0]]
+    named += ["the level without a column"] if apart.sum() > len(named) else []
+    if named:
+        more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+        raise DataError(
+            f"the responses of {', '.join(named[:5])}{more} are all at the limit of their means, so that these "
+            f"coefficients are infinite, which is not worked out for {design.p} columns: leave out the rows of these "
+            "levels, which say nothing about other coefficients, or join levels"
+        )
 
 
 def along_step(objective: Objective, step: Array) -> Separation | None:
@@ -111,7 +140,7 @@ def along_step(objective: Objective, step: Array) -> Separation | None:
     moving = [block.rows(np.flatnonzero(mask)) for block, mask in zip(blocks, masks, strict=True)]
     cone = [side[mask, None] * orthonormal(b, whole) for b, side, mask in zip(moving, sides, masks, strict=True)]
     basis = fixed_by(objective, whole, [~mask for mask in masks])
-    signed, unique = alternatives(np.vstack(cone) @ basis, back_solve(whole, basis))
+    signed, unique = alternatives(np.vstack(cone) @ basis, triangular_solve(whole, basis))
     return replace(found, signed=signed, unique=unique)
 
 
@@ -131,12 +160,12 @@ def straightened(objective: Objective, direction: Array, masks: tuple[NDArray[np
     moved = basis @ (basis.T @ (whole @ direction))
     if not np.linalg.norm(moved) > 0.5 * np.linalg.norm(whole @ direction):
         return None
-    return Separation(back_solve(whole, moved), masks, np.ones(len(direction), dtype=bool))
+    return Separation(triangular_solve(whole, moved), masks, np.ones(len(direction), dtype=bool))
 
 
 def orthonormal(rows: Block, upper: Array) -> Array:
     """X R⁻¹ for some rows (n, p): those of the orthonormal factor of the whole design."""
-    return back_solve(upper, rows.dense().T, transposed=True).T
+    return triangular_solve(upper, rows.dense().T, transposed=True).T
 
 
 def furthest(rows: Array) -> tuple[Array, NDArray[np.bool_]] | None:

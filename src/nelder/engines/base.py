@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 
 class Mergeable(Protocol):
@@ -19,8 +19,8 @@ Sum = TypeVar("Sum", bound=Mergeable)
 class Engine(ABC):
     """Two verbs: `load` brings partitions to where they will stay, `map` runs a kernel on each, in partition order."""
 
-    name: ClassVar[str]
-    holds_rows: ClassVar[bool] = False  # whether blocks are in this process, for what needs single rows
+    name: str
+    holds_rows: bool = False  # whether blocks are in this process, for what needs single rows
 
     @abstractmethod
     def load(self, parts: Iterable[Any], loader: Callable[[Any], Any]) -> Sequence[Any]:

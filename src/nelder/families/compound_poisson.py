@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.mean import special
 
@@ -35,12 +35,12 @@ class Series:
     log_terms: Array
     stride: Array
 
-    @cached_property
+    @lazy
     def top(self) -> Array:
         """The largest log W_j (m,)."""
         return self.log_terms.max(axis=1)
 
-    @cached_property
+    @lazy
     def share(self) -> Array:
         """W_j as shares of the largest (m, k)."""
         return np.exp(self.log_terms - self.top[:, None])

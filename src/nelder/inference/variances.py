@@ -6,7 +6,7 @@ import numpy as np
 
 from nelder.errors import CapabilityError, DataError, IllConditionedWarning, warn
 from nelder.fit import Fit
-from nelder.linalg import Array, back_solve, cholesky, triangle
+from nelder.linalg import Array, cholesky, triangle, triangular_solve
 from nelder.solvers import Reason
 from nelder.solvers.newton import precise_model
 
@@ -22,7 +22,7 @@ def covariance_root(fit: Fit) -> Array | None:
     if fit.objective is None or fit.uncertainty is not None or not regular:
         return None
     factored = precise_model(fit.objective, np.asarray(fit.point)).factored
-    return None if factored is None else np.sqrt(fit.dispersion) * factored.spread(np.eye(len(factored.scale)))
+    return None if factored is None else np.sqrt(fit.dispersion) * factored.spread(np.eye(len(np.asarray(fit.point))))
 
 
 def usable_covariance(fit: Fit) -> Array:
@@ -82,7 +82,7 @@ def squared_length(fit: Fit, weights: Array, gap: Array) -> float:
         rows = weights @ root
         size = np.linalg.norm(rows, axis=1)
         upper = triangle((rows / size[:, None]).T)
-        half = back_solve(upper, gap / size, transposed=True)
+        half = triangular_solve(upper, gap / size, transposed=True)
         return float(half @ half)
     joint = covariance_of(fit, weights)
     name = f" ({fit.uncertainty.name})" if fit.uncertainty is not None else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +16,13 @@ from nelder.design import SLICE_ROWS, Block
 from nelder.endings.judging import root_by_basis
 from nelder.engines import merge
 from nelder.kernels import ROUNDING
+from nelder.lazy import lazy
 from nelder.linalg import Array, Factored, cholesky, from_triangle, triangle
 from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.penalties import ScoreAdjustment
-from nelder.quadratic import Quadratic, Triangle
+from nelder.quadratic import Quadratic, Triangle, full_factor
 from nelder.reduction.dispersions import dispersion_at
 from nelder.solvers.newton import precise_model
 
@@ -109,7 +109,7 @@ class Adjusted:
     phi: float
     floor: float
 
-    @cached_property
+    @lazy
     def log_determinant(self) -> float:
         """log |X'WX|."""
         upper, scale = np.diagonal(self.factored.upper), self.factored.scale
@@ -137,7 +137,7 @@ def adjusted(
     None where β or its information are out of range.
     """
     model = precise_model(objective, beta)
-    factored, fine = model.factored, isinstance(model, Triangle)
+    factored, fine = full_factor(model), isinstance(model, Triangle)
     if factored is None or not np.isfinite(model.value) or not np.isfinite(model.gradient).all():
         return None
     root = root_by_basis(objective, beta, factored) if fine else None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from nelder.design import Block
-from nelder.dispersion import pearson_dispersion
+from nelder.dispersion import falling_root, pearson_dispersion
 from nelder.engines import merge
 from nelder.errors import DataError
 from nelder.families import Family
@@ -16,7 +15,7 @@ from nelder.linalg import Array
 from nelder.objective import Objective
 from nelder.penalties import ScoreAdjustment
 
-WIDEST = 200  # steps of a factor 4 in which φ is bracketed
+FIRST_MOVE = float(np.log(4.0))  # of log φ
 
 
 @dataclass(frozen=True)
@@ -62,25 +61,9 @@ def dispersion_at(objective: Objective, adjustment: ScoreAdjustment, beta: Array
         return pearson_dispersion(family, totals, df)
     linear, constant = adjustment.of_dispersion(design.p)
 
-    def score(log_phi: float) -> float:
-        phi = float(np.exp(log_phi))
+    def score(phi: float) -> float:
         sums = merge(objective.engine.map(normaliser_kernel, design.handles, family, phi))
         return (totals.deviance - sums.first - constant * sums.third / sums.second) / phi + linear
 
-    return float(np.exp(decreasing_root(score, float(np.log(totals.deviance / totals.weight)))))
-
-
-def decreasing_root(score: Any, near: float) -> float:
-    """The root of a function of one number that falls from positive to negative, found around `near`; nan for none."""
-    from scipy.optimize import brentq
-
-    low = high = near
-    for _ in range(WIDEST):
-        if score(low) > 0:
-            break
-        high, low = low, low - np.log(4.0)
-    for _ in range(WIDEST):
-        if score(high) <= 0:
-            return float(brentq(score, low, high, xtol=1e-15, rtol=4 * np.finfo(float).eps))
-        low, high = high, high + np.log(4.0)
-    return float("nan")
+    near = totals.deviance / totals.weight
+    return near * float(np.exp(falling_root(lambda move: score(near * np.exp(move)), FIRST_MOVE)))

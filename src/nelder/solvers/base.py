@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from nelder.lazy import lazy
 from nelder.linalg import Array, all_finite
 from nelder.objective import Objective
 from nelder.quadratic import Quadratic
@@ -31,7 +32,7 @@ class Step:
     stuck: bool = False
     metric: Quadratic | None = None
 
-    @property
+    @lazy
     def finite(self) -> bool:
         """Whether the solver is still among the numbers."""
         return math.isfinite(self.value) and all_finite(self.gradient) and all_finite(self.beta)

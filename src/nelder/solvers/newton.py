@@ -27,7 +27,7 @@ def best_model(objective: Objective, beta: Array, observed: bool, form: Form) ->
             if isinstance(model, Gram) and model.safe:
                 return model
         model = objective.quadratic(beta, Gram)
-        if isinstance(model, Gram) and model.safe:
+        if (isinstance(model, Gram) and model.safe) or objective.design.vast:
             return model
     return objective.quadratic(beta, Triangle, observed)
 
@@ -35,7 +35,8 @@ def best_model(objective: Objective, beta: Array, observed: bool, form: Form) ->
 def precise_model(objective: Objective, beta: Array) -> Quadratic:
     """The expected model at β that standard errors are read off, if it has any."""
     model = objective.quadratic(beta, Gram)
-    return objective.quadratic(beta, Triangle) if isinstance(model, Gram) and not model.precise else model
+    rough = isinstance(model, Gram) and not model.precise and not objective.design.vast
+    return objective.quadratic(beta, Triangle) if rough else model
 
 
 def model_of(objective: Objective, step: Step) -> Quadratic:

@@ -6,6 +6,7 @@ says it nearly as well for a fraction of the price (Byrd, Chin, Neveitt & Noceda
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nelder.arrow import Matrix, plus
 from nelder.errors import DataError
 from nelder.kernels import Slope
 from nelder.linalg import Array
@@ -22,9 +24,12 @@ from nelder.solvers.base import Solver, Step
 from nelder.solvers.lbfgs import gradient_steps
 from nelder.solvers.loop import solve
 from nelder.solvers.newton import Newton, scoring_steps
+from nelder.solvers.starts import start
+from nelder.solvers.stopping import Tolerance
 
 SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the information that leads on
 PER_COLUMN = 40  # at least so many rows for each column
+ROUGHLY = Tolerance(errors=1e-3)  # standard errors of a sample, whose optimum only leads
 MANY = 50_000  # rows: of fewer, all are as cheap as a sample
 RESTLESS = 1e-3  # a change of η that no step at an optimum makes
 PATIENCE = 20  # gradients, after which the sample is no guide
@@ -41,25 +46,35 @@ class SampledNewton(Solver):
     """
 
     name = "sampled_newton"
-    begun: Array | None = None
-    sample: Objective | None = None
+    led: Led | None = None
 
     @property
     def prepared(self) -> Array | None:
-        return self.begun
+        return None if self.led is None else self.led.step.beta
 
     def refusal(self, objective: Objective) -> str | None:
         wide = f"solver {self.name!r} takes an information of {objective.design.p} columns: use solver='lbfgs'"
         return wide if objective.design.wide else None
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
-        sample = self.sample or sample_of(objective, SHARES[1])
-        metric = scaled(objective, sample, beta)
-        if metric.safe:
-            last = yield from passed_on(descent(objective, sample, beta, metric))
+        sample = sample_of(objective, SHARES[1]) if self.led is None else self.led.sample
+        known = None if self.led is None or beta is not self.led.step.beta else self.led.step.model
+        metric, begun = scaled(objective, sample, beta, known), objective.slope(beta)
+        if not math.isfinite(begun.value):  # what the sample allows, another row does not
+            beta = start(objective).beta
+        elif metric.safe:
+            last = yield from passed_on(descent(objective, sample, (beta, begun), metric))
             last = (yield from passed_on(chords(objective, sample, last))) or last
             beta = last.beta
         yield from scoring_steps(objective, beta, observed=False)
+
+
+@dataclass(frozen=True)
+class Led:
+    """A sample, and the step at which it has its optimum."""
+
+    sample: Objective
+    step: Step
 
 
 def passed_on(steps: Iterator[Step]) -> Generator[Step, None, Any]:
@@ -70,8 +85,9 @@ def passed_on(steps: Iterator[Step]) -> Generator[Step, None, Any]:
     return last
 
 
-def descent(objective: Objective, sample: Objective, beta: Array, metric: Gram) -> Iterator[Step]:
-    """Steps by gradients until one more would be near enough; that one ends with a model of all rows.
+def descent(objective: Objective, sample: Objective, begun: tuple[Array, Slope], metric: Gram) -> Iterator[Step]:
+    """Steps by gradients from β (p,) and the slope there, until one more would be near enough; that one ends with a
+    model of all rows.
 
     How far an information moves grows with the distance, and the first step shows how fast.
     """
@@ -82,17 +98,17 @@ def descent(objective: Objective, sample: Objective, beta: Array, metric: Gram) 
         shrinking = min(seen[-1] / seen[-2], 1.0) if len(seen) > 2 else 1.0
         return objective.quadratic(at, Gram) if seen[-1] * shrinking <= near else objective.slope(at)
 
-    for step in gradient_steps(look, objective, (beta, objective.slope(beta)), metric.factored.solve):
+    for step in gradient_steps(look, objective, begun, metric.factored.solve):
         yield replace(step, metric=metric)
         seen.append(metric.decrement(step.gradient))
         if step.halvings or step.stuck or step.model is not None or len(seen) > PATIENCE:
             return
         if len(seen) == 3:
-            moved = change_of(metric.information, scaled(objective, sample, step.beta).information)
+            moved = change_of(metric.matrix, scaled(objective, sample, step.beta).matrix)
             near = min(NEAR * objective.dispersion_at(step.value), seen[1] * (MOVED / max(moved, MOVED)) ** 2)
 
 
-def change_of(before: Array, after: Array) -> float:
+def change_of(before: Matrix, after: Matrix) -> float:
     """The largest relative change on the diagonal of an information."""
     return float(np.max(np.abs(after.diagonal() / before.diagonal() - 1.0), initial=0.0))
 
@@ -106,14 +122,14 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
     model = last.model
     if not isinstance(model, Gram) or not model.safe or model.factored is None:
         return
-    before = scaled(objective, sample, last.beta).information
+    before = scaled(objective, sample, last.beta).matrix
     steps = gradient_steps(objective.slope, objective, (last.beta, model), model.factored.solve)
     for step in islice(steps, 1, CHORDS):
         if step.halvings or step.stuck:
             return
-        after = scaled(objective, sample, step.beta).information
+        after = scaled(objective, sample, step.beta).matrix
         if change_of(before, after) <= 2 * MOVED:
-            moved = replace(model, information=model.information + (after - before))
+            moved = replace(model, matrix=plus(model.matrix, plus(after, -1.0 * before)))
             yield replace(step, model=replace(moved, value=step.value, gradient=step.gradient))
         else:
             exact = objective.quadratic(step.beta, Gram)
@@ -128,20 +144,18 @@ def sample_of(objective: Objective, share: float) -> Objective:
 
 
 def from_sample(objective: Objective) -> Solver:
-    """This solver, starting where a sample has its optimum; Newton's method where it has none or is no start."""
+    """This solver, starting where a sample has its optimum; Newton's method where it has none."""
     sample = sample_of(objective, SHARES[1])
     try:
         first = sample_of(objective, SHARES[0])
-        begun = solve(first, Newton())
+        begun = solve(first, Newton(), tolerance=ROUGHLY)
         near = begun.converged and at_rest(first, begun.step)
-        solution = solve(sample, Newton(start=begun.step.beta.tolist()) if near else Newton())
+        solution = solve(sample, Newton(start=begun.step.beta.tolist()) if near else Newton(), tolerance=ROUGHLY)
     except DataError:
         return Newton()
     if not (solution.converged and at_rest(sample, solution.step)):
         return Newton()
-    if not np.isfinite(objective.values(solution.step.beta[None, :])[0]):
-        return Newton()
-    return SampledNewton(begun=solution.step.beta, sample=sample)
+    return SampledNewton(Led(sample, solution.step))
 
 
 def at_rest(objective: Objective, step: Step) -> bool:
@@ -153,14 +167,13 @@ def at_rest(objective: Objective, step: Step) -> bool:
     return max(moved) < RESTLESS
 
 
-def scaled(objective: Objective, sample: Objective, beta: Array) -> Gram:
-    """The model of a sample at β, for as many rows as there are."""
-    model = sample.quadratic(beta, Gram)
+def scaled(objective: Objective, sample: Objective, beta: Array, known: Quadratic | None = None) -> Gram:
+    """The expected model of a sample at β, which may be known, for as many rows as there are."""
+    usable = isinstance(known, Gram) and not known.observed
+    model = known if usable else sample.quadratic(beta, Gram)
     assert isinstance(model, Gram)
     ratio = objective.design.n / sample.design.n
-    return replace(
-        model, gradient=ratio * model.gradient, information=ratio * model.information, noise=ratio * model.noise
-    )
+    return replace(model, gradient=ratio * model.gradient, matrix=ratio * model.matrix, noise=ratio * model.noise)
 
 
 def pays(objective: Objective) -> bool:

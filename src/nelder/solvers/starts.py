@@ -157,7 +157,8 @@ class Scout:
 
 
 def _least_squares(objective: Objective) -> list[Array]:
-    for form in () if objective.design.wide else (Gram, Triangle):
+    forms = () if objective.design.wide else (Gram,) if objective.design.vast else (Gram, Triangle)
+    for form in forms:
         model = objective.start(form)
         if isinstance(model, Gram) and not model.safe:
             continue

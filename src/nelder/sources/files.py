@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nelder.errors import DataError, MissingExtraError
+from nelder.lazy import lazy
 from nelder.sources.arrays import ArraysSource
 from nelder.sources.base import Chunk, Source
 from nelder.sources.frames import FrameSource
@@ -38,7 +38,7 @@ class FileSource(Source):
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         return self._table.read(names)
 
-    @cached_property
+    @lazy
     def _table(self) -> Source:
         try:
             import pyarrow as pa

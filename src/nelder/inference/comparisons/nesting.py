@@ -15,7 +15,7 @@ from nelder.engines import merge
 from nelder.fit import Fit
 from nelder.inference.likelihood.score import at_rest, scaled_score
 from nelder.kernels import gram_kernel
-from nelder.linalg import Array, back_solve, independent_columns, powers_of_two
+from nelder.linalg import Array, independent_columns, powers_of_two, triangular_solve
 from nelder.objective import Objective
 from nelder.parts import Dense
 from nelder.quadratic import Triangle
@@ -46,7 +46,7 @@ def nesting(larger: Objective, smaller: Objective) -> Nesting:
     rows: Triangle = merge(engine.map(gram_kernel, engine.load(pairs, lambda pair: beside(*pair)), Triangle))
     scale = powers_of_two(np.sqrt(np.einsum("ij,ij->j", rows.upper, rows.upper)))
     unit = rows.upper * scale
-    shares = back_solve(unit[:k, :k], unit[:k, k:]) if k else unit[:0, k:]
+    shares = triangular_solve(unit[:k, :k], unit[:k, k:]) if k else unit[:0, k:]
     rest = np.sqrt(np.einsum("ij,ij->j", unit[k:, k:], unit[k:, k:]))
     outside = rest > OUTSIDE * (1.0 + np.abs(shares).sum(axis=0))
     names = (*smaller.design.names, "offset")

@@ -46,7 +46,7 @@ def matrix_of_hypotheses(fit: Fit, given: object) -> Hypotheses:
     for m in range(1, len(asked.right) + 1):
         solved = eliminate(asked.of_point(fit)[:m] * scale, asked.right[:m])
         if not solved.consistent:
-            raise InputError(f"the hypotheses contradict each other: {_listed(asked.labels[:m])} cannot all hold")
+            raise InputError(f"the hypotheses contradict each other: {listed(asked.labels[:m])} cannot all hold")
         if len(solved.pivots) < m:
             raise InputError(f"the hypothesis {asked.labels[m - 1]!r} follows from those before it: leave it out")
     return asked
@@ -102,7 +102,7 @@ def wald_test(fit: Fit, given: object) -> Table:
     gap = asked.matrix @ np.where(asked.matrix.any(axis=0), np.asarray(fit.coef), 0.0) - asked.right
     statistic = squared_length(fit, asked.of_point(fit), gap)
     p = f_tail(np.array([statistic / m]), m, fit.df_reference)
-    title = f"Wald test of {_listed(asked.labels)}"
+    title = f"Wald test of {listed(asked.labels)}"
     if np.isinf(fit.df_reference):
         return Table({"chi2": [statistic], "df": [m], "p": p}, title)
     return Table({"F": [statistic / m], "df": [m], "df_residual": [fit.df_reference], "p": p}, title)
@@ -164,5 +164,6 @@ def _units(fit: Fit) -> Array:
     return np.where(np.isfinite(se) & (se > 0), se, 1.0)
 
 
-def _listed(labels: tuple[str, ...]) -> str:
+def listed(labels: tuple[str, ...]) -> str:
+    """Hypotheses as the end of a title."""
     return ", ".join(labels[:10]) + (", …" if len(labels) > 10 else "")

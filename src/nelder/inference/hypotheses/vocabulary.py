@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from nelder.errors import InputError, unknown_name
+from nelder.lazy import lazy
 
 NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 AFTER_A_NAME = r"(?=\s*(?:[-+*/^=,)\]]|$))"
@@ -34,12 +34,12 @@ class Vocabulary:
     terms: Mapping[str, tuple[int, ...]]
     aliased: tuple[int, ...] = ()
 
-    @cached_property
+    @lazy
     def places(self) -> dict[str, int | None]:
         """The column of each coefficient's name, None for that of a term."""
         return {**dict.fromkeys(self.terms), **{name: column for column, name in enumerate(self.names)}}
 
-    @cached_property
+    @lazy
     def patterns(self) -> dict[str, list[tuple[str, re.Pattern[str]]]]:
         """Names by their first character, each with what it may look like in a text; longest first."""
         made: dict[str, list[tuple[str, re.Pattern[str]]]] = {}

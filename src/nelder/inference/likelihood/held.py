@@ -8,13 +8,13 @@ whatever the held value are left out: the rest has a finite optimum (Geyer 2009)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.endings.judging import edge_rows
+from nelder.lazy import lazy
 from nelder.linalg import Array, triangle
 from nelder.objective import Objective
 from nelder.quadratic import Direction, Gram, Triangle
@@ -50,12 +50,12 @@ class Around:
     model: Gram | Triangle
     column: int
 
-    @cached_property
+    @lazy
     def free(self) -> NDArray[np.integer]:
         """The other coefficients."""
         return np.flatnonzero(np.arange(len(self.model.gradient)) != self.column)
 
-    @cached_property
+    @lazy
     def part(self) -> Gram | Triangle:
         """The model of the other coefficients."""
         model, free = self.model, self.free

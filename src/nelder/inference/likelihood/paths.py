@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from nelder.endings.separation import Separation, find_separation
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
 from nelder.inference.likelihood.held import Held, settle, unit
+from nelder.lazy import lazy
 from nelder.linalg import Array, independent_columns
 from nelder.objective import Objective
 from nelder.ranks import rank_of_rows, selected
@@ -74,7 +74,7 @@ class Path:
         column = unit(self.column, len(self.start.beta))
         return (eta or 1.0) / max(float(np.abs(block.along(column)).max(initial=0.0)) for block in blocks)
 
-    @cached_property
+    @lazy
     def within(self) -> Array:
         """A β (k,) well inside the domain: that of the start, unless the fit lies at an edge."""
         at_edge = self.fit.reason == Reason.AT_EDGE.value

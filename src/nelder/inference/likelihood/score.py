@@ -16,9 +16,10 @@ from nelder.design import Block, Design, Ray
 from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError, InputError
 from nelder.fit import Fit
+from nelder.inference.hypotheses.linear import listed
 from nelder.inference.likelihood.held import Held, unit
 from nelder.inference.likelihood.paths import Path
-from nelder.inference.likelihood.tests import held_shape, likelihood_of, listed, tested, under
+from nelder.inference.likelihood.tests import held_shape, likelihood_of, tested, under
 from nelder.inference.wald import statistic_name, two_sided_tail
 from nelder.kernels import ROUNDING
 from nelder.linalg import Array, from_triangle, independent_columns, triangle
@@ -45,11 +46,11 @@ def score_test(fit: Fit, hypotheses: object) -> Table:
     """
     compared = under(fit, hypotheses, "a score test")
     if compared.best.fit.reason == Reason.AT_EDGE.value:
-        raise CapabilityError(f"under {listed(compared.asked)} the fit lies {EDGE}: use likelihood_ratio")
+        raise CapabilityError(f"under {listed(compared.asked.labels)} the fit lies {EDGE}: use likelihood_ratio")
     model = at_rest(compared.rows(fit), compared.point(fit))
     score = scaled_score(model, np.flatnonzero(independent_columns(model.upper)[0]))
     statistic, m = float(score @ score) / fit.dispersion, len(compared.asked.right)
-    return tested(fit, f"Score test of {listed(compared.asked)}", statistic, m, compared.notes)
+    return tested(fit, f"Score test of {listed(compared.asked.labels)}", statistic, m, compared.notes)
 
 
 def score_of(fit: Fit, columns: object, names: Sequence[str] | None = None, joint: bool = False) -> Table:

@@ -11,7 +11,7 @@ from nelder.design import Ray
 from nelder.diagnosis import Aliased, IllConditioned, Imprecise, OddResponse, PerfectFit, Runaway
 from nelder.errors import CapabilityError, DataError, InputError
 from nelder.fit import Fit
-from nelder.inference.hypotheses.linear import Hypotheses, matrix_of_hypotheses
+from nelder.inference.hypotheses.linear import Hypotheses, listed, matrix_of_hypotheses
 from nelder.inference.simultaneous import f_tail
 from nelder.linalg import Array, eliminate
 from nelder.objective import Objective
@@ -157,12 +157,7 @@ def likelihood_ratio(fit: Fit, hypotheses: object) -> Table:
     lost = max(deviance_lost(fit, compared.best.fit), 0.0) / fit.dispersion
     kind = "Likelihood-ratio" if fit.family.has_likelihood else "Quasi-likelihood-ratio"
     m = len(compared.asked.right)
-    return tested(fit, f"{kind} test of {listed(compared.asked)}", lost, m, compared.notes)
-
-
-def listed(asked: Hypotheses) -> str:
-    """The hypotheses as the end of a title."""
-    return ", ".join(asked.labels[:10]) + (", …" if len(asked.labels) > 10 else "")
+    return tested(fit, f"{kind} test of {listed(compared.asked.labels)}", lost, m, compared.notes)
 
 
 def tested(fit: Fit, title: str, statistic: float, m: int, notes: Sequence[str] = ()) -> Table:

@@ -140,14 +140,14 @@ class NewRows:
 def _linear_predictor(fit: Fit, new: object, offset: object, with_se: bool) -> tuple[Array, Array | None]:
     """η (m,) and its standard error (m,)."""
     asked = _rows(fit, new, offset)
-    beta, covariance = fit.point, fit.point_covariance
+    beta, covariance = fit.point, None if fit.withholds_errors or not with_se else fit.point_covariance
     eta, se = np.full(asked.m, np.nan), np.full(asked.m, np.nan)
     for block, places in zip(asked.blocks, asked.places, strict=True):
         done = 0
-        for rows in block.slices(filled=True):
+        for rows in block.slices(filled=with_se):
             at = places[done : done + rows.n]
             eta[at] = rows.eta(beta)
-            if with_se and not fit.withholds_errors:
+            if covariance is not None:
                 X = rows.dense()
                 finite = np.isfinite(eta[at])
                 se[at] = np.where(finite, standard_errors(fit, X, covariance), np.inf)

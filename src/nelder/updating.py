@@ -1,0 +1,99 @@
+"""The same rows fitted again with something changed, as R's update()."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nelder.diagnosis import OddResponse, announce
+from nelder.errors import InputError
+from nelder.families import FAMILIES, Family
+from nelder.fit import Fit, Terms
+from nelder.fitting import fit_objective
+from nelder.formula import Schema, learn, parse_formula
+from nelder.inference.covariances.covariance import design_based
+from nelder.links import LINKS
+from nelder.loss import Loss
+from nelder.mean import Link
+from nelder.names import resolve
+from nelder.objective import Objective
+from nelder.penalties import PENALTIES, Penalty
+from nelder.solvers import SOLVERS, Solver
+from nelder.submodels import notes_of, objective_of, observations_of, schema_of, with_table_columns
+from nelder.trace import Recorder
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is to be changed, as `glm` takes it; None leaves it as it was, except that a solver is chosen anew."""
+
+    formula: str | None = None
+    family: str | Family | None = None
+    link: str | Link | None = None
+    solver: str | Solver | None = None
+    penalty: str | Penalty | None = None
+
+
+def update(fit: Fit, changes: Changes) -> Fit:
+    """The fit of the same response, weights and offset in the same rows, with some changes.
+
+    Another family comes with its own link unless one is given. Raises DataError for a fit that was loaded without its
+    data, InputError for a formula with another response or offset, and what `glm` raises.
+    """
+    fit.rows_of_data("another fit")
+    schema = fit.terms.schema if changes.formula is None else None
+    if changes.formula is not None:
+        fit, schema = with_formula(fit, changes.formula)
+    objective = objective_with(fit, schema, changes)
+    solver = None if changes.solver in (None, "auto") else resolve("solver", SOLVERS, changes.solver, Solver)
+    seen, family = observations_of(fit), objective.loss.family
+    family.validate(seen.y, seen.rows)
+    odd = family.oddities(seen.y, seen.weight if seen.precision is None else seen.precision)
+    terms = Terms(objective.design.names, fit.terms.response, schema, fit.terms.offset_given)
+    with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
+        made = fit_objective(objective, solver, terms, Recorder(()))
+    findings = (OddResponse(family.label(), odd),) if odd else ()
+    found = (*findings, *(finding.renumbered(seen.rows) for finding in made.warnings))
+    announce(found)
+    return design_based(replace(made, warnings=found, notes=(*made.notes, *notes_of_rows(fit)), kept=fit.kept))
+
+
+def with_formula(fit: Fit, text: str) -> tuple[Fit, Schema]:
+    """The fit holding the columns of another formula, and that formula's schema."""
+    before = schema_of(fit).formula
+    formula = parse_formula(text, before.available)
+    for what, old, new in (
+        ("response", before.response, formula.response),
+        ("offset", before.offsets, formula.offsets),
+    ):
+        if [each.text for each in old] != [each.text for each in new]:
+            written = ", ".join(each.text for each in old) or "none"
+            raise InputError(f"{text!r} has another {what} than the fit ({written}), which stays: fit anew with nd.glm")
+    fit = with_table_columns(fit, formula.columns)
+    assert fit.kept is not None and fit.kept.chunk is not None
+    return fit, learn(formula, fit.kept.chunk, fit.kept.rows)
+
+
+def objective_with(fit: Fit, schema: Schema | None, changes: Changes) -> Objective:
+    """The objective of all columns of a schema, or of those that a fit by arrays could tell apart, with the changes."""
+    objective = fit.rows_of_data("another fit")
+    if schema is not None and (changes.formula is not None or fit.aliased.any()):
+        objective = objective_of(fit, schema)
+    family, link = fit.family_to_fit, fit.link
+    if changes.family is not None:
+        family = resolve("family", FAMILIES, changes.family, Family)
+        link = family.default_link
+    if changes.link is not None:
+        link = resolve("link", LINKS, changes.link, Link)
+    penalty = objective.penalty
+    if changes.penalty is not None:
+        penalty = resolve("penalty", PENALTIES, changes.penalty, Penalty)
+    return replace(objective, loss=Loss(family, link), penalty=penalty)
+
+
+def notes_of_rows(fit: Fit) -> tuple[str, ...]:
+    """What the notes of a fit say of its rows, which stays true of another fit to them."""
+    adjustment = fit.rows_of_data("its notes").penalty.adjustment
+    own = adjustment.note if adjustment is not None else None
+    return tuple(note for note in notes_of(fit) if note != own)

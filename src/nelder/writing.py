@@ -1,0 +1,41 @@
+"""Files that replace others only once they are whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from nelder.errors import InputError, InputTypeError
+
+
+def write_whole(path: object, text: str, error: type[InputError] = InputError) -> Path:
+    """Write a text as UTF-8 beside `path` and then in its place, so that no half of a file is ever left.
+
+    Raises `error` with the path and the reason where that cannot be done, InputTypeError for what is not a path.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InputTypeError(f"a path to write to is a text or a pathlib.Path, not {type(path).__name__}")
+    target = Path(path)
+    if not target.name:
+        raise error(f"{str(path)!r} is not the name of a file to write to, such as 'fit.html'")
+    beside = target.with_name(target.name + ".partial")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.replace(target)
+    except (OSError, ValueError) as problem:  # ValueError: a name with a null character
+        why = getattr(problem, "strerror", None) or problem
+        missing = isinstance(problem, FileNotFoundError) and not target.parent.exists()
+        raise error(
+            f"{str(path)!r} cannot be written: {f'there is no folder {str(target.parent)!r}' if missing else why}"
+        ) from None
+    finally:
+        if "\0" not in str(beside):
+            remove(beside)
+    return target
+
+
+def remove(path: Path) -> None:
+    """Remove a file if it is there and can be reached."""
+    with contextlib.suppress(OSError):  # what could not be written need not be removed
+        path.unlink(missing_ok=True)
