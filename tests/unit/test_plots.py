@@ -438,7 +438,7 @@ def test_expected_counts_refuse_what_is_no_count(fits):
 
 def test_a_race_has_one_line_a_solver(poisson, fits):
     runs = {"newton": poisson, "lbfgs": fitted("poisson", "lbfgs"), "_odd $name$": fitted("poisson", "irls")}
-    for by in ("step", "seconds"):
+    for by in ("step", "pass", "seconds"):
         ax = race(runs, by=by)
         assert len(ax.get_lines()) == len(ax.get_legend().get_texts()) == 3
         assert by in ax.get_xlabel()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import DataError, InputError, InputTypeError, a_count, a_number, unknown_name
+from nelder.errors import CapabilityError, DataError, InputError, InputTypeError, a_count, a_number, unknown_name
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.plots.canvas import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ROUNDING = np.finfo(float).eps  # of a deviance: a smaller gap is none
 MARKED = 60  # steps that still get a mark each
-CLOCKS = ("step", "seconds")
+CLOCKS = {"step": "step", "pass": "passes over the rows", "seconds": "seconds"}
 WILD = 1e3  # times what it ends at: a path that needs a scale by powers of ten
 
 
@@ -159,7 +159,8 @@ def last_finite(values: Array) -> float:
 
 
 def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
-    """Several solvers on one problem: the gap of each to the lowest deviance of all, by "step" or by "seconds".
+    """Several solvers on one problem: the gap of each to the lowest deviance of all, by "step", by "pass" over the
+    rows, which steps of some solvers take many of, or by "seconds".
 
     `fits` are fits of one model to one table, by the names to show. Raises DataError for fits of different problems,
     InputError for fewer than one, UnknownNameError for another clock.
@@ -177,12 +178,17 @@ def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
         label = f"{literal(name, SHORT)} ({fit.steps} steps)"
         ax.plot(clocks[name], gap, style, color=COLOURS[k % len(COLOURS)], marker=mark, markersize=3, label=label)
     ax.set_yscale("log")
-    if by == "step" and max(int(fit.trace.step[-1]) for fit in runs.values()) > 100:
+    if by != "seconds" and max(float(np.nanmax(clock)) for clock in clocks.values()) > 100:
         ax.set_xscale("symlog", linthresh=1)
         ax.set_xlim(left=-0.2)
     if by == "seconds" and all((clock > 0).all() for clock in clocks.values()):
         ax.set_xscale("log")
-    dress(ax, f"{len(runs)} solvers on one problem: gap to the lowest deviance", by, f"deviance − {number(lowest, 6)}")
+    dress(
+        ax,
+        f"{len(runs)} solvers on one problem: gap to the lowest deviance",
+        CLOCKS[by],
+        f"deviance − {number(lowest, 6)}",
+    )
     legend(ax, "best")
     return ax
 
@@ -217,10 +223,14 @@ def problem_of(fit: Fit) -> dict[str, object]:
 
 
 def clock_of(fit: Fit, by: str) -> Array:
-    """The step numbers or the seconds (k,) of the records of a fit."""
+    """The step numbers, passes or seconds (k,) of the records of a fit."""
     if by == "step":
         return fit.trace.step
-    return np.array([record.seconds for record in fit.trace.records]) if by == "seconds" else fit.trace.step
+    if by == "pass":
+        if np.isnan(fit.trace.passes).all():
+            raise CapabilityError(f"the passes of {fit.trace.solver} were not counted: race by='step' or by='seconds'")
+        return fit.trace.passes
+    return fit.trace.column("seconds") if by == "seconds" else fit.trace.step
 
 
 def every(fit: Fit, frames: object) -> NDArray[np.integer]:
