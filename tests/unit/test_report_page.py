@@ -447,3 +447,14 @@ def test_a_row_that_counts_three_times_has_the_middle_of_three_places():
     trend = against_fitted(fit, rows_of(fit)).numbers
     assert trend["rows"].sum() == times.sum()
     assert trend["rows"] @ trend["fitted mean"] == pytest.approx(times @ fit.fitted)
+
+
+def test_ticks_of_small_numbers_are_not_called_zero():
+    assert [drawing.tick(value) for value in (0.0, 1e-20, -2.5, 1e-4, 250000.0, 1e6)] == [
+        "0",
+        "1e−20",
+        "−2.5",
+        "0.0001",
+        "250000",
+        "1e6",
+    ]

@@ -86,7 +86,7 @@ def decades(low: float, high: float) -> list[float]:
 
 def tick(value: float) -> str:
     """The label of a tick."""
-    shown = f"{value:.6g}" if abs(value) > 1e-12 else "0"
+    shown = f"{value:.6g}"
     mantissa, _, power = shown.partition("e")
     return (f"{mantissa}e{int(power)}" if power else mantissa).replace("-", "−")
 
@@ -150,7 +150,7 @@ class Plane:
 
 def plane(name: str, x: tuple[object, str, bool], y: tuple[object, str, bool]) -> Plane:
     """A plane of the usual size for values with their label, and whether their axis is logarithmic."""
-    across, up = (62.0, WIDE - 14.0), (HIGH - 48.0, 14.0)
+    across, up = (74.0, WIDE - 14.0), (HIGH - 48.0, 14.0)
     return Plane(name, axis(x[0], across, x[1], x[2]), axis(y[0], up, y[1], y[2]))
 
 
