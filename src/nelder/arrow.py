@@ -67,6 +67,11 @@ class Arrow:
         """The diagonal (p,)."""
         return self.layout.joined(self.levels, self.corner.diagonal())
 
+    def times(self, vector: Array) -> Array:
+        """The matrix times a vector (p,)."""
+        long, short = vector[self.layout.long], vector[self.layout.short]
+        return self.layout.joined(self.levels * long + self.border @ short, self.border.T @ long + self.corner @ short)
+
     def with_diagonal(self, added: Array) -> Arrow:
         """The matrix with numbers (p,) added to its diagonal."""
         corner = self.corner + np.diag(added[self.layout.short])

@@ -118,9 +118,7 @@ class NegativeBinomial(Family):
 
     def shape_grid(self, means: Interval) -> Array:
         # what a row says of κ changes where κ μ is about 1, and where κ is, its square being a coefficient of variation
-        smallest, largest = (
-            max(mean, LEAST) for mean in means
-        )  # zero where they underflow
+        smallest, largest = (max(mean, LEAST) for mean in means)  # zero where they underflow
         low, high = 1e-2 / largest, max(1e2, 1e2 / smallest)
         between = np.geomspace(low, high, int(np.clip(np.log(high / low), 8, 32)))
         return np.array([math.inf, *(1.0 / between), 1e-3 / high, 1e-6 / high])
