@@ -268,3 +268,18 @@ def test_the_largest_rate_is_that_of_the_matrix_in_full(vast):
         with pytest.warns(nd.DivergedWarning):
             rates.append(fit("y ~ g + x", data, "poisson", solver=nd.GradientDescent(rate=1.0)).warnings[0].largest)
     assert rates[0] == pytest.approx(rates[1], rel=1e-8)
+
+
+def test_what_needs_variances_alone_is_open_to_a_vast_fit(vast):
+    data = table()
+    ours, theirs = nd.glm("y ~ g + x", data, "poisson"), in_full("y ~ g + x", data, "poisson")
+    for reader in (
+        lambda fit: fit.confint(terms="x")["lower"],
+        lambda fit: fit.confint(adjust="holm")["upper"],
+        lambda fit: fit.relativities()["lower"],
+        lambda fit: fit.table(exponentiate=True)["se"],
+    ):
+        np.testing.assert_allclose(reader(ours), reader(theirs), rtol=1e-8)
+    assert ours.explain().well
+    with pytest.raises(CapabilityError, match="is not made"):
+        ours.confint(adjust="scheffe")
