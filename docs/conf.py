@@ -20,6 +20,7 @@ extensions = [
     "command_line",
     "docstrings",
     "mathml",
+    "pictures",
 ]
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -27,6 +28,7 @@ html_math_renderer = "mathml"
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
+autodoc_type_aliases = {name: name for name in ("Array", "Codes", "Interval", "Level")}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 autosummary_generate = False

@@ -10,7 +10,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from nelder.cli import main
 
-WIDTH = "100"
+WIDTH = "84"
 COMMAND = re.compile(r"^    (\w+)\s", re.MULTILINE)
 
 

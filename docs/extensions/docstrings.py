@@ -60,29 +60,24 @@ def escaped(line):
     return "".join(parts)
 
 
-def plain(lines):
-    """Lines of prose and of indented examples as reStructuredText."""
-    result, literal, before = [], False, ""
-    for line in lines:
-        indented = line.startswith(" ") or line.startswith(("├", "└", "│"))
-        if indented and not literal and not before.strip():
-            result += ["::", ""]
-            literal = True
-        elif line.strip() and not indented:
-            if literal and before.strip():
-                result.append("")
-            literal = False
-        result.append(f"    {line}" if literal and line.strip() else escaped(line))
-        before = line
-    return [*result, ""]
+def plain(text):
+    """Prose as reStructuredText; paragraphs with indented lines, or with the branches of a tree, as they are."""
+    result = []
+    for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
+        lines = paragraph.splitlines()
+        if any(line.startswith((" ", "├", "│", "└")) for line in lines):
+            result += ["::", "", *(f"    {line}" for line in lines), ""]
+        else:
+            result += [*map(escaped, lines), ""]
+    return result
 
 
 def process(app, kind, name, *rest):
     lines = rest[-1]
     text = "\n".join(lines)
-    if kind == "method" and ".Fit." in name:
+    if kind in ("method", "property", "attribute") and re.search(r"\.(Fit|Plots)\.", name):
         text = opened(text, name)
-    lines[:] = plain(text.splitlines())
+    lines[:] = plain(text)
 
 
 def setup(app):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         SupportError,
         UnknownNameError,
     )
+    from nelder.explanation import Explanation
     from nelder.families import (
         Binomial,
         Family,
@@ -94,6 +95,7 @@ _HOMES = {
         "Binomial Family Gamma Gaussian InverseGaussian NegativeBinomial Poisson Quasi Tweedie "
         "quasibinomial quasipoisson"
     ),
+    "explanation": "Explanation",
     "fit": "Fit",
     "inference.covariances.clustered": "Clustered",
     "inference.effects.cases": "Population",
@@ -127,6 +129,7 @@ __all__ = [
     "DivergedWarning",
     "Draw",
     "Estimates",
+    "Explanation",
     "Family",
     "Firth",
     "Fit",

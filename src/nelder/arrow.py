@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.errors import CapabilityError
 from nelder.lazy import lazy
 from nelder.linalg import Array, Factored, cholesky
 from nelder.sparse import refuse_wide, too_wide
@@ -66,6 +67,11 @@ class Arrow:
     def diagonal(self) -> Array:
         """The diagonal (p,)."""
         return self.layout.joined(self.levels, self.corner.diagonal())
+
+    def times(self, vector: Array) -> Array:
+        """The matrix times a vector (p,)."""
+        long, short = vector[self.layout.long], vector[self.layout.short]
+        return self.layout.joined(self.levels * long + self.border @ short, self.border.T @ long + self.corner @ short)
 
     def with_diagonal(self, added: Array) -> Arrow:
         """The matrix with numbers (p,) added to its diagonal."""
@@ -178,6 +184,17 @@ class Variances:
     def diagonal(self) -> Array:
         """It."""
         return self.values
+
+
+def in_full(covariance: Array | Variances) -> Array:
+    """A covariance as a matrix (p, p). Raises CapabilityError where it was too large to make."""
+    if not isinstance(covariance, Variances):
+        return covariance
+    p = len(covariance.values)
+    raise CapabilityError(
+        f"the covariance of {p} coefficients, {8e-9 * p**2:.1f} GB, is not made, and this needs it: fit.se and "
+        "fit.table() have the standard error of each; for more, use fewer levels"
+    )
 
 
 def plus(matrix: Any, other: Any) -> Matrix:

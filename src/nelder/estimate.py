@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.arrow import Variances
+from nelder.arrow import Variances, in_full
 from nelder.design import Ray
 from nelder.diagnosis import Diagnosis
-from nelder.errors import CapabilityError, DataError
+from nelder.errors import DataError
 from nelder.families import Family
 from nelder.formula import Schema
 from nelder.linalg import Array
@@ -161,12 +161,7 @@ class Estimate:
     @property
     def covariance_unscaled(self) -> Array:
         """The inverse expected information (p, p) at φ = 1. Raises CapabilityError where it was too large to make."""
-        if isinstance(self.unscaled, Variances):
-            raise CapabilityError(
-                f"the covariance of {len(self.names)} coefficients, {8e-9 * len(self.names) ** 2:.1f} GB, is not made, "
-                "and this needs it: fit.se and fit.table() have the standard error of each; for more, use fewer levels"
-            )
-        return self.unscaled
+        return in_full(self.unscaled)
 
     @property
     def se(self) -> Named:
@@ -175,13 +170,15 @@ class Estimate:
         nan where a coefficient is aliased, penalised, infinite, or held at the edge of the means allowed.
         """
         held = ~(self.unscaled.diagonal() > 0)  # φ may be zero, what it multiplies is not
-        return Named(np.sqrt(np.where(held | ~(self.variances >= 0), np.nan, self.variances)), self.names)
+        variance = self.known_covariance.diagonal()
+        return Named(np.sqrt(np.where(held | ~(variance >= 0), np.nan, variance)), self.names)
 
     @property
-    def variances(self) -> Array:
-        """The diagonal of the covariance in use (p,)."""
-        alone = self.uncertainty is None and isinstance(self.unscaled, Variances)
-        return self.dispersion * self.unscaled.diagonal() if alone else self.covariance_in_use.diagonal()
+    def known_covariance(self) -> Array | Variances:
+        """The covariance (p, p) in use, or its diagonal where no more is known."""
+        if self.uncertainty is None and isinstance(self.unscaled, Variances):
+            return Variances(self.dispersion * self.unscaled.values)
+        return self.covariance_in_use
 
     @property
     def deviance(self) -> float:

@@ -183,8 +183,8 @@ def sample_kernel(block: Block, loss: Loss, many: int, instead: float) -> tuple[
 def drawn_kernel(block: Block, share: float) -> Block:
     """A share of the rows: one drawn from each of as many stretches, so that sorted rows are all represented."""
     many = max(1, round(share * block.n))
-    place = np.arange(many) + np.random.default_rng(0).random(many)
-    return block.rows((place * (block.n / many)).astype(np.intp))
+    place = ((np.arange(many) + np.random.default_rng(0).random(many)) * (block.n / many)).astype(np.intp)
+    return block.rows(place[np.diff(place, prepend=-1) > 0])  # a row on the border of two stretches may be drawn twice
 
 
 def block_kernel(block: Block) -> Block:

@@ -120,7 +120,7 @@ def cholesky(matrix: Array) -> Factored | None:
     diagonal = matrix.diagonal()
     if not np.logical_and.reduce(diagonal > 0):
         return None
-    scale = powers_of_two(np.sqrt(diagonal))
+    scale = np.ldexp(1.0, 1 - np.frexp(np.sqrt(diagonal))[1])  # as in `powers_of_two`
     scaled = scale[:, None] * matrix * scale
     norm = float(np.max(np.add.reduce(np.abs(scaled)), initial=0.0))
     if not math.isfinite(norm):
@@ -320,3 +320,11 @@ def conjugate_gradients(
 def largest_eigenvalue(matrix: Array) -> float:
     """λmax of a symmetric matrix: a fixed-rate descent is stable only below 2/λmax."""
     return float(np.linalg.eigvalsh(matrix)[-1]) if len(matrix) else 0.0
+
+
+def largest_eigenvalue_by(product: Callable[[Array], Array], begin: Array) -> float:
+    """The same of a matrix that is known by its products with vectors (p,), by Lanczos' method from one of them."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    operator = LinearOperator((len(begin), len(begin)), matvec=product, dtype=np.float64)
+    return float(eigsh(operator, k=1, which="LA", v0=begin, return_eigenvectors=False, tol=1e-10)[0])

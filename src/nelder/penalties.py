@@ -73,6 +73,9 @@ class Unpenalised(Penalty):
     def strength(self, free: Array) -> Array:
         return np.zeros_like(free)
 
+    def added_to(self, model: Quadratic, beta: Array, free: Array) -> Quadratic:
+        return model
+
 
 @dataclass(frozen=True)
 class Ridge(Penalty):

@@ -14,9 +14,18 @@ from typing import Protocol
 
 import numpy as np
 
-from nelder.arrow import ArrowFactored, Matrix, factor, full, plus
+from nelder.arrow import Arrow, ArrowFactored, Matrix, factor, full, plus
 from nelder.lazy import lazy
-from nelder.linalg import Array, Factored, cholesky, conjugate_gradients, from_triangle, triangle
+from nelder.linalg import (
+    Array,
+    Factored,
+    cholesky,
+    conjugate_gradients,
+    from_triangle,
+    largest_eigenvalue,
+    largest_eigenvalue_by,
+    triangle,
+)
 from nelder.sparse import refuse_wide
 
 # conditions of X'WX with unit columns, the squares of those of W^½X
@@ -71,6 +80,15 @@ def decrement(factored: Factor | None, gradient: Array) -> float:
 def direction(factored: Factor | None, gradient: Array) -> Direction | None:
     """The step δ with Hδ = −g (p,), or None where H has no factor: H only steers, and the gradient decides."""
     return None if factored is None else Direction(-factored.solve(gradient), decrement(factored, gradient))
+
+
+def steepest(model: Quadratic) -> float:
+    """λmax of the information (p, p) of a model, as a matrix or without one."""
+    if isinstance(model, Implicit):
+        return largest_eigenvalue_by(model.product, np.sqrt(model.diagonal))
+    if isinstance(model, Gram) and isinstance(model.matrix, Arrow):
+        return largest_eigenvalue_by(model.matrix.times, np.sqrt(np.abs(model.matrix.diagonal())))
+    return largest_eigenvalue(model.information)
 
 
 def full_factor(model: Quadratic) -> Factored | None:

@@ -99,6 +99,8 @@ class Progress:
         """Show a step, at most ten a second."""
         if self.line is None:
             return
+        if self.seen and record.step < self.seen[-1].step:
+            self.seen.clear()  # the fit has begun anew, as where cells of rows did not do
         if not self.seen or record.seconds - self.seen[-1].seconds >= EVERY:
             self.seen.append(Moment(record.step, record.seconds, record.distance))
             if record.seconds >= PATIENCE:

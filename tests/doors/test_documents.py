@@ -8,6 +8,7 @@ import contextlib
 import io
 import os
 import re
+import sys
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -79,6 +80,12 @@ def difference(printed: str, shown: str) -> str | None:
     return None
 
 
+def close_pictures() -> None:
+    """Close what a block drew; pictures have tests of their own."""
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @dataclass(frozen=True)
 class Run:
     """A page after its last block: its variables, and what each block printed."""
@@ -99,6 +106,7 @@ def run(page: str) -> Run:
             code = compile("\n" * (example.line - 1) + example.code, os.fspath(ROOT / page), "exec")
             with contextlib.redirect_stdout(output):
                 exec(code, names)
+            close_pictures()
             printed.append((example, output.getvalue()))
     return Run(names, printed)
 

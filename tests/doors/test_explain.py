@@ -167,6 +167,12 @@ def test_a_wide_sparse_fit_is_explained():
     matrix = sparse.random(400, 6000, density=0.01, random_state=0, format="csr")
     fit = quiet(lambda: nd.glm_fit(matrix, np.arange(400) % 3, "poisson", penalty=nd.Ridge(1.0)))
     assert [reason.rule for reason in fit.explain().reasons] == ["well"]
+    assert "The model itself was not checked" in fit.explain().notes[0]
+
+
+def test_a_penalised_fit_says_that_it_was_hardly_checked():
+    notes = quiet(SHAPES["ridge"]).explain().notes
+    assert len(notes) == 1 and notes[0].startswith("The model itself was hardly checked: every test supposes")
 
 
 def test_names_and_formulas_are_escaped():

@@ -335,7 +335,7 @@ def test_a_slow_descent_is_told_its_condition_and_its_best_rate(told):
 
 def test_the_epochs_still_needed_are_those_that_it_takes(told):
     explanation, fit, data = told("slow")
-    promised = numbers_after(explanation["slow"].words, "which takes about")
+    promised = numbers_after(explanation["slow"].words, "at this pace")
     long = nd.glm("y ~ x + z", data, "poisson", solver=descent(rate=2e-5, epochs=100_000))
     assert long.converged
     assert promised == pytest.approx(long.steps - fit.steps, rel=0.15)
@@ -410,3 +410,16 @@ def test_aliased_columns_are_taken_out_of_the_formula(told):
     explanation, fit, _ = told("aliased")
     without = eval(explanation["aliased"].call, {"nd": nd, "fit": fit})
     assert not without.aliased.any() and without.deviance == pytest.approx(fit.deviance, rel=1e-12)
+
+
+def test_asking_for_a_rule_that_found_nothing_names_those_that_did(told):
+    with pytest.raises(KeyError, match=r"unknown rule that found something 'separated': .*known: well"):
+        told("well")[0]["separated"]
+
+
+def test_mini_batches_at_a_fixed_rate_are_told_of_their_cloud():
+    data = poisson()
+    solver = nd.StochasticGradientDescent(rate=5e-4, anchored=False, epochs=200)
+    with pytest.warns(nd.NotConvergedWarning):
+        reason = nd.glm("y ~ x + z", data, "poisson", solver=solver).explain()["slow"]
+    assert "come no nearer" in reason.words and "cloud around the optimum" in reason.words

@@ -1,6 +1,7 @@
 """Long factors: their diagonal block is eliminated, and every number stays that of the matrix in full."""
 
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -249,3 +250,36 @@ def test_a_factor_of_6000_levels_takes_no_matrix_of_them():
     level, mean = np.bincount(codes, mu, k), np.bincount(codes, mu * x, k) / np.bincount(codes, mu, k)
     errors = 1 / level + (mean * fit.se["x"]) ** 2
     np.testing.assert_allclose(np.asarray(fit.se)[:k] ** 2, errors, rtol=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["gradient_descent", "stochastic_gradient_descent"])
+def test_descent_on_a_vast_design_finds_its_rate_without_a_matrix(vast, solver):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", nd.NotConvergedWarning)
+        fit = nd.glm("y ~ g + x", table(), "poisson", solver=solver)
+    best = nd.glm("y ~ g + x", table(), "poisson")
+    assert fit.deviance == pytest.approx(best.deviance, rel=1e-3)
+
+
+def test_the_largest_rate_is_that_of_the_matrix_in_full(vast):
+    data = table()
+    rates = []
+    for fit in (nd.glm, in_full):
+        with pytest.warns(nd.DivergedWarning):
+            rates.append(fit("y ~ g + x", data, "poisson", solver=nd.GradientDescent(rate=1.0)).warnings[0].largest)
+    assert rates[0] == pytest.approx(rates[1], rel=1e-8)
+
+
+def test_what_needs_variances_alone_is_open_to_a_vast_fit(vast):
+    data = table()
+    ours, theirs = nd.glm("y ~ g + x", data, "poisson"), in_full("y ~ g + x", data, "poisson")
+    for reader in (
+        lambda fit: fit.confint(terms="x")["lower"],
+        lambda fit: fit.confint(adjust="holm")["upper"],
+        lambda fit: fit.relativities()["lower"],
+        lambda fit: fit.table(exponentiate=True)["se"],
+    ):
+        np.testing.assert_allclose(reader(ours), reader(theirs), rtol=1e-8)
+    assert ours.explain().well
+    with pytest.raises(CapabilityError, match="is not made"):
+        ours.confint(adjust="scheffe")

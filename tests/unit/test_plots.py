@@ -328,6 +328,13 @@ def test_residuals_are_those_of_the_reader(poisson, kind):
     assert drawn(poisson.plot.leverage(), poisson.residuals("standardised_pearson"))
 
 
+def test_an_envelope_is_only_for_residuals_that_are_standard(poisson, fits):
+    assert "standardised" in fits["quasipoisson"].plot.residuals().get_ylabel()
+    assert poisson.plot.quantiles().collections and fits["quasipoisson"].plot.quantiles().collections
+    raw = poisson.plot.quantiles("deviance")
+    assert not raw.collections and raw.get_legend() is None
+
+
 def test_wrong_kinds_of_residuals_are_refused(poisson):
     with pytest.raises(nd.UnknownNameError):
         poisson.plot.residuals("large")
@@ -348,16 +355,16 @@ def test_cooks_contours_are_where_cooks_distance_is(poisson):
     assert {text.get_text() for text in ax.texts} >= worst
 
 
-def test_the_envelope_holds_its_share_of_normal_numbers():
-    random, n = np.random.default_rng(0), 80
-    held = []
-    for _ in range(60):
-        fit = nd.glm("y ~ 1", {"y": random.normal(size=n)})
-        ax = fit.plot.quantiles(ax=own_axes("quantiles"))
-        low, high = np.split(ax.collections[0].get_paths()[0].vertices[1 : 2 * n + 3, 1], [n + 1])
-        values = np.sort(fit.residuals("quantile"))
-        held.append(np.mean((low[:n] <= values) & (values <= high[1:][::-1][:n])))
-    assert 0.93 < np.mean(held) < 1.0
+def test_the_envelope_is_that_of_the_order_of_normal_numbers():
+    from scipy.special import ndtri
+
+    n = 80
+    fit = nd.glm("y ~ 1", {"y": np.random.default_rng(0).normal(size=n)})
+    heights = fit.plot.quantiles().collections[0].get_paths()[0].vertices[:, 1]
+    lowest = ndtri(1.0 - 0.975 ** (1 / n))  # of the smallest of n: it lies below with probability 2.5 %
+    assert heights.min() == pytest.approx(lowest) and heights.max() == pytest.approx(-lowest)
+    draws = np.random.default_rng(1).normal(size=(4_000, n)).min(axis=1)
+    assert np.mean(draws < lowest) == pytest.approx(0.025, abs=0.01)
 
 
 def test_partial_residuals_are_those_of_the_reader(poisson):
@@ -431,7 +438,7 @@ def test_expected_counts_refuse_what_is_no_count(fits):
 
 def test_a_race_has_one_line_a_solver(poisson, fits):
     runs = {"newton": poisson, "lbfgs": fitted("poisson", "lbfgs"), "_odd $name$": fitted("poisson", "irls")}
-    for by in ("step", "seconds"):
+    for by in ("step", "pass", "seconds"):
         ax = race(runs, by=by)
         assert len(ax.get_lines()) == len(ax.get_legend().get_texts()) == 3
         assert by in ax.get_xlabel()
@@ -565,3 +572,14 @@ def test_a_long_race_begins_at_the_start():
     slow = nd.glm("y ~ x", {**data, "y": y}, solver=nd.GradientDescent(rate=1e-3, epochs=500, start=[9, 9]))
     ax = race({"slow": slow, "newton": nd.glm("y ~ x", {**data, "y": y})})
     assert ax.get_xscale() == "symlog" and -1 < ax.get_xlim()[0] <= 0
+
+
+def test_thousands_of_coefficients_are_drawn_by_the_furthest():
+    from scipy import sparse
+
+    X = sparse.random(200, 6_000, 0.002, random_state=0, format="csr")
+    fit = nd.glm_fit(X, np.random.default_rng(0).poisson(1, 200), "poisson", penalty=nd.Ridge(1.0))
+    ax = fit.plot.forest(ax=own_axes("forest"))
+    assert len(ax.get_yticks()) == 60 and "60 furthest" in ax.get_title(loc="left")
+    paths = fit.plot.paths(ax=own_axes("paths"))
+    assert len(paths.get_lines()) + len(paths.collections[0].get_segments()) == 6_000

@@ -11,9 +11,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import scipy.sparse
+import scipy.special
 
 import nelder as nd
+from nelder.diagnostics.normality import normal_order
 from nelder.report import drawing
+from nelder.report.checks import against_fitted, normal_quantiles, rows_of
 from nelder.report.frames import MOST, chosen
 from nelder.report.page import page
 from nelder.writing import write_whole
@@ -389,7 +392,17 @@ def test_text_that_cannot_be_written_leaves_the_old_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("low", "high"),
-    [(0.0, 1.0), (-3.0, 7.0), (0.0, 1e-12), (1e6, 1e6 + 1), (-1e300, 1e300), (5.0, 5.0), (0.99, 1.01), (0, 5e-324)],
+    [
+        (0.0, 1.0),
+        (-3.0, 7.0),
+        (0.0, 1e-12),
+        (1e6, 1e6 + 1),
+        (-1e300, 1e300),
+        (5.0, 5.0),
+        (0.99, 1.01),
+        (0, 5e-324),
+        (0, 1e-300),
+    ],
 )
 def test_axes_have_a_few_round_numbers_inside(low, high):
     made = drawing.axis([low, high], (0.0, 100.0), "")
@@ -411,3 +424,37 @@ def test_lines_break_where_there_is_no_number():
     assert plane.line([0, 1, 2, 3], [0, np.nan, 1, 2]).count("M") == 2
     assert plane.points([0, 1, np.nan], [1, np.inf, 1]).count("h0") == 1
     assert "nan" not in plane.line([np.nan], [1.0])
+
+
+def test_the_order_of_normal_numbers_is_exact_and_symmetric():
+    alone = normal_order(np.array([1.0]), 1.0)
+    assert alone["expected"][0] == pytest.approx(0.0, abs=1e-15)
+    np.testing.assert_allclose([alone["lower"][0], alone["upper"][0]], [-1.959963984540054, 1.959963984540054])
+    many = normal_order(np.arange(1.0, 31.0), 30.0, 0.9)
+    np.testing.assert_allclose(many["lower"], -many["upper"][::-1], atol=1e-12)
+    # the least of 30 lies below x with probability 1 - (1 - F(x))^30
+    least = scipy.special.ndtri(1.0 - np.array([0.95, 0.05]) ** (1 / 30))
+    np.testing.assert_allclose([many["lower"][0], many["upper"][0]], least)
+
+
+def test_a_row_that_counts_three_times_has_the_middle_of_three_places():
+    times = np.arange(40) % 3 + 1
+    fit = nd.glm("y ~ x", table(40), weights=nd.frequency(times))
+    picture = normal_quantiles(fit, rows_of(fit))
+    order = np.argsort(fit.residuals("quantile", seed=0))
+    share = np.array([times[order[0]], times[order[-1]]]) / 2 / times.sum()
+    np.testing.assert_allclose(picture.numbers["normal quantile"][[0, -1]] * [1, -1], scipy.special.ndtri(share))
+    trend = against_fitted(fit, rows_of(fit)).numbers
+    assert trend["rows"].sum() == times.sum()
+    assert trend["rows"] @ trend["fitted mean"] == pytest.approx(times @ fit.fitted)
+
+
+def test_ticks_of_small_numbers_are_not_called_zero():
+    assert [drawing.tick(value) for value in (0.0, 1e-20, -2.5, 1e-4, 250000.0, 1e6)] == [
+        "0",
+        "1e−20",
+        "−2.5",
+        "0.0001",
+        "250000",
+        "1e6",
+    ]

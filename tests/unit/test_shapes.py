@@ -599,3 +599,10 @@ def test_scores_of_power_and_dispersion_are_derivatives_of_the_density(power, ph
     up, down = (family.log_density(y, mean, phi * np.exp(d), weight) for d in (h, -h))
     score = family.dispersion_score(y, mean, phi, weight)
     assert np.all(np.abs(score - (up - down) / (2 * h)) < 1e-5 * (size + np.abs(score)))
+
+
+def test_means_that_underflow_to_zero_leave_theta_at_its_end():
+    data = {"x": [-82.6, 24.3, -6.4], "y": [2.0, 0.0, 0.0]}
+    with pytest.warns(nd.NelderWarning, match="end of the range of theta"):
+        fit = nd.glm("y ~ 0 + x", data, "negative_binomial", weights=np.array([0.0, 2.0, 2.0]))
+    assert fit.loglik == pytest.approx(0.0, abs=1e-5)  # counts that are all zero can be certain

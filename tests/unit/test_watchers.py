@@ -97,6 +97,13 @@ def test_times_are_told_in_their_units(seconds, said):
     assert duration(seconds) == said
 
 
+def test_a_fit_that_begins_anew_is_measured_anew():
+    watcher = Progress(Heard())
+    for step, seconds in ((100, 1.0), (200, 2.0), (0, 3.0), (100, 4.0)):
+        watcher(record(step, seconds))
+    assert watcher.line.said[-1].endswith("100 steps/s")
+
+
 def test_a_pipe_has_no_line():
     assert line_on(io.StringIO()) is None
     assert line_on(None) is None

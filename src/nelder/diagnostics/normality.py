@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nelder.diagnostics.fitted_rows import caveats, regular
 from nelder.diagnostics.residuals import residuals
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
 from nelder.inference.wald import checked_level
+from nelder.linalg import Array
 from nelder.mean import special
 from nelder.table import Table
 
@@ -48,18 +48,16 @@ def normality(fit: Fit, seed: int = 0) -> Table:
     return Table(columns, "Are the quantile residuals normal? (skewness 0, kurtosis 3)", caveats(fit))
 
 
-def normal_order(n: int, ranks: NDArray[np.integer], level: float = 0.95) -> Table:
-    """What the values at some places (k,), from 0, of n standard normal numbers in order are: columns expected, lower,
-    upper.
+def normal_order(k: Array, n: float, level: float = 0.95) -> Table:
+    """Where the k-th smallest (m,), from 1, of n standard normal numbers lies: columns expected, lower, upper.
 
-    `expected` is Φ⁻¹ of Blom's (1958) plotting position (i − 3/8) / (n + 1/4), the ends those of a pointwise interval,
-    exact: the i-th of n uniform numbers in order has a beta distribution with i and n + 1 − i.
+    `expected` is Φ⁻¹((k − ½) / n) (Hazen 1914). The ends are those of a pointwise interval, and exact: Φ of the k-th
+    smallest has a beta distribution with parameters k and n + 1 − k.
     """
-    i = np.asarray(ranks) + 1.0
-    tail = (1.0 - checked_level(level)) / 2.0
+    half = checked_level(level) / 2.0
     with np.errstate(all="ignore"):
-        ends = [special().betaincinv(i, n + 1.0 - i, share) for share in (tail, 1.0 - tail)]
-        columns = {"expected": (i - 0.375) / (n + 0.25), "lower": ends[0], "upper": ends[1]}
+        ends = [special().betaincinv(k, n + 1.0 - k, share) for share in (0.5 - half, 0.5 + half)]
+        columns = {"expected": (k - 0.5) / n, "lower": ends[0], "upper": ends[1]}
         return Table({name: special().ndtri(share) for name, share in columns.items()})
 
 

@@ -31,10 +31,10 @@ from nelder.endings.separation import (
 )
 from nelder.errors import DataError
 from nelder.kernels import ROUNDING, Totals
-from nelder.linalg import Array, Factored, cholesky, independent_columns, largest_eigenvalue
+from nelder.linalg import Array, Factored, cholesky, independent_columns
 from nelder.mean import Mean
 from nelder.objective import Objective
-from nelder.quadratic import Direction, Gram, Implicit, Quadratic, Triangle
+from nelder.quadratic import Direction, Gram, Implicit, Quadratic, Triangle, steepest
 from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import Newton, Reason, Solution, Solver, Tolerance, solve
 from nelder.solvers.newton import best_model, model_of, precise_model
@@ -345,5 +345,4 @@ def leaves(along: Array, low: float, high: float) -> bool:
 def largest_rate(objective: Objective) -> float:
     """2/λmax of the information at the optimum, which Newton's method finds."""
     solution = solve(objective, Newton())
-    information = best_model(objective, solution.step.beta, observed=False, form=Gram).information
-    return 2.0 / largest_eigenvalue(information)
+    return 2.0 / steepest(best_model(objective, solution.step.beta, observed=False, form=Gram))

@@ -205,13 +205,13 @@ def alternatives(cone: Array, back: Array) -> tuple[NDArray[np.bool_], bool]:
     """Which coefficients (p,) of d = back @ z have one sign for all z (k,) with cone @ z ≥ 0 (Konis 2007), and whether
     there is only one such z.
 
-    Where that is too much to find out, none has and there may be others.
+    Where that is too much to find out, or rounding has left no row that moves, none has and there may be others.
     """
     from scipy.optimize import linprog
 
     unit, _ = distinct(cone)
     p, k = back.shape
-    if unit.size * p > LARGEST:
+    if not len(unit) or unit.size * p > LARGEST:
         return np.zeros(p, dtype=bool), False
     # the cone cut where the sum of its rows is 1, and the least and greatest of each coefficient there
     whole, one = unit.mean(axis=0)[None, :], np.ones(1)

@@ -36,5 +36,5 @@ def explain(fit: Fit) -> Explanation:
                 gravity = rule.gravity if found.gravity is None else found.gravity
                 reasons.append(Reason(name, rule.title, found.words, found.call, gravity))
     title = f"{fit.family.label()} with link {fit.link.label()} by {fit.solved.solver}"
-    notes = (() if case.has_rows else (LOADED,)) + ((case.note,) if case.note else ())
+    notes = tuple(note for note in (None if case.has_rows else LOADED, case.note, case.unchecked) if note)
     return Explanation(title, tuple(sorted(reasons, key=lambda reason: -reason.gravity)), notes)

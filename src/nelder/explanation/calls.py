@@ -24,7 +24,7 @@ def whole(epochs: float) -> str:
 def by_newton(fit: Fit) -> str:
     """The same by Newton's method, with more steps where that is what was used."""
     if fit.solved.solver in ("newton", "sampled_newton"):
-        return f"fit.update(solver=nd.Newton(max_steps={max(10 * fit.steps, 1000)}))"
+        return f"fit.update(solver=nd.Newton(max_steps={max(10 * fit.steps, 100)}))"
     return 'fit.update(solver="newton")'
 
 

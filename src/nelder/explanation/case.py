@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from nelder.diagnostics.check import FINE, PROBLEM, SHOWN, SKIPPED, Check, Line,
 from nelder.explanation.reasons import Gravity
 from nelder.explanation.spectrum import Spectrum, spectrum_of
 from nelder.fit import Fit, Kept, Terms
+from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.submodels import with_rows_of
 
@@ -45,15 +45,15 @@ class Case:
         """The first finding of a kind among the warnings of the fit."""
         return next((finding for finding in self.fit.warnings if isinstance(finding, kind)), None)
 
-    @cached_property
+    @lazy
     def sample(self) -> Fit:
         """The fit, or the same fit to a sample of its rows where those are too many to look at."""
         fit = self.fit
         objective = fit.rows_of_data("an explanation")
         rows = objective.design.rows
         many = max(FEWEST, NUMBERS // max(objective.design.p, 1))
-        if rows <= many or isinstance(fit.point, Ray):
-            return fit
+        if rows <= many or isinstance(fit.point, Ray) or objective.design.vast:
+            return fit  # a sample lacks levels of a factor that has so many
         stretch = rows / many  # one row of each of as many stretches, so that sorted rows are all represented
         chosen = np.zeros(rows, dtype=bool)
         chosen[((np.arange(many) + np.random.default_rng(0).random(many)) * stretch).astype(np.intp)] = True
@@ -73,7 +73,7 @@ class Case:
         seen, rows = (fit.rows_of_data("an explanation").design.rows for fit in (self.sample, self.fit))
         return f"Responses, residuals and influence were looked at in a sample of {seen:,} of the {rows:,} rows."
 
-    @cached_property
+    @lazy
     def page(self) -> Check | None:
         """What the checks of the model say; None where the coefficients are no optimum of a likelihood."""
         if not self.has_rows or not self.fit.converged or self.fit.rows_of_data("a check").design.wide:
@@ -85,15 +85,30 @@ class Case:
         lines = () if self.page is None else self.page.lines
         return next((line for line in lines if line.check == name and line.verdict not in (FINE, SHOWN, SKIPPED)), None)
 
-    @cached_property
+    @property
+    def unchecked(self) -> str | None:
+        """Why the model itself was not checked, where it was fitted but could not be."""
+        if not self.has_rows or not self.fit.converged:
+            return None
+        if self.page is None:
+            return "The model itself was not checked: so many columns have no matrix of their own."
+        skipped = next((line for line in self.page.lines if line.check == "tests"), None)
+        return None if skipped is None else f"The model itself was hardly checked: {skipped.meaning}."
+
+    @lazy
     def spectrum(self) -> Spectrum | None:
         """The curvature of the objective at the optimum; None where there is no matrix of it."""
         return spectrum_of(self.fit.objective) if self.fit.objective is not None else None
 
-    @cached_property
+    @lazy
     def response(self) -> Array:
         """The responses that are looked at (n,)."""
         return np.concatenate([block.y for block in self.sample.rows_of_data("its response").design.handles])
+
+
+def finding_of(line: Line) -> str:
+    """What the line of a check found, as a sentence with its number."""
+    return f"{line.meaning[:1].upper()}{line.meaning[1:]} ({line.value})."
 
 
 def gravity_of(line: Line) -> Gravity:

@@ -17,6 +17,7 @@ from nelder.table import number
 MANY_EPOCHS = 100  # of a descent that arrived: below, there is nothing to gain
 ROUND_ENOUGH = 1e3  # a condition number that descent can live with
 BETTER = 10.0  # by what standardising must divide it to be worth a word
+CLOUD = "Mini-batches at a fixed rate end in a cloud around the optimum, unless they are anchored. "
 FAR = 1e3  # standard errors: from where descents are supposed to begin, if nothing is known
 
 
@@ -33,7 +34,7 @@ def diverged(case: Case) -> Said | None:
         f"{finding.solver} with rate {finding.rate:g} {what} at epoch {finding.step}. An epoch multiplies the error "
         f"along the steepest direction by |1 − rate · λmax|, so near the optimum no rate above 2/λmax = "
         f"{finding.largest:.3g} converges in this problem; this one is "
-        + (f"{number(times, 3)} times that. " if times >= 1.01 else "close to it, and the way there is steeper. ")
+        + (f"{count_of(times)} times that. " if times >= 1.01 else "close to it, and the way there is steeper. ")
     )
     spectrum = case.spectrum
     if spectrum is None or not math.isfinite(spectrum.condition):
@@ -41,7 +42,7 @@ def diverged(case: Case) -> Said | None:
     rate = finding.largest / 2
     epochs = epochs_needed(FAR, spectrum.contraction(rate))
     words += (
-        f"Half of it, {rounded(rate)}, is safe and takes about {count_of(epochs)} epochs; Newton's method divides by "
+        f"Half of it, {rounded(rate)}, is safe and takes about {count_of(epochs)} epochs. Newton's method divides by "
         "the curvature, needs no rate, and takes a handful of steps."
     )
     return Said(words, by_descent(rate, epochs))
@@ -68,8 +69,10 @@ def slow(case: Case) -> Said | None:
         words += f"With rates of its own choice an epoch left {shrink:.6g} of the distance, on average. "
     if stopped is not None:
         more = epochs_needed(left, shrink)
+        pace = f"at this pace {count_of(more)} epochs" if math.isfinite(more) else "and they come no nearer"
         words += f"After {fit.steps:,} epochs the coefficients are {number(left, 2)} standard errors from the optimum, "
-        words += f"which takes about {count_of(more)} more. "
+        words += f"{pace}. "
+        words += CLOUD if fit.solved.solver == "stochastic_gradient_descent" and not math.isfinite(more) else ""
     else:
         words += f"That took {fit.steps:,} epochs. "
     best = epochs_needed(begun if math.isfinite(begun) else FAR, spectrum.contraction(spectrum.best_rate))
@@ -125,5 +128,7 @@ def column_sizes(case: Case) -> tuple[tuple[str, ...], Array]:
 
 
 def count_of(epochs: float) -> str:
-    """A number of epochs in words."""
-    return "no end of" if not math.isfinite(epochs) else f"{epochs:,.0f}" if epochs < 1e7 else number(epochs, 2)
+    """A number of epochs, or of times, in words."""
+    if not math.isfinite(epochs):
+        return "no end of"
+    return f"{epochs:,.0f}" if 10 <= epochs < 1e6 else f"{epochs:.2g}"

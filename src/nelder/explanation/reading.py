@@ -25,7 +25,7 @@ from nelder.explanation.calls import anew
 from nelder.explanation.case import Case
 from nelder.explanation.endings import sentence
 from nelder.explanation.reasons import Gravity, Said
-from nelder.solvers import Tolerance
+from nelder.solvers import Reason, Tolerance
 
 ELSEWHERE: tuple[type[Diagnosis], ...] = (Aliased, Boundary, IllConditioned, Imprecise, OddResponse, PerfectFit)
 ELSEWHERE += (Runaway, Separated, SeveralMinima, SeveralShapes, ShapeAtEnd, ShapeUnknown)
@@ -59,6 +59,8 @@ def well(case: Case) -> Said | None:
 
 def certificate(case: Case) -> str:
     """What shows that the coefficients are the optimum."""
+    if case.fit.reason == Reason.AT_EDGE.value:
+        return "the gradient vanishes along it and points out over it elsewhere"
     distance = float(case.fit.trace.column("distance")[-1]) if len(case.fit.trace) else math.nan
     if math.isnan(distance):
         return "the coefficients are the optimum to rounding"

@@ -9,6 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from nelder.errors import unknown_name
 from nelder.table import Table
 
 WIDE = 100  # letters in a line of a printed explanation
@@ -76,8 +77,11 @@ class Explanation:
         return f"{self.title}: {f'{things} to look at' if many else 'all is well'}"
 
     def __getitem__(self, rule: str) -> Reason:
-        """The reason of a rule; raises KeyError where that found nothing."""
-        return {reason.rule: reason for reason in self.reasons}[rule]
+        """The reason of a rule; raises UnknownNameError, a KeyError, where that found nothing."""
+        found = {reason.rule: reason for reason in self.reasons}
+        if rule not in found:
+            raise unknown_name("rule that found something", rule, found)
+        return found[rule]
 
     def __contains__(self, rule: object) -> bool:
         return any(reason.rule == rule for reason in self.reasons)

@@ -8,7 +8,7 @@ import numpy as np
 
 from nelder.diagnosis import OddResponse
 from nelder.explanation.calls import with_family
-from nelder.explanation.case import Case, gravity_of
+from nelder.explanation.case import Case, finding_of, gravity_of
 from nelder.explanation.endings import sentence
 from nelder.explanation.reasons import Gravity, Said
 from nelder.mean import UNIT
@@ -36,7 +36,8 @@ def yes_or_no(case: Case) -> Said | None:
     outside = outside_unit(case)
     words = f"All {len(y):,} responses are 0 or 1 ({share(y == 1)} ones), and the normal distribution takes them for "
     words += "measurements of one variance, where that of a yes or no is μ(1 − μ). "
-    words += f"{outside} fitted means are below 0 or above 1. " if outside else ""
+    many = "one fitted mean is" if outside == 1 else f"{outside:,} fitted means are"
+    words += f"{many.capitalize()} below 0 or above 1. " if outside else ""
     return Said(words + "With family='binomial' coefficients are log-odds.", with_family(case.fit, "binomial", False))
 
 
@@ -122,7 +123,7 @@ def spread(case: Case) -> Said | None:
     if line is None or counted(case) is not None or yes_or_no(case) is not None:
         return None
     words = (
-        f"{sentence(line.meaning)} ({line.value}) The coefficients stay unbiased, their standard errors do not: HC3 "
+        f"{finding_of(line)} The coefficients stay unbiased, their standard errors do not: HC3 "
         "takes them from the residuals. A family with another variance may use the rows better."
     )
     return Said(words, 'fit.with_covariance("HC3").table()', gravity_of(line))
@@ -133,5 +134,5 @@ def distribution(case: Case) -> Said | None:
     line = case.line("distribution")
     if line is None or yes_or_no(case) is not None or counted(case) is not None:
         return None
-    words = f"{sentence(line.meaning)} ({line.value}) Coefficients and their standard errors bear that, if rows are "
+    words = f"{finding_of(line)} Coefficients and their standard errors bear that, if rows are "
     return Said(f"{words}many; prediction intervals do not.", "fit.normality()")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from nelder.diagnosis import IllConditioned
 from nelder.diagnostics.check import excess
 from nelder.diagnostics.influence import Influence, influence
-from nelder.explanation.case import Case, gravity_of
+from nelder.explanation.case import Case, finding_of, gravity_of
 from nelder.explanation.endings import sentence
 from nelder.explanation.reasons import Said
 from nelder.fit import Fit
@@ -57,8 +58,9 @@ def outlying(case: Case) -> Said | None:
     line = case.line("outliers")
     if line is None:
         return None
-    words = f"{sentence(line.meaning)} Among all rows that should not happen by chance ({line.value}). Is it a typing "
-    return Said(f"{words}error, or another unit?", "fit.outliers()", gravity_of(line))
+    n = case.sample.rows_of_data("its rows").design.rows
+    words = f"{sentence(line.meaning)} Even the worst of {n:,} rows should not be so by chance ({line.value}). "
+    return Said(f"{words}Is it a typing error, or another unit?", "fit.outliers()", gravity_of(line))
 
 
 def few_data(case: Case) -> Said | None:
@@ -79,9 +81,9 @@ def few_data(case: Case) -> Said | None:
 def collinear(case: Case) -> Said | None:
     """Terms that cannot be told apart well."""
     line = case.line("collinearity")
-    if line is None:
+    if line is None or case.find(IllConditioned) is not None:  # which says more
         return None
-    words = f"{sentence(line.meaning)} ({line.value}) Means and predictions do not mind; the single coefficient does. "
+    words = f"{finding_of(line)} Means and predictions do not mind; the single coefficient does. "
     words += "Centre a column before its square is taken, or drop one of two that say the same."
     return Said(words, "fit.vif()")
 
@@ -91,7 +93,7 @@ def bent(case: Case) -> Said | None:
     line = case.line("link")
     if line is None:
         return None
-    words = f"{sentence(line.meaning)} ({line.value}) Try a curve, as bs(x, df=4), or a link that bends the other way."
+    words = f"{finding_of(line)} Try a curve, as bs(x, df=4), or a link that bends the other way."
     return Said(words, "fit.link_test()", gravity_of(line))
 
 
@@ -100,4 +102,4 @@ def miscalibrated(case: Case) -> Said | None:
     line = case.line("calibration")
     if line is None:
         return None
-    return Said(f"{sentence(line.meaning)} ({line.value})", "fit.calibration()", gravity_of(line))
+    return Said(f"{finding_of(line)}", "fit.calibration()", gravity_of(line))

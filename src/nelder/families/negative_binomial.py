@@ -19,6 +19,7 @@ from nelder.links import Log
 from nelder.mean import POSITIVE, Interval, Mean, special
 
 LIMIT = Poisson()
+LEAST = 1e-100  # a mean below which a count is zero, whatever θ
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ class NegativeBinomial(Family):
 
     def shape_grid(self, means: Interval) -> Array:
         # what a row says of κ changes where κ μ is about 1, and where κ is, its square being a coefficient of variation
-        low, high = 1e-2 / means[1], max(1e2, 1e2 / means[0])
+        smallest, largest = (max(mean, LEAST) for mean in means)  # zero where they underflow
+        low, high = 1e-2 / largest, max(1e2, 1e2 / smallest)
         between = np.geomspace(low, high, int(np.clip(np.log(high / low), 8, 32)))
         return np.array([math.inf, *(1.0 / between), 1e-3 / high, 1e-6 / high])
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.arrow import Variances, in_full
 from nelder.errors import InputError
 from nelder.inference.simultaneous import Adjusted, adjustment
 from nelder.linalg import Array
@@ -48,7 +49,7 @@ class Estimates:
 
     labels: Mapping[str, Sequence[object]]
     values: Array
-    covariance: Array
+    covariance: Array | Variances
     df: float
     null: Array | float = 0.0
     exponentiated: bool = False
@@ -60,7 +61,7 @@ class Estimates:
     @property
     def se(self) -> Array:
         """Standard errors (k,), nan where there is no variance."""
-        variance = np.diagonal(self.covariance)
+        variance = self.covariance.diagonal()
         return np.sqrt(np.where(variance > 0, variance, np.nan))
 
     @property
@@ -75,7 +76,11 @@ class Estimates:
         labels = {name: np.asarray(column)[chosen].tolist() for name, column in self.labels.items()}
         null = np.broadcast_to(self.null, self.values.shape)[chosen]
         whole = np.array_equal(chosen, np.arange(len(self.values)))  # then it need not be copied
-        covariance = self.covariance if whole else self.covariance[np.ix_(chosen, chosen)]
+        covariance = self.covariance
+        if isinstance(covariance, Variances):
+            covariance = Variances(covariance.values[chosen])
+        elif not whole:
+            covariance = covariance[np.ix_(chosen, chosen)]
         some = replace(self, labels=labels, values=self.values[chosen], covariance=covariance, null=null)
         if len(chosen) == len(self.values) or not self.adjusting.pairwise:
             return some
@@ -83,7 +88,7 @@ class Estimates:
 
     def combined(self, weights: Array, labels: Mapping[str, Sequence[object]], null: Array | float = 0.0) -> Estimates:
         """The combinations weights (m, k) @ values."""
-        covariance = weights @ self.covariance @ weights.T
+        covariance = weights @ in_full(self.covariance) @ weights.T
         made = replace(self, labels=labels, values=weights @ self.values, covariance=covariance, null=null)
         return replace(made, adjusting=Adjusting())
 

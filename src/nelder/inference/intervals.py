@@ -103,7 +103,7 @@ def remarks(found: End, path: Path, side: float, where: str) -> list[str]:
 def wald_intervals(fit: Fit, rows: NDArray[np.integer], how: tuple[float, str], title: str) -> Table:
     """Wald's intervals of some coefficients; `how` is level and adjustment."""
     level, adjust = how
-    family = Estimates({"term": fit.names}, np.asarray(fit.coef), fit.covariance_in_use, fit.df_reference).select(rows)
+    family = Estimates({"term": fit.names}, np.asarray(fit.coef), fit.known_covariance, fit.df_reference).select(rows)
     made, middle = adjustment(adjust)(family, level), np.asarray(fit.coef)[:, None]
     ends = middle + np.asarray(fit.se)[:, None] * np.array([-1.0, 1.0]) * made.reach
     notes = [made.note] if made.note else []

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nelder.arrow import Variances, in_full
 from nelder.errors import InputError, unknown_name
 from nelder.inference.studentized_range import studentized_quantile, studentized_tail
 from nelder.inference.wald import checked_level, two_sided_quantile, two_sided_tail
@@ -26,7 +27,7 @@ class Family(Protocol):
     @property
     def statistic(self) -> Array: ...
     @property
-    def covariance(self) -> Array: ...
+    def covariance(self) -> Array | Variances: ...
     @property
     def df(self) -> float: ...
 
@@ -76,7 +77,7 @@ def sidak(family: Family, level: float) -> Adjusted:
 
 def scheffe(family: Family, level: float) -> Adjusted:
     """statistic² / r against F on r and df degrees of freedom, r the rank of the estimates."""
-    rank = rank_of(family.covariance)
+    rank = rank_of(in_full(family.covariance))
     if rank == 0:
         return alone(family, level)
     tail = f_tail(family.statistic**2 / rank, rank, family.df)

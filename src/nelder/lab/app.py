@@ -20,6 +20,7 @@ with app.setup:
     from nelder.lab import page, pictures, tables, views
     from nelder.lab.choices import BY_RATE, SOLVER_NAMES, Choices, family_names, link_names
     from nelder.lab.server import DATA
+    from nelder.plots.descent import CLOCKS
 
     FAMILIES, LINKS = family_names(), link_names()
 
@@ -188,7 +189,7 @@ def view_fields():
     view = mo.ui.tabs(dict.fromkeys(page.VIEWS, ""))
     menu = mo.ui.dropdown(pictures.MENU, next(iter(pictures.MENU)), label="Picture")
     solvers = mo.ui.multiselect(page.RIVALS, page.RIVALS[:4], label="Solvers")
-    by = mo.ui.dropdown(["step", "seconds"], "step", label="By")
+    by = mo.ui.dropdown(list(CLOCKS), "step", label="By")
     compare_button = mo.ui.run_button(kind="success", label="Compare")
 
 

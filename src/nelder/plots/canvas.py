@@ -44,7 +44,8 @@ def panels_for(ax: Any, many: int, across: int, size: tuple[float, float]) -> An
     """
     if ax is None:
         down = -(-many // across)
-        grid = pyplot().subplots(down, across, figsize=size, layout="constrained", squeeze=False)[1]
+        figure, grid = pyplot().subplots(down, across, figsize=size, layout="constrained", squeeze=False)
+        figure.get_layout_engine().set(hspace=0.05, wspace=0.03, h_pad=0.06)
         for left in grid.ravel()[many:]:
             left.remove()
         return grid.ravel()[:many]
@@ -141,6 +142,11 @@ def traced(fit: Fit) -> None:
     """Raise DataError for a fit whose steps were not kept."""
     if not len(fit.trace):
         raise DataError("this fit has no steps to show: it was loaded without them; fit it again to watch it")
+
+
+def solver_of(fit: Fit) -> str:
+    """The name of the solver, in words."""
+    return fit.trace.solver.replace("_", " ")
 
 
 def mean_label(fit: Fit) -> str:

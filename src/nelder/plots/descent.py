@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import DataError, InputError, InputTypeError, a_count, a_number, unknown_name
+from nelder.errors import CapabilityError, DataError, InputError, InputTypeError, a_count, a_number, unknown_name
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.plots.canvas import (
@@ -24,6 +24,7 @@ from nelder.plots.canvas import (
     literal,
     names_on,
     remark,
+    solver_of,
     traced,
 )
 from nelder.table import number
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 ROUNDING = np.finfo(float).eps  # of a deviance: a smaller gap is none
 MARKED = 60  # steps that still get a mark each
-CLOCKS = ("step", "seconds")
+CLOCKS = {"step": "step", "pass": "passes over the rows", "seconds": "seconds"}
 WILD = 1e3  # times what it ends at: a path that needs a scale by powers of ten
 
 
@@ -75,10 +76,9 @@ def loss(fit: Fit, optimum: float | None = None, ax: Any = None) -> Axes:
     if len(lost):
         ax.plot(lost, np.ones(len(lost)), "x", color=ORANGE, transform=ax.get_xaxis_transform(), clip_on=False)
         remark(ax, f"× no finite deviance from step {int(lost[0])}", (0.98, 0.98))
-    if known is not None:
+    if known is not None and np.nanmin(height, initial=np.inf) <= ROUNDING * max(abs(known), 1e-300):
         remark(ax, "a gap below rounding is drawn at the size of rounding")
-    what = "loss" if known is None else "gap to the optimum"
-    dress(ax, f"{fit.trace.solver}: {what}, {ending(fit)}", "step", loss_label(fit, known))
+    dress(ax, f"{solver_of(fit)}: {ending(fit)}", "step", loss_label(fit, known))
     ax.xaxis.get_major_locator().set_params(integer=True)
     return ax
 
@@ -112,8 +112,12 @@ def paths(fit: Fit, terms: object = None, ax: Any = None) -> Axes:
     finite = np.where(np.isfinite(beta), beta, np.nan)
     ax = axes_for(ax)
     named = furthest(finite, len(COLOURS))
-    for k in np.setdiff1d(np.arange(len(chosen)), named):
-        ax.plot(step, finite[:, k], color=GREY, linewidth=0.8, alpha=0.6)
+    rest = np.setdiff1d(np.arange(len(chosen)), named)
+    if len(rest):
+        from matplotlib.collections import LineCollection
+
+        lines = [np.column_stack([step, finite[:, k]]) for k in rest]
+        ax.add_collection(LineCollection(lines, colors=GREY, linewidths=0.8, alpha=0.6))
     for place, k in enumerate(named):
         mark = "o" if len(step) <= MARKED else ""
         ax.plot(step, finite[:, k], color=COLOURS[place % len(COLOURS)], marker=mark, markersize=3)
@@ -125,7 +129,7 @@ def paths(fit: Fit, terms: object = None, ax: Any = None) -> Axes:
         remark(ax, "powers of ten, straight near zero", (0.98, 0.02))
     grey = "" if len(named) == len(chosen) else f", the {len(named)} that moved most named"
     many = f"{len(chosen)} coefficients" if len(chosen) > 1 else "1 coefficient"
-    dress(ax, f"{fit.trace.solver}: {many} by step{grey}", "step", f"coefficient ({fit.link.label()} scale)")
+    dress(ax, f"{solver_of(fit)}: {many} by step{grey}", "step", f"coefficient ({fit.link.label()} scale)")
     ax.xaxis.get_major_locator().set_params(integer=True)
     last = np.array([last_finite(finite[:, k]) for k in named])
     names_on(ax, [fit.names[chosen[k]] for k in named], last)
@@ -155,7 +159,8 @@ def last_finite(values: Array) -> float:
 
 
 def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
-    """Several solvers on one problem: the gap of each to the lowest deviance of all, by "step" or by "seconds".
+    """Several solvers on one problem: the gap of each to the lowest deviance of all, by "step", by "pass" over the
+    rows, which steps of some solvers take many of, or by "seconds".
 
     `fits` are fits of one model to one table, by the names to show. Raises DataError for fits of different problems,
     InputError for fewer than one, UnknownNameError for another clock.
@@ -168,17 +173,22 @@ def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
     ax = axes_for(ax)
     for k, (name, fit) in enumerate(runs.items()):
         gap = gaps(fit.trace.deviance, lowest)
-        style = DASHES[k // len(COLOURS) % len(DASHES)]
+        style = DASHES[k % len(DASHES)]  # two that take the same steps are both to be seen
         mark = "o" if len(gap) <= MARKED else ""
         label = f"{literal(name, SHORT)} ({fit.steps} steps)"
         ax.plot(clocks[name], gap, style, color=COLOURS[k % len(COLOURS)], marker=mark, markersize=3, label=label)
     ax.set_yscale("log")
-    if by == "step" and max(int(fit.trace.step[-1]) for fit in runs.values()) > 100:
+    if by != "seconds" and max(float(np.nanmax(clock)) for clock in clocks.values()) > 100:
         ax.set_xscale("symlog", linthresh=1)
-        ax.set_xlim(left=-0.1)  # there are no steps before the start
+        ax.set_xlim(left=-0.2)
     if by == "seconds" and all((clock > 0).all() for clock in clocks.values()):
         ax.set_xscale("log")
-    dress(ax, f"{len(runs)} solvers on one problem: gap to the lowest deviance", by, f"deviance − {number(lowest, 6)}")
+    dress(
+        ax,
+        f"{len(runs)} solvers on one problem: gap to the lowest deviance",
+        CLOCKS[by],
+        f"deviance − {number(lowest, 6)}",
+    )
     legend(ax, "best")
     return ax
 
@@ -213,10 +223,14 @@ def problem_of(fit: Fit) -> dict[str, object]:
 
 
 def clock_of(fit: Fit, by: str) -> Array:
-    """The step numbers or the seconds (k,) of the records of a fit."""
+    """The step numbers, passes or seconds (k,) of the records of a fit."""
     if by == "step":
         return fit.trace.step
-    return np.array([record.seconds for record in fit.trace.records]) if by == "seconds" else fit.trace.step
+    if by == "pass":
+        if np.isnan(fit.trace.passes).all():
+            raise CapabilityError(f"the passes of {fit.trace.solver} were not counted: race by='step' or by='seconds'")
+        return fit.trace.passes
+    return fit.trace.column("seconds") if by == "seconds" else fit.trace.step
 
 
 def every(fit: Fit, frames: object) -> NDArray[np.integer]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.errors import DataError, InputTypeError, unknown_name
 from nelder.fit import Fit
@@ -19,6 +20,7 @@ from nelder.table import Table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST = 60  # coefficients that have room
 ROW = 0.26  # inches that a coefficient needs
 INTERCEPTS = ("intercept", "const", "(intercept)")
 
@@ -26,15 +28,13 @@ INTERCEPTS = ("intercept", "const", "(intercept)")
 def forest(fit: Fit, terms: object = None, exponentiate: bool = False, intervals: str = "wald", ax: Any = None) -> Axes:
     """Estimates and 95 % intervals, one below the other, with a line at no effect.
 
-    `terms` are names of coefficients or terms, by default all but the intercept; `exponentiate` draws exp(β) on a log
-    scale; `intervals` are "wald", "profile" or "score". An infinite estimate is an arrow at the edge it goes to, an
-    interval without an end runs into the edge, and what was not estimated is said in words. Raises as `fit.table`.
+    `terms` are names of coefficients or terms, by default all but the intercept, of more than 60 those furthest from
+    zero; `exponentiate` draws exp(β) on a log scale; `intervals` are "wald", "profile" or "score". An infinite estimate
+    is an arrow at the edge it goes to, an interval without an end runs into the edge, and what was not estimated is
+    said in words. Raises as `fit.table`.
     """
     table = fit.table(intervals=intervals, exponentiate=exponentiate)
-    places = chosen(fit, terms)
-    if terms is None:
-        others = [j for j in places if fit.names[j].lower() not in INTERCEPTS]
-        places = np.array(others or list(places), dtype=np.intp)
+    places = shown(fit) if terms is None else chosen(fit, terms)
     value, lower, upper = (np.asarray(table[name])[places] for name in (estimate_column(table), "lower", "upper"))
     none = 1.0 if exponentiate else 0.0
     ax = axes_for(ax, (SIZE[0], max(2.2, 1.1 + ROW * len(places))))
@@ -45,6 +45,8 @@ def forest(fit: Fit, terms: object = None, exponentiate: bool = False, intervals
         one_row(ax, row, (value[row], lower[row], upper[row]), (left, right))
     ax.axvline(none, color=GREY, linewidth=1, linestyle="--", zorder=1)
     ax.set_xlim(left, right)
+    if exponentiate:
+        ratio_ticks(ax, right / left)
     ax.set_ylim(len(places) - 0.4, -0.6)
     size = "small" if len(places) <= 40 else "xx-small"
     ax.set_yticks(np.arange(len(places)), [literal(fit.names[j], 32) for j in places], fontsize=size)
@@ -54,8 +56,33 @@ def forest(fit: Fit, terms: object = None, exponentiate: bool = False, intervals
     what = ratio_name(fit).replace("_", " ") if exponentiate else f"coefficient ({fit.link.label()} scale)"
     scale = f"{what}, log scale" if exponentiate else what
     bars = "" if np.isnan(lower).all() else f", 95 % {'Wald' if intervals == 'wald' else intervals} intervals"
-    dress(ax, f"{what.partition(' (')[0].capitalize()}s{bars}", scale, "")
+    some = "" if len(places) < MOST or terms is not None else f"The {MOST} furthest from zero: "
+    words = f"{what.partition(' (')[0]}s{bars}"
+    dress(ax, some + words if some else words[0].upper() + words[1:], scale, "")
     return ax
+
+
+def shown(fit: Fit) -> NDArray[np.integer]:
+    """All coefficients but the intercept, or those furthest from zero in standard errors where they have no room."""
+    places = np.array([j for j, name in enumerate(fit.names) if name.lower() not in INTERCEPTS], dtype=np.intp)
+    if not len(places):
+        return np.arange(len(fit.names))
+    if len(places) <= MOST:
+        return places
+    with np.errstate(all="ignore"):
+        size, se = np.abs(np.asarray(fit.coef)[places]), np.asarray(fit.se)[places]
+        size = np.nan_to_num(size / se if np.isfinite(se).any() else size, posinf=np.inf)
+    return np.sort(places[np.argsort(-size, kind="stable")[:MOST]])
+
+
+def ratio_ticks(ax: Axes, wide: float) -> None:
+    """Plain numbers on a log scale of ratios, also where it spans less than a power of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    few, many = LogLocator(subs=(1.0, 2.0, 5.0), numticks=12), LogLocator(numticks=8)
+    ax.xaxis.set_major_locator(MaxNLocator(6) if wide < 10.0 else few if wide < 1e4 else many)
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def estimate_column(table: Table) -> str:
@@ -129,10 +156,10 @@ def truth(fit: Fit, true: object, level: float = 0.95, ax: Any = None) -> Axes:
     ax.plot(*[(both[0] - pad, both[1] + pad)] * 2, color=GREEN, linewidth=1, zorder=1)
     lost = len(real) - len(at)
     remark(ax, f"{lost} infinite or aliased estimates are not drawn" if lost else "")
-    share = f"{100 * level:g} % intervals hold {int(np.sum(held))} of {int(np.sum(known))}"
-    counted = f": {share}" if known.any() else ""
+    share = f"{100 * level:g} % intervals: {int(np.sum(held))} of {int(np.sum(known))} hold the truth"
+    title = share if known.any() else "Estimates against the truth"
     scale = f"({fit.link.label()} scale)"
-    dress(ax, f"Estimates against the truth{counted}", f"true coefficient {scale}", f"estimate {scale}")
+    dress(ax, title, f"true coefficient {scale}", f"estimate {scale}")
     return ax
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nelder.diagnostics.fitted_rows import fitted_rows
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
-from nelder.inference.effects.averaging import Averaging, typical
+from nelder.inference.effects.averaging import typical
 from nelder.inference.effects.cases import Cases, Population, Sample
 from nelder.inference.effects.encoding import encoder_of
 from nelder.inference.effects.rows import sample_of
@@ -30,6 +30,7 @@ from nelder.plots.canvas import (
     literal,
     panels_for,
     remark,
+    solver_of,
     traced,
 )
 from nelder.plots.clouds import cloud
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GRID = 101  # places along a curve
-TYPICAL = Averaging(others="mean")
 OFF = 3.0  # times the range of the responses: where a curve is still drawn
 
 
@@ -138,14 +138,14 @@ def curves(fit: Fit, variable: str | None = None, frames: int = 8, ax: Any = Non
     many = len(made.step)
     for k, curve in enumerate(made.curves):
         last = k == many - 1
-        alpha = 1.0 if last else 0.25 + 0.6 * k / max(many - 1, 1)
+        alpha = 1.0 if last else 0.4 + 0.5 * k / max(many - 1, 1)
         label = f"step {int(made.step[k])}" if k in (0, many // 2, many - 1) else "_"
         colour = ORANGE if last else BLUE
         ax.plot(made.x, curve, color=colour, alpha=alpha, linewidth=2.2 if last else 1.2, label=label, zorder=4)
     framed(ax, made)
     legend(ax, "best" if len(made.y) <= 500 else "upper right")
     shown = literal(made.variable, SHORT)
-    dress(ax, f"{fit.trace.solver}: fitted curve at {many} steps{made.others}", shown, response_label(fit))
+    dress(ax, f"{solver_of(fit)}: fitted curve at {many} steps{made.others}", shown, response_label(fit))
     remark(ax, said)
     return ax
 

@@ -1,7 +1,7 @@
 """The four usual checks: residuals against the linear predictor, their quantiles, their spread, and leverage.
 
 They draw quantile residuals (Dunn & Smyth 1996), which are standard normal where the model is true, whatever the
-family; deviance residuals where the family has no distribution or the responses are not of it.
+family; standardised deviance residuals where the family has no distribution or the responses are not of it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.diagnostics.fitted_rows import fitted_rows
+from nelder.diagnostics.normality import normal_order
 from nelder.diagnostics.residuals import KINDS
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.inference.wald import checked_level
 from nelder.linalg import Array
-from nelder.mean import special
 from nelder.plots.canvas import BLUE, GREEN, GREY, ORANGE, axes_for, dress, legend, link_label, panels_for, remark
 from nelder.plots.clouds import MANY, SEED, cloud, with_smooth
 from nelder.table import number
@@ -42,17 +42,30 @@ class Residuals:
     times: Array
 
     @property
+    def standard(self) -> bool:
+        """Whether they are near standard normal, or meant to be."""
+        return self.kind.startswith(("quantile", "standardised", "studentised"))
+
+    @property
     def label(self) -> str:
         """What the axis is called."""
-        return f"quantile residual (seed {SEED})" if self.kind == "quantile" else f"{self.kind} residual"
+        return (
+            f"quantile residual (seed {SEED})" if self.kind == "quantile" else f"{self.kind.replace('_', ' ')} residual"
+        )
 
 
 def usual_kind(fit: Fit) -> str:
-    """Quantile residuals where the family has a distribution that the responses can come from, else deviance ones."""
-    blocks = fit.rows_of_data("a picture of residuals").design.handles
+    """Quantile residuals where the family has a distribution that the responses can come from, else standardised ones,
+    or deviance ones where a penalty, a sample or a perfect fit leaves no standard.
+    """
+    objective = fit.rows_of_data("a picture of residuals")
+    blocks = objective.design.handles
     odd = any(fit.family.oddities(block.y, block.own_precision) for block in blocks)
     known = np.isfinite(fit.dispersion) and fit.dispersion > 0
-    return "quantile" if fit.family.has_distribution and not odd and known else "deviance"
+    if fit.family.has_distribution and not odd and known:
+        return "quantile"
+    plain = fit.solved.penalty == "unpenalised" and not objective.sampling
+    return "standardised" if known and plain else "deviance"
 
 
 def residuals_of(fit: Fit, kind: str | None) -> Residuals:
@@ -89,7 +102,7 @@ def scale_location(fit: Fit, kind: str | None = None, ax: Any = None) -> Axes:
     """
     found = residuals_of(fit, kind)
     ax = axes_for(ax)
-    if found.kind == "quantile" or found.kind.startswith(("standardised", "studentised")):
+    if found.standard:
         ax.axhline(USUAL_ROOT, color=GREY, linewidth=1, linestyle="--", zorder=1)
     with_smooth(ax, found.eta, np.sqrt(np.abs(found.values)), found.times)
     dress(ax, "Spread against fitted: flat if the variance is right", link_label(fit), f"√|{found.label}|")
@@ -100,7 +113,8 @@ def quantiles(fit: Fit, kind: str | None = None, level: float = 0.95, ax: Any = 
     """Residuals in their order against normal quantiles, with the interval that each would lie in.
 
     The envelope is exact for independent standard normals: the k-th smallest of n is Φ⁻¹ of a beta variable with
-    parameters k and n + 1 − k. Each point is in it with probability `level`, not all at once. Raises as `residuals`.
+    parameters k and n + 1 − k. Each point is in it with probability `level`, not all at once. Residuals on another
+    scale, as "deviance" ones, have none, and a line through their quartiles. Raises as `residuals`.
     """
     checked_level(level)
     found = residuals_of(fit, kind)
@@ -111,18 +125,29 @@ def quantiles(fit: Fit, kind: str | None = None, level: float = 0.95, ax: Any = 
     k = reached - 0.5 * (times - 1.0)  # the middle of the ranks that a row takes
     shown = some_ranks(len(values))
     values, k = values[shown], k[shown]
-    expected = special().ndtri((k - 0.5) / n)
+    order_of_normals = normal_order(k, n, level)
+    expected, tails = order_of_normals["expected"], (order_of_normals["lower"], order_of_normals["upper"])
     ax = axes_for(ax)
-    tails = [special().ndtri(special().betaincinv(k, n + 1.0 - k, p)) for p in (0.5 - level / 2, 0.5 + level / 2)]
-    ax.fill_between(expected, *tails, color=GREY, alpha=0.3, linewidth=0, label=f"{100 * level:g} % of each, if true")
-    ax.plot(expected, expected, color=GREY, linewidth=1)
+    if found.standard:
+        label = f"{100 * level:g} % of each, if true"
+        ax.fill_between(expected, *tails, color=GREY, alpha=0.3, linewidth=0, label=label)
+        ax.plot(expected, expected, color=GREY, linewidth=1)
+        legend(ax, "upper left")
+    else:
+        through_quartiles(ax, expected, values)
     ax.plot(expected, values, "o", color=BLUE, markersize=3.5, alpha=0.8, markeredgewidth=0)
-    legend(ax, "upper left")
     thinned = f"{len(shown):,} of {int(np.sum(known)):,} rows, all of the tails" if len(shown) < np.sum(known) else ""
     lost = int(np.sum(~known))
     remark(ax, "; ".join(filter(None, (thinned, f"{lost:,} rows are not finite" if lost else ""))), (0.98, 0.02))
     dress(ax, "Quantiles: on the line if the distribution is right", "standard normal quantile", found.label)
     return ax
+
+
+def through_quartiles(ax: Axes, expected: Array, values: Array) -> None:
+    """The line through the quartiles of values (n,) in their order, as R's qqline."""
+    here, there = np.quantile(expected, (0.25, 0.75)), np.quantile(values, (0.25, 0.75))
+    slope = (there[1] - there[0]) / (here[1] - here[0]) if here[1] > here[0] else 0.0
+    ax.plot(expected, there[0] + slope * (expected - here[0]), color=GREY, linewidth=1)
 
 
 def some_ranks(n: int) -> NDArray[np.integer]:

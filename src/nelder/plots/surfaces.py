@@ -14,7 +14,7 @@ from nelder.inference.likelihood.profile import place_of
 from nelder.inference.wald import two_sided_quantile
 from nelder.linalg import Array
 from nelder.observations import vector_of
-from nelder.plots.canvas import BLUE, GREEN, GREY, ORANGE, SHORT, axes_for, dress, legend, literal, remark
+from nelder.plots.canvas import BLUE, GREEN, GREY, ORANGE, SHORT, axes_for, dress, legend, literal, remark, solver_of
 from nelder.table import number
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def contour(fit: Fit, names: Sequence[str] | None = None, points: int | None = N
     if len(rings):
         made = ax.contour(x, y, np.where(np.isfinite(lost), lost, np.nan), levels=rings, colors=GREY, linewidths=0.9)
         ax.clabel(made, fontsize="x-small", fmt=lambda level: f"−{level:g}")
-    ax.plot(view.path[:, 0], view.path[:, 1], color=BLUE, marker="o", markersize=3.5, label=f"{fit.trace.solver} path")
+    size = 3.5 if len(view.path) <= 60 else 2.0
+    ax.plot(view.path[:, 0], view.path[:, 1], color=BLUE, marker="o", markersize=size, label=f"{solver_of(fit)} path")
     ends = base_of(fit)[[i, j]]
     ax.plot(
         *ends, marker="*", markersize=12, linestyle="", color=ORANGE, label="fit" if fit.limit is None else "last step"
@@ -176,7 +177,7 @@ def contour(fit: Fit, names: Sequence[str] | None = None, points: int | None = N
     ax.set_ylim(*view.y)
     remark(ax, f"{view.outside} steps lie outside the view" if view.outside else "", (0.02, 0.98))
     first, second = (literal(fit.names[k], SHORT) for k in (i, j))
-    dress(ax, f"{kind_of_likelihood(fit)} lost, and {fit.trace.solver}'s path", first, second)
+    dress(ax, f"{kind_of_likelihood(fit)} lost, and {solver_of(fit)}'s path", first, second)
     remark(ax, f"rings: {unit}")
     return ax
 

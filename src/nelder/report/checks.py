@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.diagnostics.check import LOOK, PROBLEM, Check
-from nelder.diagnostics.fitted_rows import bands_of, fitted_rows, group_sums
+from nelder.diagnostics.fitted_rows import bands_of, fitted_rows, group_sums, whole_where_whole
 from nelder.diagnostics.normality import normal_order
 from nelder.diagnostics.residuals import standardised_pearson
 from nelder.fit import Fit
@@ -29,11 +29,12 @@ SIZE = (WIDE, HIGH)
 
 @dataclass(frozen=True)
 class Rows:
-    """What the pictures read of n rows: their numbers, their means, residuals that ought to be normal (`kind` says
-    which), and whether means are drawn on a logarithmic axis.
+    """What the pictures read of n rows: their numbers, how often each was observed, their means, residuals that ought
+    to be normal (`kind` says which), and whether means are drawn on a logarithmic axis.
     """
 
     numbers: NDArray[np.integer]
+    times: Array
     mu: Array
     residual: Array
     kind: str
@@ -42,15 +43,16 @@ class Rows:
 
 def rows_of(fit: Fit) -> Rows:
     """Quantile residuals, else standardised ones, else those of the deviance. Raises DataError without rows."""
-    mu = fitted_rows(fit, "a picture of residuals").mu
+    read = fitted_rows(fit, "a picture of residuals")
+    mu, times = read.mu, read.times
     numbers = np.arange(len(mu)) if fit.kept is None else fit.kept.rows
     material = Material(fit)
     log = fit.link.name == "log" and bool((mu > 0).all())
     for kind in ("quantile", "standardised"):
         residual = material.had(kind, partial(fit.residuals, kind, 0))
         if residual is not None:
-            return Rows(numbers, mu, residual, f"{kind} residual", log)
-    return Rows(numbers, mu, fit.residuals("deviance"), "deviance residual", log)
+            return Rows(numbers, times, mu, residual, f"{kind} residual", log)
+    return Rows(numbers, times, mu, fit.residuals("deviance"), "deviance residual", log)
 
 
 def said_checks(checked: Check | None, refusal: str) -> str:
@@ -87,13 +89,13 @@ def sampled(shown: int, n: int) -> tuple[str, ...]:
 def banded(rows: Rows, values: Array, name: str) -> tuple[Array, Table]:
     """Means of values (n,) in bands of the fitted mean, as points (2, k) and as a table."""
     fine = np.flatnonzero(np.isfinite(values) & np.isfinite(rows.mu))
-    mu, values = rows.mu[fine], values[fine]
+    mu, values, times = rows.mu[fine], values[fine], rows.times[fine]
     if not len(fine):
         return np.zeros((2, 0)), Table({"rows": np.zeros(0), "fitted mean": np.zeros(0), f"mean {name}": np.zeros(0)})
-    band = bands_of(mu, np.ones(len(mu)), max(2, min(BANDS, len(mu) // IN_BAND)))
-    count, fitted, mean = group_sums(band, np.ones(len(mu)), mu, values)
+    band = bands_of(mu, times, max(2, min(BANDS, len(mu) // IN_BAND)))
+    count, fitted, mean = group_sums(band, times, times * mu, times * values)
     middle = np.stack([fitted / count, mean / count])
-    return middle, Table({"rows": count.astype(int), "fitted mean": middle[0], f"mean {name}": middle[1]})
+    return middle, Table({"rows": whole_where_whole(count), "fitted mean": middle[0], f"mean {name}": middle[1]})
 
 
 def against_fitted(fit: Fit, rows: Rows) -> Picture:
@@ -124,7 +126,9 @@ def level_line(drawing: Plane, at: float) -> str:
 
 def normal_quantiles(fit: Fit, rows: Rows) -> Picture | None:
     """Quantile residuals in order, against those of the normal distribution, with their pointwise band."""
-    residual = np.sort(rows.residual[np.isfinite(rows.residual)])
+    fine = np.flatnonzero(np.isfinite(rows.residual))
+    order = fine[np.argsort(rows.residual[fine], kind="stable")]
+    residual, times = rows.residual[order], rows.times[order]
     n = len(residual)
     if rows.kind != "quantile residual" or n < 2:
         return None
@@ -132,8 +136,9 @@ def normal_quantiles(fit: Fit, rows: Rows) -> Picture | None:
     if n > MOST:  # the ends in full, where the tails show, and others evenly between
         inner = np.linspace(MOST // 4, n - MOST // 4 - 1, MOST // 2).astype(int)
         ranks = np.unique(np.concatenate([ranks[: MOST // 4], inner, ranks[-MOST // 4 :]]))
-    order = normal_order(n, ranks)
-    low, middle, high = order["lower"], order["expected"], order["upper"]
+    middle_rank = np.cumsum(times) - 0.5 * (times - 1.0)  # of the ranks that a row takes
+    normal = normal_order(middle_rank[ranks], float(times.sum()))
+    low, middle, high = normal["lower"], normal["expected"], normal["upper"]
     drawing = plane(
         "normal", (middle, "normal quantile", False), (np.concatenate([residual[ranks], middle]), rows.kind, False)
     )

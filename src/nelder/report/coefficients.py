@@ -79,7 +79,7 @@ def forest(fit: Fit, level: float) -> str:
         mark(across, TOP + ROW * (k + 0.5), fit.names[row], (estimate[k], low[k], high[k]))
         for k, row in enumerate(rows)
     ]
-    interval = f"The lines are {100 * level:g}% intervals; one that crosses the upright line at 0 holds no effect."
+    interval = f"The lines are {100 * level:g}% intervals; one that holds 0 leaves the sign of its effect open."
     words = f"Estimates of {len(rows)} coefficient{'s' if len(rows) > 1 else ''}. {interval}"
     if not np.isfinite(low).any():
         words = f"Estimates of {len(rows)} coefficients, without intervals: this fit has no standard errors."

@@ -13,6 +13,7 @@ from nelder.report.markup import short
 
 WIDE, HIGH = 480, 310
 FAR = 5_000.0  # pixels: beyond the picture, where a line may as well be
+SMALL = 1e-290  # what is smaller is drawn as zero
 DECADES = 40.0  # of a logarithmic axis
 
 
@@ -58,6 +59,7 @@ def axis(values: object, ends: tuple[float, float], label: str, log: bool = Fals
     if log and high / low < 1e300 and math.log10(high / low) <= DECADES:
         room = max((high / low) ** 0.04, 1.02)
         return Axis(low / room, high * room, *ends, label, True)
+    low, high = (0.0 if abs(end) < SMALL else end for end in (low, high))
     half = 0.5 * high - 0.5 * low  # of the range, which need not be a number
     room = 0.08 * half if half > 1e-9 * max(abs(low), abs(high)) else (0.05 * abs(high) or 0.5)
     return Axis(max(low - room, -1e300), min(high + room, 1e300), *ends, label)
@@ -84,7 +86,7 @@ def decades(low: float, high: float) -> list[float]:
 
 def tick(value: float) -> str:
     """The label of a tick."""
-    shown = f"{value:.6g}" if abs(value) > 1e-12 else "0"
+    shown = f"{value:.6g}"
     mantissa, _, power = shown.partition("e")
     return (f"{mantissa}e{int(power)}" if power else mantissa).replace("-", "−")
 
@@ -148,7 +150,7 @@ class Plane:
 
 def plane(name: str, x: tuple[object, str, bool], y: tuple[object, str, bool]) -> Plane:
     """A plane of the usual size for values with their label, and whether their axis is logarithmic."""
-    across, up = (62.0, WIDE - 14.0), (HIGH - 48.0, 14.0)
+    across, up = (74.0, WIDE - 14.0), (HIGH - 48.0, 14.0)
     return Plane(name, axis(x[0], across, x[1], x[2]), axis(y[0], up, y[1], y[2]))
 
 

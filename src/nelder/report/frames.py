@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,16 +73,12 @@ class Frames:
         ]
 
     def table(self) -> Table:
-        """A row a frame, without the seconds, which no two runs share."""
-        columns = {
-            "step": np.array([record.step for record in self.records]),
-            self.loss_name: self.loss,
-            "gradient": np.array([record.gradient_norm for record in self.records]),
-            "decrement": np.array([record.decrement for record in self.records]),
-            "size": np.array([record.size for record in self.records]),
-            "halvings": np.array([record.halvings for record in self.records]),
-        }
-        return Table(columns)
+        """A row a frame as in `fit.trace.table()`, without coefficients, and without the seconds, which no two runs
+        share.
+        """
+        bare = tuple(replace(record, beta=record.beta[:0]) for record in self.records)
+        columns = replace(self.fit.trace, records=bare, names=()).table()
+        return Table({name: values for name, values in columns.items() if name != "seconds"})
 
 
 def frames_of(fit: Fit) -> Frames:

@@ -51,7 +51,7 @@ def pairs(facts: Sequence[tuple[str, str]], name: str) -> str:
 def table(given: Table, caption: str, most: int = 60) -> str:
     """A table whose first column names its rows; on a narrow screen it scrolls by itself."""
     columns = given.texts(most)
-    words = [values.dtype.kind in "OUb" for values in given.values()]
+    words = [values.dtype.kind in "OUb" or not place for place, values in enumerate(given.values())]
     head = "".join(
         f'<th scope="col"{left(word)}>{text(column[0] or "term")}</th>'
         for column, word in zip(columns, words, strict=True)

@@ -88,7 +88,9 @@ def loss_picture(frames: Frames, area: Plane) -> str:
         area.points(x[-1:], frames.loss[-1:], "now", "loss-now"),
     )
     notes = (f"At {lost} of these steps it is not a number, and not drawn.",) if lost else ()
-    words = f"The {frames.loss_name} at each step; the large dot is the step that is shown."
+    words = (
+        f"The {frames.loss_name} at each step; the large dot is the step that is shown. All steps are in numbers below."
+    )
     return Picture("loss", "Loss curve", words, drawing, (WIDE, HIGH), None, notes).figure()
 
 

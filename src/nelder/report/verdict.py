@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from nelder.diagnostics.check import LOOK, PROBLEM, Check
 from nelder.fit import Fit
 from nelder.report.markup import text
 
@@ -17,19 +16,9 @@ class Reason(NamedTuple):
     call: str = ""
 
 
-def reasons(fit: Fit, checked: Check | None) -> list[Reason]:
-    """What a reader should know before anything else: the warnings of the fit, and the checks that ask for a look."""
-    if checked is None:
-        return [Reason("Said by the fit", finding.sentence) for finding in fit.warnings]
-    asking = [line for line in checked.lines if line.verdict in (PROBLEM, LOOK)]
-    return [
-        Reason(
-            f"{line.check.capitalize()}: {'a problem' if line.verdict == PROBLEM else 'look at it'}",
-            f"{line.meaning} ({line.value})" if line.value else line.meaning,
-            line.call,
-        )
-        for line in asking
-    ]
+def reasons(fit: Fit) -> list[Reason]:
+    """What a reader should know before anything else: what `fit.explain()` finds worth saying, the gravest first."""
+    return [Reason(each.title, each.words, each.call) for each in fit.explain().reasons if each.gravity]
 
 
 def headline(fit: Fit, found: list[Reason]) -> str:

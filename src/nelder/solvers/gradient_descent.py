@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nelder.errors import InputError, a_count, a_number
-from nelder.linalg import Array, largest_eigenvalue
+from nelder.linalg import Array
 from nelder.objective import Objective
-from nelder.quadratic import Gram
+from nelder.quadratic import Gram, steepest
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.search import Found, enough, halving
 
@@ -56,7 +56,7 @@ def check_rate(name: str, rate: float | None) -> None:
 
 def _backtracking(objective: Objective, beta: Array) -> Iterator[Step]:
     here = objective.slope(beta)
-    rate = 1.0 / max(largest_eigenvalue(objective.quadratic(beta, Gram).information), np.finfo(float).tiny)
+    rate = 1.0 / max(steepest(objective.quadratic(beta, Gram)), np.finfo(float).tiny)
     yield Step(beta, here.value, here.gradient, size=rate)
     while True:
         delta = -rate * here.gradient

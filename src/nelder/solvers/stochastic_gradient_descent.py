@@ -9,9 +9,9 @@ import numpy as np
 
 from nelder.errors import a_count
 from nelder.kernels import Slope, slope_kernel
-from nelder.linalg import Array, largest_eigenvalue
+from nelder.linalg import Array
 from nelder.objective import Objective
-from nelder.quadratic import Gram
+from nelder.quadratic import Gram, steepest
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.gradient_descent import check_rate
 
@@ -68,7 +68,7 @@ class StochasticGradientDescent(Solver):
 
     def _first_rate(self, objective: Objective, beta: Array) -> float:
         # one batch sees about batch/n of the curvature; a quarter of that share's limit leaves room for uneven batches
-        largest = largest_eigenvalue(objective.quadratic(beta, Gram).information)
+        largest = steepest(objective.quadratic(beta, Gram))
         return max(0.5, 0.25 * objective.design.n / self.batch) / max(largest, np.finfo(float).tiny)
 
     def _epoch(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.arrow import in_full
 from nelder.design import STILL, Ray
 from nelder.errors import InputError, a_number, unknown_name
 from nelder.fit import Fit
@@ -209,7 +210,7 @@ def with_means(fit: Fit, found: Estimates) -> Estimates:
     note = (
         f"nan where η is outside ({low:g}, {high:g}) and the link has no mean, {int(outside.sum())} of {len(outside)}"
     )
-    covariance = np.where(outside | outside[:, None], np.nan, found.covariance)
+    covariance = np.where(outside | outside[:, None], np.nan, in_full(found.covariance))
     values = np.where(outside, np.nan, found.values)
     return replace(found, values=values, covariance=covariance, notes=(*found.notes, note))
 

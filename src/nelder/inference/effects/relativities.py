@@ -40,7 +40,7 @@ def exponentiated(fit: Fit) -> Estimates:
     and interval of β (Agresti 2013, section 5.1). That of the intercept is a mean, odds or hazard, and no ratio.
     """
     name = ratio_name(fit)
-    covariance = fit.covariance_in_use
+    covariance = fit.known_covariance
     values = np.asarray(fit.coef)
     made = Estimates({"term": list(fit.names)}, values, covariance, fit.df_reference, exponentiated=True)
     return replace(made, shown=Shown(name=name), title=f"exp(β) of {fit.terms.response}", notes=notes_of(fit))
