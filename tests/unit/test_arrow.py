@@ -252,7 +252,7 @@ def test_a_factor_of_6000_levels_takes_no_matrix_of_them():
     np.testing.assert_allclose(np.asarray(fit.se)[:k] ** 2, errors, rtol=1e-9)
 
 
-@pytest.mark.parametrize("solver", ["gradient_descent", "stochastic_gradient_descent"])
+@pytest.mark.parametrize("solver", ["gradient_descent", "stochastic_gradient_descent(epochs=20)"])
 def test_descent_on_a_vast_design_finds_its_rate_without_a_matrix(vast, solver):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", nd.NotConvergedWarning)
