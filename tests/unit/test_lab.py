@@ -340,7 +340,8 @@ def test_every_picture_is_drawn_or_refused_in_words(name, line):
         assert html.startswith('<p class="lab-note">') and "gaussian" in html
     else:
         assert html.startswith("<figure") and html.count("<svg") == 1 and 'role="img"' in html
-        assert "currentColor" in html and pictures.INK not in html and "<g id=" not in html
+        assert "currentColor" in html and "<g id=" not in html
+        assert pictures.INK not in html and pictures.PAPER not in html
 
 
 def test_a_picture_that_holds_too_much_is_sent_as_an_image(monkeypatch, line):

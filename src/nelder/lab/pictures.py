@@ -19,7 +19,9 @@ from nelder.plots.canvas import GREY, require_matplotlib
 from nelder.plots.descent import race
 
 INK = "#010203"  # of text and axes until the drawing is on the page, whose colour it then takes
+PAPER = "#030201"  # and of the ground of legends
 HEAVY = 1_500_000  # letters of a drawing: beyond, it is sent as points of colour
+GROUND = "var(--lab-paper)"
 SINGLE, PAGE, STRIP = (6.4, 4.2), (10.0, 7.2), (9.3, 5.3)  # inches
 
 # what each is called on the page, and how many Axes it takes: down, across, and inches
@@ -69,7 +71,13 @@ def drawn(draw: Callable[[Any], object], grid: tuple[int, int, tuple[float, floa
     from matplotlib.figure import Figure
 
     down, across, size = grid
-    style: Any = {"svg.fonttype": "none", "axes.facecolor": "none", "figure.facecolor": "none", "font.size": 10.0}
+    style: Any = {
+        "svg.fonttype": "none",
+        "axes.facecolor": "none",
+        "figure.facecolor": "none",
+        "font.size": 10.0,
+        "legend.facecolor": PAPER,
+    }
     inked: Any = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
     with warnings.catch_warnings(), np.errstate(all="ignore"), rc_context({**style, **dict.fromkeys(inked, INK)}):
         warnings.simplefilter("ignore", NelderWarning)
@@ -94,16 +102,19 @@ def themed(figure: Any, name: str) -> str:
     inside = re.sub(
         r"<metadata>.*?</metadata>|<style.*?</style>", "", drawing[drawing.index("<svg") :], flags=re.DOTALL
     )
-    inside = re.sub(r'<g id="[a-zA-Z]+[\w.-]*">', "<g>", inside.replace(INK, "currentColor"))
+    inside = re.sub(r'<g id="[a-zA-Z]+[\w.-]*">', "<g>", inside.replace(INK, "currentColor").replace(PAPER, GROUND))
     head, box = f'<svg role="img" aria-label="{said}" viewBox="', re.compile(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>')
     return f'<figure class="{kind}">{box.sub(lambda found: f"{head}{found[1]}{chr(34)}>", inside, count=1)}</figure>'
 
 
 def dots(figure: Any) -> str:
     """A figure as a PNG in base 64, its texts in a grey that can be read on any ground."""
+    from matplotlib.legend import Legend
     from matplotlib.text import Text
 
     image = io.BytesIO()
+    for key in figure.findobj(Legend):
+        key.get_frame().set_alpha(0.0)
     for part in figure.findobj(Text):
         part.set_color(GREY)
     figure.savefig(image, format="png", dpi=150, transparent=True)
