@@ -1,6 +1,7 @@
 """Work on nelder. Needs Python 3.11 or newer; the rest is installed into .venv when first asked for.
 
     python3 dev.py demo  [...]   watch nelder fit a model
+    python3 dev.py lab   [...]   open the lab in the browser, on a file if one is named
     python3 dev.py test  [...]   run the tests: -m slow, -k poisson and the like go to pytest
     python3 dev.py check [...]   lint, format, types, imports and packaging, or only those named
     python3 dev.py docs  [...]   build the documentation into build/docs
@@ -26,7 +27,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 SCRIPTS, SUFFIX = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
 OLDEST = (3, 11)
 
-EXTRAS = {"demo": "files", "test": "test", "check": "check", "docs": "docs", "bench": "all,bench"}
+EXTRAS = {"demo": "files", "lab": "files,lab", "test": "test", "check": "check", "docs": "docs", "bench": "all,bench"}
 PINNED = "all,test,check,docs,bench"
 PIN_HEADER = """\
 # The releases nelder is developed with. Written by `python3 dev.py pin`: run it again rather than edit.
@@ -36,6 +37,7 @@ PIN_MARKER = 'python_version < "3.15"'
 
 PROGRAMS = {
     "demo": "python -m nelder.cli demo",
+    "lab": "python -m nelder.cli lab",
     "test": "python -m pytest -n auto --dist worksteal",
     "docs": "sphinx-build -q -W --keep-going docs build/docs",
     "bench": "python benchmarks/run.py",
