@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import LONG, Arrow, Layout, Matrix
+from nelder.engines import counts_of, pattern_of
 from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.parts import Coded, Codes, Dense, Part, rows_of
@@ -252,17 +253,28 @@ class Design:
     @lazy
     def wide(self) -> bool:
         """Whether p is so large that no p × p matrix is made; see `sparse`."""
-        return any(block.wide for block in self.handles)
+        return bool(pattern_of(self.handles).wide)
+
+    @lazy
+    def long(self) -> Coded | None:
+        """The factor of the first rows that is better eliminated; see `Block.long`."""
+        long: Coded | None = pattern_of(self.handles).long
+        return long
 
     @lazy
     def vast(self) -> bool:
         """Whether no p × p matrix is made in full, as there is no need of one: p is large, and a factor long."""
-        return too_wide(self.p) and any(block.long is not None for block in self.handles)
+        return too_wide(self.p) and self.long is not None
+
+    @property
+    def counts(self) -> Sequence[int]:
+        """The number of rows of each block."""
+        return counts_of(self.handles)
 
     @property
     def rows(self) -> int:
         """The number of rows, which need not be that of observations."""
-        return sum(block.n for block in self.handles)
+        return sum(self.counts)
 
 
 def crossed(parts: Sequence[Part], places: Sequence[slice | Codes], weight: Array, p: int) -> Array:

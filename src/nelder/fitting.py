@@ -73,7 +73,7 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     if len(used) < block.n:
         notes = (f"{block.n - len(used)} rows of weight zero left out",)
         block = block.rows(used)
-    handles = model.engine.load(split(block), lambda part: part)
+    handles = model.engine.hold(split(block))
     design = Design(handles, terms.names, constants(block), seen.counted)
     if p == 0:
         raise DataError("the model has no columns: add an intercept or a predictor")

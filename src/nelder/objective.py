@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Design, Ray
-from nelder.engines import Engine, merge
+from nelder.engines import Engine, counts_of, merge
 from nelder.kernels import (
     Form,
     Slope,
@@ -171,20 +171,20 @@ class Objective:
 
     def without(self, rows: NDArray[np.integer]) -> Objective:
         """The same objective without the rows at these positions."""
-        pairs, before = [], 0
-        for block in self.design.handles:
-            kept = np.ones(block.n, dtype=bool)
-            kept[rows[(rows >= before) & (rows < before + block.n)] - before] = False
-            pairs.append((block, np.flatnonzero(kept)))
-            before += block.n
-        handles = self.engine.load(pairs, lambda pair: Block.rows(*pair))
+        kept, before = [], 0
+        for count in self.design.counts:
+            inside = np.ones(count, dtype=bool)
+            inside[rows[(rows >= before) & (rows < before + count)] - before] = False
+            kept.append((np.flatnonzero(inside),))
+            before += count
+        handles = self.engine.derive(Block.rows, self.design.handles, each=kept)
         return replace(self, design=replace(self.design, handles=handles))
 
     def sampled(self, size: int) -> Objective:
         """The same objective on about `size` rows drawn without replacement, the same ones each time."""
         design = self.design
-        handles = self.engine.map(drawn_kernel, design.handles, size / design.rows)
-        drawn = sum(block.n for block in handles)
+        handles = self.engine.draw(drawn_kernel, design.handles, size / design.rows)
+        drawn = sum(counts_of(handles))
         return replace(self, design=replace(design, handles=handles, n=design.n * drawn / design.rows))
 
     def batches(self, random: np.random.Generator, size: int) -> Sequence[Block]:

@@ -77,7 +77,7 @@ def with_rows_of(fit: Fit, objective: Objective, terms: Terms) -> Fit:
         return replace(without_columns(fit, objective), terms=terms)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         made = fit_objective(objective, None, terms, Recorder(()))
-    rows = np.arange(sum(block.n for block in objective.design.handles)) if fit.kept is None else fit.kept.rows
+    rows = np.arange(objective.design.rows) if fit.kept is None else fit.kept.rows
     found = tuple(finding.renumbered(rows) for finding in made.warnings)
     return replace(made, warnings=found, notes=notes_of(fit), kept=fit.kept)
 
@@ -176,7 +176,7 @@ def objective_of(fit: Fit, schema: Schema) -> Objective:
         return replace(objective, design=selected(objective, np.zeros(objective.design.p, dtype=bool)))
     seen, parts = observations_of(fit), schema.parts(fit.kept.chunk, fit.kept.rows)
     block = Block(parts, len(schema.names), seen.y, seen.weight, seen.offset, seen.precision)
-    handles = objective.engine.load(split(block), lambda part: part)
+    handles = objective.engine.hold(split(block))
     return replace(objective, design=Design(handles, schema.names, constants(block), objective.design.n))
 
 
@@ -249,7 +249,7 @@ def constrained(fit: Fit, matrix: Array, right: Array, hold_shape: bool = True) 
     if not solved.consistent:
         raise InputError("the constraints contradict each other: no coefficients meet them all")
     design, free = objective.design, np.setdiff1d(np.arange(objective.design.p), solved.pivots)
-    handles = objective.engine.map(turned, design.handles, solved.basis, solved.origin)
+    handles = objective.engine.derive(turned, design.handles, solved.basis, solved.origin)
     alone = (solved.basis[solved.pivots] == 0).all(axis=0)
     constant = np.where(alone, design.constant[free], 0.0)
     names = tuple(design.names[j] for j in free)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Variances
-from nelder.design import Ray
+from nelder.design import Block, Ray
 from nelder.diagnosis import (
     Boundary,
     Diagnosis,
@@ -29,9 +30,11 @@ from nelder.endings.separation import (
     refuse_separated_levels,
     straightened,
 )
+from nelder.engines import merge
 from nelder.errors import DataError
 from nelder.kernels import ROUNDING, Totals
 from nelder.linalg import Array, Factored, cholesky, independent_columns
+from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.quadratic import Direction, Gram, Implicit, Quadratic, Triangle, steepest
@@ -208,15 +211,21 @@ def findings_of(
 
 def edge_rows(objective: Objective, beta: Array) -> NDArray[np.integer]:
     """The rows whose η is at a finite end of the interval that link and family allow, to a millionth of its size."""
-    bounds, found, before = objective.loss.bounds, [np.zeros(0, dtype=np.intp)], 0
-    for block in objective.design.handles:
-        eta, size = block.eta(beta), block.magnitude(beta)
-        scale = max(float(size.max(initial=0.0)), np.finfo(float).tiny)
-        near = [np.abs(eta - end) < 1e-6 * max(scale, abs(end)) for end in bounds if np.isfinite(end)]
-        if near:
-            found.append(before + np.flatnonzero(np.any(near, axis=0)))
-        before += block.n
-    return np.concatenate(found)
+    ends = [end for end in objective.loss.bounds if np.isfinite(end)]
+    if not ends:
+        return np.zeros(0, dtype=np.intp)
+    handles = objective.design.handles
+    found = objective.engine.map(edge_kernel, handles, beta, ends)
+    begins = np.cumsum([0, *objective.design.counts])
+    return np.concatenate([begin + rows for begin, rows in zip(begins, found, strict=False)])
+
+
+def edge_kernel(block: Block, beta: Array, ends: Sequence[float]) -> NDArray[np.integer]:
+    """Which rows of a block have their η at one of these ends."""
+    eta, size = block.eta(beta), block.magnitude(beta)
+    scale = max(float(size.max(initial=0.0)), np.finfo(float).tiny)
+    near = [np.abs(eta - end) < 1e-6 * max(scale, abs(end)) for end in ends]
+    return np.flatnonzero(np.any(near, axis=0))
 
 
 def seen_at(objective: Objective, solution: Solution, last: Quadratic) -> Closing:
@@ -236,16 +245,21 @@ def seen_at(objective: Objective, solution: Solution, last: Quadratic) -> Closin
 
 def blurred(objective: Objective, beta: Array) -> float:
     """The relative change of the information that rounding in η alone can make at β, on average over its weights."""
-    change = total = 0.0
-    for block in objective.design.handles:
+    change, total = merge(objective.engine.map(blurred_kernel, objective.design.handles, beta, objective.loss))
+    return float(change / total) if total > 0 else 0.0
+
+
+def blurred_kernel(block: Block, beta: Array, loss: Loss) -> Array:
+    """The sums of which that is the ratio."""
+    total = np.zeros(2)
+    with np.errstate(all="ignore"):
         for rows in block.slices():
-            mean = Mean(objective.loss.link, rows.eta(beta))
-            weight = rows.weight * objective.loss.family.expected_weight(mean)
-            bend = np.abs(mean.curvature) + np.abs(objective.loss.family.log_variance_slope(mean))
+            mean = Mean(loss.link, rows.eta(beta))
+            weight = rows.weight * loss.family.expected_weight(mean)
+            bend = np.abs(mean.curvature) + np.abs(loss.family.log_variance_slope(mean))
             known = np.isfinite(weight) & np.isfinite(bend)
-            change += float(weight[known] @ (bend * ROUNDING * rows.magnitude(beta))[known])
-            total += float(weight[known].sum())
-    return change / total if total > 0 else 0.0
+            total += (weight[known] @ (bend * ROUNDING * rows.magnitude(beta))[known], weight[known].sum())
+    return total
 
 
 def worth(objective: Objective, solution: Solution, direction: Direction) -> float:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
-from nelder.engines.base import Engine
+from nelder.engines.base import Engine, Handles
+from nelder.engines.memory import bytes_of
+from nelder.engines.spilled import Derived, Spilled
 from nelder.errors import InputError
 
 
@@ -33,21 +36,64 @@ def cores() -> int:
 
 
 class Threads(Engine):
-    """`workers` threads; by default as many as this process may use cores."""
+    """`workers` threads; by default as many as this process may use cores.
+
+    Rows that are read from files and take more than `memory` (bytes, or a text such as "1GB"; by default half of what
+    is free) go to a temporary file in `folder`, by default the system's own, and are mapped from there.
+    """
 
     name = "threads"
     holds_rows = True
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, memory: str | int | None = None, folder: str | None = None) -> None:
         if workers is not None and workers < 1:
             raise InputError(f"threads(workers={workers}): give 1 or more workers, or None for one a core")
-        self.workers = workers or cores()
+        if folder is not None and not os.path.isdir(folder):
+            raise InputError(f"threads(folder={folder!r}): there is no such folder")
+        self.workers, self.folder = workers or cores(), folder
+        self.memory = bytes_of(memory)
 
-    def load(self, parts: Iterable[Any], loader: Callable[[Any], Any]) -> Sequence[Any]:
-        return [loader(part) for part in parts]
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+        held = Spilled(self.memory, self.folder)
+        for blocks in self._loaded(parts, loader):
+            for block in blocks:
+                held.add(block)
+        return held.settled()
+
+    def _loaded(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Iterator[Sequence[Any]]:
+        """loader(part) in order, with one part a worker under way."""
+        if len(parts) == 1:
+            yield loader(parts[0])
+            return
+        with ThreadPoolExecutor(self.workers) as pool:
+            under_way: deque[Future[Sequence[Any]]] = deque()
+            try:
+                for part in parts:
+                    under_way.append(pool.submit(loader, part))
+                    if len(under_way) > self.workers:
+                        yield under_way.popleft().result()
+                while under_way:
+                    yield under_way.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def hold(self, blocks: Sequence[Any]) -> Sequence[Any]:
+        return blocks
 
     def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
         if len(handles) == 1:
             return [kernel(block, *small) for block in handles]
         with one_thread(), ThreadPoolExecutor(self.workers) as pool:
-            return list(pool.map(lambda block: kernel(block, *small), handles))
+            return list(pool.map(lambda place: kernel(handles[place], *small), range(len(handles))))
+
+    def derive(
+        self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any, each: Sequence[tuple[Any, ...]] = ()
+    ) -> Sequence[Any]:
+        if isinstance(handles, Handles):
+            return Derived(handles, kernel, small, each)
+        if each:
+            return [kernel(block, *small, *own) for block, own in zip(handles, each, strict=True)]
+        return self.map(kernel, handles, *small)
+
+    def draw(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> Sequence[Any]:
+        return self.map(kernel, handles, *small)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from nelder.arrow import Matrix, plus
+from nelder.design import Block
 from nelder.errors import DataError
 from nelder.kernels import Slope
 from nelder.linalg import Array
@@ -163,8 +164,13 @@ def at_rest(objective: Objective, step: Step) -> bool:
     direction = step.model.newton() if step.model is not None else None
     if direction is None:
         return False
-    moved = (np.abs(block.along(direction.delta)).max(initial=0.0) for block in objective.design.handles)
+    moved = objective.engine.map(reach_kernel, objective.design.handles, direction.delta)
     return max(moved) < RESTLESS
+
+
+def reach_kernel(block: Block, delta: Array) -> float:
+    """The largest change of η in any row along δ (p,)."""
+    return float(np.abs(block.along(delta)).max(initial=0.0))
 
 
 def scaled(objective: Objective, sample: Objective, beta: Array, known: Quadratic | None = None) -> Gram:
