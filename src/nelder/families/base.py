@@ -232,9 +232,18 @@ class Family(ABC):
         """Anscombe's residual at prior weight 1, by quadrature unless a family knows its closed form."""
         return any_anscombe(y, mean, self.log_variance)
 
+    def odd(self, y: Array, weight: Array) -> NDArray[np.bool_]:
+        """Which responses (n,) can be fitted but do not look like this family."""
+        return np.zeros(len(y), dtype=bool)
+
+    def odd_words(self, many: int) -> str:
+        """The word on so many of them."""
+        return f"{many} rows have a response that does not look like {self.label()}"
+
     def oddities(self, y: Array, weight: Array) -> str | None:
-        """A word on responses that can be fitted but do not look like this family, or None."""
-        return None
+        """That word, or None where there are none."""
+        many = int(np.sum(self.odd(y, weight)))
+        return self.odd_words(many) if many else None
 
     def validate(self, y: Array, rows: NDArray[np.integer] | None = None) -> None:
         """Raise SupportError naming the rows that this family cannot have produced, by their numbers in `rows` (n,)."""
