@@ -9,11 +9,12 @@ import numpy as np
 
 from nelder.diagnosis import announce
 from nelder.engines import ENGINES, Engine
-from nelder.errors import DataError, InputError, InputTypeError
+from nelder.errors import CapabilityError, DataError, InputError, InputTypeError
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_rows
 from nelder.formula import learn
+from nelder.in_parts import asked, fit_in_parts
 from nelder.inference.covariances.covariance import design_based
 from nelder.links import LINKS
 from nelder.mean import Link
@@ -22,6 +23,7 @@ from nelder.names import resolve
 from nelder.observations import design_of, numeric, observe, same_rows, vector_of
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
+from nelder.sources import source_of
 from nelder.trace import Record, recording
 
 
@@ -38,10 +40,13 @@ def glm(
     missing: str = "drop",
     compress: bool | str = "auto",
     watch: Callable[[Record], None] | None = None,
+    engine: str | Engine = "threads",
 ) -> Fit:
     """Fit a generalized linear model by formula, as R's glm.
 
-    `data` is a pandas, Polars or Arrow table, a dictionary of columns, or the path of a .csv or .parquet file.
+    `data` is a pandas, Polars or Arrow table, a dictionary of columns, the path of CSV or Parquet files, or a query by
+    `nd.sql`. Rows that do not fit into memory are read in parts, and `engine` says where they are worked on: here
+    (`nd.Threads(memory="1GB")`), or on a cluster.
     `family`, `link`, `solver` and `penalty` take a name or an object. `weights` are prior weights (an array or an
     expression on the data), or say what else they are: `nd.frequency(counts)`, `nd.sampling(weights)`. `offset` is an
     array or an expression, beside any offset() in the formula. Rows with a missing value in a column that is used are
@@ -51,9 +56,19 @@ def glm(
 
     Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
     """
-    model = replace(resolve_model(family, link, solver, penalty), compress=compression(compress))
+    model = replace(resolve_model(family, link, solver, penalty, engine), compress=compression(compress))
     if isinstance(offset, str):
         formula, offset = f"{formula} + offset({offset})", None
+    source = source_of(data)
+    if model.engine.reads_in_parts(source.size(source.names)):
+        wanted = asked(formula, source, weights, missing)
+        if model.engine.reads_in_parts(source.size(wanted.needed)):
+            if offset is not None:
+                raise CapabilityError("the table is read in parts, so that offset must be an expression on its columns")
+            with recording(watch) as recorder:
+                fit = fit_in_parts(model, wanted, formula.partition("~")[0].strip(), recorder)
+            announce(fit.warnings)
+            return design_based(fit)
     same_rows(data, {"weights": weights, "offset": offset})
     frame = model_frame(formula, data, weights, missing)
     schema = learn(frame.formula, frame.chunk, frame.rows)

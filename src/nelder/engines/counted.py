@@ -13,7 +13,7 @@ class Counted(Engine):
 
     def __init__(self, engine: Engine, rows: int) -> None:
         self.engine, self.rows, self.read = engine, rows, 0
-        self.name, self.holds_rows = engine.name, engine.holds_rows
+        self.name, self.holds_rows, self.together = engine.name, engine.holds_rows, engine.together
 
     @property
     def passes(self) -> float:

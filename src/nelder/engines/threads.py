@@ -15,6 +15,8 @@ from nelder.engines.memory import bytes_of
 from nelder.engines.spilled import Derived, Spilled
 from nelder.errors import InputError
 
+NEAR = 256 * 10**6  # bytes of columns that are read at once, where memory allows
+
 
 @cache
 def blas() -> Any:
@@ -44,6 +46,7 @@ class Threads(Engine):
 
     name = "threads"
     holds_rows = True
+    together = False
 
     def __init__(self, workers: int | None = None, memory: str | int | None = None, folder: str | None = None) -> None:
         if workers is not None and workers < 1:
@@ -51,7 +54,15 @@ class Threads(Engine):
         if folder is not None and not os.path.isdir(folder):
             raise InputError(f"threads(folder={folder!r}): there is no such folder")
         self.workers, self.folder = workers or cores(), folder
-        self.memory = bytes_of(memory)
+        self._memory = None if memory is None else bytes_of(memory)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that rows may take."""
+        return bytes_of(None) if self._memory is None else self._memory
+
+    def reads_in_parts(self, size: int | None) -> bool:
+        return size is None or size > min(self.memory, NEAR)
 
     def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
         held = Spilled(self.memory, self.folder)

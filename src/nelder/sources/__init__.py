@@ -4,11 +4,37 @@ from __future__ import annotations
 
 from nelder.errors import InputTypeError
 from nelder.sources.arrays import ArraysSource
-from nelder.sources.base import Chunk, Column, Labels, Level, Numbers, Source, column_of
+from nelder.sources.base import (
+    Chunk,
+    Column,
+    Labels,
+    Level,
+    Numbers,
+    Partition,
+    Source,
+    Tally,
+    column_of,
+    concatenated,
+    joined_levels,
+)
 from nelder.sources.files import FileSource
 from nelder.sources.frames import FrameSource
 
-__all__ = ["SOURCES", "Chunk", "Column", "Labels", "Level", "Numbers", "Source", "column_of", "source_of"]
+__all__ = [
+    "SOURCES",
+    "Chunk",
+    "Column",
+    "Labels",
+    "Level",
+    "Numbers",
+    "Partition",
+    "Source",
+    "Tally",
+    "column_of",
+    "concatenated",
+    "joined_levels",
+    "source_of",
+]
 
 # asked in this order whether they can read what was given
 SOURCES: dict[str, type[Source]] = {"arrays": ArraysSource, "files": FileSource, "frames": FrameSource}

@@ -22,6 +22,9 @@ class ArraysSource(Source):
     def names(self) -> tuple[str, ...]:
         return tuple(str(name) for name in self._columns)
 
+    def size(self, names: Sequence[str]) -> int | None:
+        return 0
+
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         chunk = {name: column_of(name, self._columns[name]) for name in names}
         lengths = {name: len(column) for name, column in chunk.items()}

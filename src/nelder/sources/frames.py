@@ -37,6 +37,9 @@ class FrameSource(Source):
     def names(self) -> tuple[str, ...]:
         return tuple(self._frame.columns)
 
+    def size(self, names: Sequence[str]) -> int | None:
+        return 0
+
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         yield {name: _column(name, self._frame[name]) for name in names}
 

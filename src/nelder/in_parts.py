@@ -1,0 +1,217 @@
+"""Fit a table that is read in parts: learned in one look, loaded part by part, and then fitted as any other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nelder.design import Block
+from nelder.engines import counts_of, merge
+from nelder.errors import CapabilityError, DataError, FormulaError, unknown_name
+from nelder.fit import Fit, Kept, Terms
+from nelder.fitting import Model, fit_objective, fit_rows, objective_over, with_rows
+from nelder.formula import Expression, Formula, Schema, complete_rows, learn, parse, parse_formula
+from nelder.formula.schema import learned_value
+from nelder.formula.transforms import State
+from nelder.linalg import Array
+from nelder.loading import Apart, Loader, Look, Part, Read, look
+from nelder.loading.looking import Sought, refuse_missing
+from nelder.model_frame import MISSING
+from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sampling, Weights
+from nelder.sources import Source, Tally
+from nelder.trace import Recorder
+
+WORDS = "an expression on its columns, such as weights='w'"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is fitted to which table: a formula, weights beside it, and what to do about missing values."""
+
+    formula: Formula
+    source: Source
+    weights: Weights | None
+    missing: str
+
+    @property
+    def factors(self) -> tuple[Expression, ...]:
+        """The factors of the formula's terms, each once."""
+        found = {factor.text: factor for term in self.formula.terms for factor in term.factors}
+        return tuple(found.values())
+
+    @property
+    def others(self) -> tuple[Expression, ...]:
+        """Response, offsets and weights."""
+        beside = [] if self.weights is None else [self.weights.given]
+        weights = [each for each in beside if isinstance(each, Expression)]
+        return (*self.formula.response, *self.formula.offsets, *weights)
+
+    @property
+    def read(self) -> Read:
+        """How a row's response and weights are read."""
+        return Read(self.formula.response, self.weights)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns of which none may be missing."""
+        used = [name for each in (*self.formula.response, *self.factors, *self.others) for name in each.columns]
+        return tuple(dict.fromkeys(used))
+
+
+def asked(formula: str, source: Source, weights: object, missing: str) -> Asked:
+    """What was asked for, checked. Raises as `model_frame`, and CapabilityError for weights that are an array."""
+    if missing not in MISSING:
+        raise unknown_name("missing=", missing, MISSING)
+    parsed = parse_formula(formula, source.names)
+    if not parsed.response:
+        raise FormulaError(f"{formula!r} has no response: write it before ~, as in 'y ~ x'")
+    found = Asked(parsed, source, weights_of(weights), missing)
+    for name in found.needed:
+        if name not in source.names:
+            raise unknown_name("column", name, source.names)
+    return found
+
+
+def weights_of(given: object) -> Weights | None:
+    """Weights of any kind as an expression."""
+    if given is None:
+        return None
+    kind = given if isinstance(given, Weights) else Weights(given)
+    if not isinstance(kind.given, str):
+        raise CapabilityError(f"the table is read in parts, so that weights must be {WORDS}, not an array")
+    return replace(kind, given=parse(kind.given))
+
+
+def fit_in_parts(model: Model, wanted: Asked, response: str, recorder: Recorder) -> Fit:
+    """The fit of a table that is read in parts."""
+    tally = tallied(model, wanted)
+    if tally is not None:
+        return fit_tally(model, wanted, tally, response, recorder)
+    looked = look(model.engine, wanted.source.partitions, sought(wanted))
+    if wanted.missing == "error":
+        refuse_missing(looked, sought(wanted))
+    schema, states = learned(wanted, looked)
+    loader = Loader(schema, model.family, wanted.read, wanted.needed, states, model.engine.together)
+    parts = tuple(Part(each, begin) for each, begin in zip(wanted.source.partitions, looked.begins, strict=False))
+    loaded = Loaded.of(model, wanted, model.engine.load(parts, loader))
+    terms = Terms(schema.names, response, schema)
+    objective = objective_over(model, loaded.handles, terms, loaded)
+    with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
+        fit = fit_objective(objective, model.solver, terms, recorder)
+    apart = Apart(wanted.source, parts, loader, looked.total, loaded.rows)
+    fit = with_rows(fit, Kept(None, looked.total, apart.chunk, wanted.source, apart), looked.complete - loaded.rows)
+    dropped = looked.total - looked.complete
+    notes: tuple[str, ...] = (f"{dropped} of {looked.total} rows left out for missing values",) if dropped else ()
+    return replace(fit, notes=(*notes, *fit.notes))
+
+
+def sought(wanted: Asked) -> Sought:
+    """What the look at the table is for."""
+    every = (*wanted.factors, *wanted.others)
+    whole = (name for each in every if each.remembers for name in each.columns)
+    levels = tuple(each for each in wanted.factors if each.may_be_categorical and not each.remembers)
+    return Sought(wanted.needed, levels, tuple(dict.fromkeys(whole)))
+
+
+def learned(wanted: Asked, looked: Look) -> tuple[Schema, dict[str, State]]:
+    """The schema, and what transforms outside its terms remember."""
+    few = (looked.exemplars, np.arange(len(next(iter(looked.exemplars.values())))))
+    schema = learn(wanted.formula, *few, looked.whole)
+    states: dict[str, State] = {}
+    for expression in wanted.others:
+        learned_value(expression, states, few, looked.whole)
+    return schema, {**schema.states, **states}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Blocks on their engine: how many observations and rows they have, and whether weights are those of a sample."""
+
+    handles: Sequence[Block]
+    counted: float
+    rows: int
+    sampling: bool
+
+    @classmethod
+    def of(cls, model: Model, wanted: Asked, handles: Sequence[Block]) -> Loaded:
+        """Judge what was loaded, as `observe` does. Raises DataError where no row has a weight."""
+        rows = sum(counts_of(handles))
+        if not rows:
+            raise DataError(NO_WEIGHT)
+        sums = merge(model.engine.map(sums_kernel, handles))
+        if 0 < sums[1] < 1 / LARGEST:
+            raise DataError(f"y has values of size {sums[1]:.0e}, beyond what can be squared: give it in other units")
+        sampling = isinstance(wanted.weights, Sampling)
+        if sampling:
+            handles = model.engine.derive(reweighted, handles, rows / sums[0])
+        counted = float(sums[0]) if isinstance(wanted.weights, Frequency) else float(rows)
+        return cls(handles, counted, rows, sampling)
+
+
+def sums_kernel(block: Block) -> Any:
+    """Σ of how often rows were observed, and a bound on the size of their responses."""
+    return np.array([block.frequency.sum(), np.abs(block.y).max(initial=0.0)])
+
+
+def reweighted(block: Block, factor: float) -> Block:
+    """The block with all weights times a factor."""
+    return replace(block, weight=factor * block.weight)
+
+
+def tallied(model: Model, wanted: Asked) -> Tally | None:
+    """The distinct rows of the table and how often each occurs, counted where the rows are; None where that is not
+    wanted, does not pay, or would not give the same fit.
+
+    Raises CapabilityError where it is demanded but not possible.
+    """
+    if model.compress is False:
+        return None
+    every = (*wanted.factors, *wanted.others)
+    memory = next((expression.text for expression in every if expression.remembers), None)
+    hindered = None
+    if isinstance(wanted.weights, Sampling):
+        hindered = "the errors of a sample are those of its single rows"
+    elif memory is not None:
+        hindered = f"{memory} is learned from single rows"
+    elif model.solver is not None and model.solver.by_rows:
+        hindered = f"solver '{model.solver.name}' draws single rows"
+    tally = None if hindered else wanted.source.tally(wanted.needed, model.engine.memory)
+    if tally is None and model.compress is True:
+        why = hindered or "the distinct rows of this table are too many, or DuckDB, which counts them, is not installed"
+        raise CapabilityError(f"compress=True: {why}; leave out compress=True")
+    return tally
+
+
+def fit_tally(model: Model, wanted: Asked, tally: Tally, response: str, recorder: Recorder) -> Fit:
+    """The fit of distinct rows, each as often observed as it occurs: that of all rows, in every number."""
+    complete = complete_rows(tally.chunk, wanted.needed)
+    rows, total = np.flatnonzero(complete), int(tally.counts.sum())
+    dropped = int(tally.counts[~complete].sum())
+    if dropped and wanted.missing == "error":
+        name = next(name for name in wanted.needed if tally.chunk[name].missing.any())
+        raise DataError(f"column {name!r} has missing values: fill or remove them, or use missing='drop'")
+    if not len(rows):
+        raise DataError(f"there are no rows to fit: of {total} rows none has a value in every column")
+    chunk = {name: tally.chunk[name].take(rows) for name in wanted.needed}
+    schema = learn(wanted.formula, chunk, rows)
+    loader = Loader(schema, model.family, wanted.read, wanted.needed, schema.states, together=True)
+    seen = repeated(loader.observed(chunk, rows), tally.counts[rows], isinstance(wanted.weights, Frequency))
+    terms = Terms(schema.names, response, schema)
+    fit = fit_rows(replace(model, compress="auto"), schema.parts(chunk, rows), seen, terms, recorder)
+    assert fit.kept is not None
+    used = np.searchsorted(rows, fit.kept.rows)
+    kept = Kept(fit.kept.rows, len(complete), {name: column.take(used) for name, column in chunk.items()})
+    notes = (f"{dropped} of {total} rows left out for missing values",) if dropped else ()
+    counted = f"{total:,} rows -> {len(complete):,} distinct ones, exact: what is one a row is one a distinct row"
+    return replace(fit, notes=(*notes, counted, *fit.notes), kept=kept)
+
+
+def repeated(seen: Observations, counts: Array, frequencies: bool) -> Observations:
+    """Rows of which each was observed so often (n,), beside any `frequencies` that its weight holds."""
+    used = seen.weight > 0
+    own = np.where(used, seen.weight if seen.precision is None else seen.precision, 1.0)
+    counted = np.where(used, counts * (seen.weight / own if frequencies else 1.0), 0.0)
+    return replace(seen, weight=seen.weight * counts, precision=own, counted=float(counted.sum()))
