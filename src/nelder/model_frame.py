@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +12,9 @@ from nelder.formula import Expression, Formula, complete_rows, numeric_column, p
 from nelder.formula.transforms import State
 from nelder.linalg import Array
 from nelder.observations import Weights, vector_of
-from nelder.sources import Chunk, Labels, Numbers, source_of
+from nelder.sources import Chunk, concatenated, source_of
+
+__all__ = ["MISSING", "ModelFrame", "concatenated", "model_frame"]
 
 MISSING = ("drop", "error")
 
@@ -90,22 +91,3 @@ def model_frame(formula: str, data: object, weights: object, missing: str) -> Mo
         raise DataError(f"there are no rows to fit: {words if len(complete) else 'the table is empty'}")
     chunk = table if len(rows) == len(complete) else {name: column.take(rows) for name, column in table.items()}
     return ModelFrame(parsed, chunk, rows, len(complete))
-
-
-def concatenated(chunks: Sequence[Chunk]) -> Chunk:
-    """Chunks of one table as one; levels are joined in order of appearance."""
-    if len(chunks) == 1:
-        return chunks[0]
-    whole: Chunk = {}
-    for name, first in chunks[0].items():
-        columns = [chunk[name] for chunk in chunks]
-        if isinstance(first, Numbers):
-            values = [column.values for column in columns if isinstance(column, Numbers)]
-            whole[name] = Numbers(np.concatenate(values), first.kind)
-            continue
-        labels = [column for column in columns if isinstance(column, Labels)]
-        levels = tuple(dict.fromkeys(level for column in labels for level in column.levels))
-        place = {level: code for code, level in enumerate(levels)}
-        codes = [np.array([*(place[level] for level in column.levels), -1])[column.codes] for column in labels]
-        whole[name] = Labels(np.concatenate(codes), levels)
-    return whole
