@@ -22,9 +22,6 @@ class ArraysSource(Source):
     def names(self) -> tuple[str, ...]:
         return tuple(str(name) for name in self._columns)
 
-    def size(self, names: Sequence[str]) -> int | None:
-        return 0
-
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         chunk = {name: column_of(name, self._columns[name]) for name in names}
         lengths = {name: len(column) for name, column in chunk.items()}
@@ -32,3 +29,6 @@ class ArraysSource(Source):
             listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
             raise DataError(f"columns must have the same length: {listed}")
         yield chunk
+
+    def size(self, names: Sequence[str]) -> int:
+        return 0

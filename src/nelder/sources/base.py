@@ -167,8 +167,9 @@ def part_of(column: Column, rows: slice) -> Column:
 
 def size_of(columns: Iterable[Column | str], rows: int) -> int:
     """Bytes of columns, or of kinds of columns: 8 a number and 4 a code."""
-    numeric = [each in NUMERIC if isinstance(each, str) else isinstance(each, Numbers) for each in columns]
-    return rows * sum(8 if number else 4 for number in numeric)
+    return rows * sum(
+        8 if (each in NUMERIC if isinstance(each, str) else isinstance(each, Numbers)) else 4 for each in columns
+    )
 
 
 def joined_levels(each: Sequence[tuple[Level, ...]]) -> tuple[Level, ...]:
