@@ -10,79 +10,33 @@ import numpy as np
 
 from nelder.design import Block
 from nelder.engines import counts_of, merge
-from nelder.errors import CapabilityError, DataError, FormulaError, unknown_name
+from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_objective, fit_rows, objective_over, with_rows
-from nelder.formula import Expression, Formula, Schema, complete_rows, learn, parse, parse_formula
+from nelder.formula import Expression, Schema, complete_rows, learn
 from nelder.formula.schema import learned_value
 from nelder.formula.transforms import State
 from nelder.linalg import Array
 from nelder.loading import Apart, Loader, Look, Part, Read, look
 from nelder.loading.looking import Sought, refuse_missing
-from nelder.model_frame import MISSING
+from nelder.model_frame import Asked
 from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sampling, Weights
-from nelder.sources import Source, Tally
+from nelder.sources import Tally
 from nelder.trace import Recorder
 
-WORDS = "an expression on its columns, such as weights='w'"
 
-
-@dataclass(frozen=True)
-class Asked:
-    """What is fitted to which table: a formula, weights beside it, and what to do about missing values."""
-
-    formula: Formula
-    source: Source
-    weights: Weights | None
-    missing: str
-
-    @property
-    def factors(self) -> tuple[Expression, ...]:
-        """The factors of the formula's terms, each once."""
-        found = {factor.text: factor for term in self.formula.terms for factor in term.factors}
-        return tuple(found.values())
-
-    @property
-    def others(self) -> tuple[Expression, ...]:
-        """Response, offsets and weights."""
-        beside = [] if self.weights is None else [self.weights.given]
-        weights = [each for each in beside if isinstance(each, Expression)]
-        return (*self.formula.response, *self.formula.offsets, *weights)
-
-    @property
-    def read(self) -> Read:
-        """How a row's response and weights are read."""
-        return Read(self.formula.response, self.weights)
-
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """The columns of which none may be missing."""
-        used = [name for each in (*self.formula.response, *self.factors, *self.others) for name in each.columns]
-        return tuple(dict.fromkeys(used))
-
-
-def asked(formula: str, source: Source, weights: object, missing: str) -> Asked:
-    """What was asked for, checked. Raises as `model_frame`, and CapabilityError for weights that are an array."""
-    if missing not in MISSING:
-        raise unknown_name("missing=", missing, MISSING)
-    parsed = parse_formula(formula, source.names)
-    if not parsed.response:
-        raise FormulaError(f"{formula!r} has no response: write it before ~, as in 'y ~ x'")
-    found = Asked(parsed, source, weights_of(weights), missing)
-    for name in found.needed:
-        if name not in source.names:
-            raise unknown_name("column", name, source.names)
-    return found
-
-
-def weights_of(given: object) -> Weights | None:
-    """Weights of any kind as an expression."""
+def read_of(wanted: Asked) -> Read:
+    """How a row's response and weights are read. Raises CapabilityError for weights that are an array."""
+    given = wanted.weights
     if given is None:
-        return None
+        return Read(wanted.formula.response, None)
     kind = given if isinstance(given, Weights) else Weights(given)
-    if not isinstance(kind.given, str):
-        raise CapabilityError(f"the table is read in parts, so that weights must be {WORDS}, not an array")
-    return replace(kind, given=parse(kind.given))
+    if not isinstance(kind.given, Expression):
+        raise CapabilityError(
+            "the table is read in parts, so that weights must be an expression on its columns, such as weights='w', "
+            "not an array"
+        )
+    return Read(wanted.formula.response, kind)
 
 
 def fit_in_parts(model: Model, wanted: Asked, response: str, recorder: Recorder) -> Fit:
@@ -94,7 +48,7 @@ def fit_in_parts(model: Model, wanted: Asked, response: str, recorder: Recorder)
     if wanted.missing == "error":
         refuse_missing(looked, sought(wanted))
     schema, states = learned(wanted, looked)
-    loader = Loader(schema, model.family, wanted.read, wanted.needed, states, model.engine.together)
+    loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, model.engine.together)
     parts = tuple(Part(each, begin) for each, begin in zip(wanted.source.partitions, looked.begins, strict=False))
     loaded = Loaded.of(model, wanted, model.engine.load(parts, loader))
     terms = Terms(schema.names, response, schema)
@@ -197,7 +151,7 @@ def fit_tally(model: Model, wanted: Asked, tally: Tally, response: str, recorder
         raise DataError(f"there are no rows to fit: of {total} rows none has a value in every column")
     chunk = {name: tally.chunk[name].take(rows) for name in wanted.needed}
     schema = learn(wanted.formula, chunk, rows)
-    loader = Loader(schema, model.family, wanted.read, wanted.needed, schema.states, together=True)
+    loader = Loader(schema, model.family, read_of(wanted), wanted.needed, schema.states, together=True)
     seen = repeated(loader.observed(chunk, rows), tally.counts[rows], isinstance(wanted.weights, Frequency))
     terms = Terms(schema.names, response, schema)
     fit = fit_rows(replace(model, compress="auto"), schema.parts(chunk, rows), seen, terms, recorder)

@@ -14,16 +14,15 @@ from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_rows
 from nelder.formula import learn
-from nelder.in_parts import asked, fit_in_parts
+from nelder.in_parts import fit_in_parts
 from nelder.inference.covariances.covariance import design_based
 from nelder.links import LINKS
 from nelder.mean import Link
-from nelder.model_frame import model_frame
+from nelder.model_frame import asked, model_frame
 from nelder.names import resolve
 from nelder.observations import design_of, numeric, observe, same_rows, vector_of
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
-from nelder.sources import source_of
 from nelder.trace import Record, recording
 
 
@@ -59,22 +58,20 @@ def glm(
     model = replace(resolve_model(family, link, solver, penalty, engine), compress=compression(compress))
     if isinstance(offset, str):
         formula, offset = f"{formula} + offset({offset})", None
-    source = source_of(data)
-    if model.engine.reads_in_parts(source.size(source.names)):
-        wanted = asked(formula, source, weights, missing)
-        if model.engine.reads_in_parts(source.size(wanted.needed)):
-            if offset is not None:
-                raise CapabilityError("the table is read in parts, so that offset must be an expression on its columns")
-            with recording(watch) as recorder:
-                fit = fit_in_parts(model, wanted, formula.partition("~")[0].strip(), recorder)
-            announce(fit.warnings)
-            return design_based(fit)
     same_rows(data, {"weights": weights, "offset": offset})
-    frame = model_frame(formula, data, weights, missing)
-    schema = learn(frame.formula, frame.chunk, frame.rows)
+    wanted, response = asked(formula, data, weights, missing), formula.partition("~")[0].strip()
+    if model.engine.reads_in_parts(wanted.source.size(wanted.needed)):
+        if offset is not None:
+            raise CapabilityError("the table is read in parts, so that offset must be an expression on its columns")
+        with recording(watch) as recorder:
+            fit = fit_in_parts(model, wanted, response, recorder)
+        announce(fit.warnings)
+        return design_based(fit)
+    frame = model_frame(wanted)
+    schema = learn(wanted.formula, frame.chunk, frame.rows)
     added = schema.offset(frame.chunk, frame.rows) + frame.offset(offset)
-    seen = observe(model.family, frame.response(), frame.weights(weights), added, frame.rows)
-    terms = Terms(schema.names, formula.partition("~")[0].strip(), schema, offset is not None)
+    seen = observe(model.family, frame.response(), frame.weights(), added, frame.rows)
+    terms = Terms(schema.names, response, schema, offset is not None)
     with recording(watch) as recorder:
         fit = fit_rows(model, schema.parts(frame.chunk, frame.rows), seen, terms, recorder)
     announce(fit.warnings)
