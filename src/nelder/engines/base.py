@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 
@@ -72,7 +72,7 @@ class Engine(ABC):
         return True
 
     @abstractmethod
-    def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         """Handles of the blocks of loader(part), part by part."""
 
     @abstractmethod

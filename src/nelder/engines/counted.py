@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nelder.engines.base import Engine, counts_of
@@ -20,7 +20,7 @@ class Counted(Engine):
         """Rows read, over the rows there are: a look at a sample is a fraction."""
         return self.read / self.rows
 
-    def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         return self.engine.load(parts, loader)
 
     def hold(self, blocks: Sequence[Any]) -> Sequence[Any]:

@@ -53,13 +53,14 @@ class Loader:
     states: dict[str, State]
     together: bool
 
-    def __call__(self, part: Part) -> list[Block]:
+    def __call__(self, part: Part) -> Iterator[Block]:
         """Its blocks, none where no row is left. Errors name the part and the rows' numbers in the table."""
-        chunks = [(chunk, rows) for chunk, rows in self.chunks(part) if len(rows)]
-        if self.together and len(chunks) > 1:
-            whole = concatenated([chunk for chunk, _ in chunks])
-            chunks = [(whole, np.concatenate([rows for _, rows in chunks]))]
-        return [block for chunk, rows in chunks for block in self.blocks(part, chunk, rows)]
+        chunks: Iterator[tuple[Chunk, Rows]] = ((chunk, rows) for chunk, rows in self.chunks(part) if len(rows))
+        if self.together:
+            several = list(chunks)
+            chunks = iter([joined(several)] if several else [])
+        for chunk, rows in chunks:
+            yield from self.blocks(part, chunk, rows)
 
     def chunks(self, part: Part) -> Iterator[tuple[Chunk, Rows]]:
         """The complete rows of a part in pieces, with their numbers in the table."""
@@ -102,6 +103,11 @@ class Loader:
                 rows[self.observed(chunk, rows).weight > 0] if self.read.weights is not None and len(rows) else rows
             )
         return np.concatenate(kept)
+
+
+def joined(pieces: Sequence[tuple[Chunk, Rows]]) -> tuple[Chunk, Rows]:
+    """Pieces of a part as one."""
+    return concatenated([chunk for chunk, _ in pieces]), np.concatenate([rows for _, rows in pieces])
 
 
 def narrowed(parts: Sequence[Columns]) -> Iterator[Columns]:
