@@ -84,7 +84,7 @@ def arrow_tables(draw, known=tuple(name for name in COLUMNS if name != "numbered
 
 
 @given(arrow_tables(), st.integers(1, 5), st.lists(st.integers(0, 12), max_size=3))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_parquet_in_any_row_groups_and_files_is_the_table_in_memory(tmp_path_factory, table, group, cuts):
     folder = tmp_path_factory.mktemp("parts")
     ends = sorted({0, len(table), *(min(cut, len(table)) for cut in cuts)})
@@ -323,7 +323,7 @@ def either(action):
 
 
 @given(csv_texts(), st.sampled_from([90, 300, 1 << 20]))
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_a_csv_file_in_blocks_is_what_it_is_at_once(tmp_path_factory, text, block):
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     path.write_bytes(text.encode())
@@ -354,7 +354,7 @@ def test_a_csv_file_in_blocks_is_what_it_is_at_once(tmp_path_factory, text, bloc
 )
 def test_types_that_change_late_are_those_of_all_rows(tmp_path, monkeypatch, first, late, kind):
     path = tmp_path / "late.csv"
-    path.write_text("x,y\n" + f"{first},1\n" * 200_000 + f"{late},2\n")
+    path.write_text("x,y\n" + f"{first},1\n" * 50_000 + f"{late},2\n")
     monkeypatch.setattr(csv_files, "BLOCK", 1 << 16)
     column = whole(source_of(path), ["x"])["x"]
     if kind is None:
