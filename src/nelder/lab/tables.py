@@ -182,7 +182,7 @@ def columns_of(source: Source) -> tuple[dict[str, Column], dict[str, str]]:
     columns: dict[str, Column] = {}
     refused: dict[str, str] = {}
     try:
-        columns = concatenated(list(source.chunks(source.names)))
+        columns = dict(concatenated(list(source.chunks(source.names))))
     except NelderError:
         for name in source.names:
             try:
