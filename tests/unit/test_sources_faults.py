@@ -354,3 +354,41 @@ def test_errors_travel(tmp_path):
     part = pickle.loads(pickle.dumps(source_of(tmp_path).partitions[0]))
     with pytest.raises(nd.DataError, match="column 'x' is numeric"):
         list(part.read(["x"]))
+
+
+def test_tables_with_a_log_are_not_read_file_by_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, log, words in (
+        ("delta", "_delta_log", r"'delta' is a table of Delta, .* delta_scan\('delta'\)"),
+        ("ice", "metadata", "'ice' is a table of Iceberg"),
+    ):
+        (tmp_path / name / log).mkdir(parents=True)
+        (tmp_path / name / log / "v1.metadata.json").touch()
+        pq.write_table(pa.table({"x": [1]}), tmp_path / name / "replaced.parquet")
+        with pytest.raises(nd.DataError, match=words):
+            source_of(name)
+    (tmp_path / "plain" / "metadata").mkdir(parents=True)
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "plain" / "a.parquet")
+    assert len(read("plain", ["x"])) == 1
+
+
+def test_addresses_are_no_files():
+    for given in ("s3://bucket/a.parquet", "https://host/*.csv"):
+        with pytest.raises(nd.DataError, match=r"is not on this machine: give nd\.sql"):
+            source_of(given)
+
+
+def test_a_file_under_two_names_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "a.csv")
+    with pytest.raises(nd.DataError, match="is given twice"):
+        source_of(["a.csv", "./a.csv"])
+    with pytest.raises(nd.DataError, match=r"'b.csv' is given twice"):
+        source_of("*.csv")
+
+
+def test_a_column_may_have_the_name_of_a_method():
+    table = pa.table({"readline": [1.0, 2.0, 4.0], "execute": [1, 2, 3]})
+    for data in (table, table.to_pandas(), duckdb.from_arrow(table)):
+        assert nd.glm("readline ~ execute", data).df_resid == 1

@@ -145,6 +145,8 @@ def value(column: str, kind: Kind) -> str:
     if kind == "f":
         number = f"cast({column} as double)"
         return f"case when isnan({number}) then null else {number} end"
+    if kind == "i":
+        return f"cast({column} as bigint)"
     if kind in ("text", "null"):
         return f"cast({column} as varchar)"
     return column if kind in NUMERIC or kind.startswith("coded") else "null"
