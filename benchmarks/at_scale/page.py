@@ -131,7 +131,8 @@ The merge tree has {len(bin(blocks)) - 2} levels, so that rounding in the sums g
 million million: the answer keeps its digits.
 
 What would break first is not the mathematics. It is the one process that merges: a partition's result is small, but a
-million of them arrive, and a scheduler hands out a million tasks a pass. Larger partitions, or results that workers merge
+million of them arrive, and a scheduler hands out a million tasks a pass. Larger partitions, or results that workers
+merge
 among themselves before they send them, divide both by hundreds; the fixed order of the merge is what has to be kept.
 Next comes memory: {packed / 1e12:.0f} TB of blocks are {packed / machines / 1e12:.1f} TB a machine, so that blocks lie
 on local disks, and a pass is bound by these. Then the machines themselves: over hours some of a hundred fail, and what
