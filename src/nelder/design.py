@@ -12,7 +12,7 @@ from nelder.arrow import LONG, Arrow, Layout, Matrix
 from nelder.engines import counts_of, pattern_of
 from nelder.lazy import lazy
 from nelder.linalg import Array
-from nelder.parts import Coded, Codes, Dense, Part, rows_of
+from nelder.parts import Coded, Codes, Dense, Part, rows_of, stacked_parts
 from nelder.sparse import Sparse, too_wide
 from nelder.twofold import Twofold, twofold
 
@@ -295,6 +295,16 @@ def put(matrix: Array, rows: slice | Codes, columns: slice | Codes, values: Arra
         matrix[rows, columns] = values
     else:
         matrix[np.ix_(rows, columns)] = values
+
+
+def stacked(blocks: Sequence[Block]) -> Block:
+    """Several blocks as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    first = blocks[0]
+    y, weight, offset = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("y", "weight", "offset"))
+    precision = None if first.precision is None else np.concatenate([block.own_precision for block in blocks])
+    return Block(stacked_parts([block.parts for block in blocks]), first.p, y, weight, offset, precision)
 
 
 def split(block: Block, size: int = BLOCK_ROWS) -> list[Block]:

@@ -19,6 +19,7 @@ from nelder.engines import Counted, Engine, one_thread
 from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
 from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
+from nelder.joining import joined
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Link
@@ -67,7 +68,7 @@ class Model:
 def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: Terms, recorder: Recorder) -> Fit:
     """Fit a model to rows in memory. Rows of weight zero are left out before any arithmetic."""
     p = len(terms.names)
-    block = Block(parts, p, seen.y, seen.weight, seen.offset, seen.precision)
+    block = joined(Block(parts, p, seen.y, seen.weight, seen.offset, seen.precision))
     used = np.flatnonzero(seen.weight > 0)
     notes: tuple[str, ...] = ()
     if len(used) < block.n:
@@ -304,8 +305,8 @@ def null_model(objective: Objective) -> tuple[float, int]:
     """
     design = objective.design
     constant = np.flatnonzero(design.constant)[:1]
-    if len(constant) and not objective.has_offset and objective.mean_eta is not None:
-        return 2 * objective.value_at_level(objective.mean_eta), 1
+    if len(constant) and objective.level is not None:
+        return 2 * objective.value_at_level(objective.level), 1
     small = replace(objective, design=selected(objective, _mask(design.p, constant)), penalty=Unpenalised())
     if not len(constant):
         return 2 * float(small.values(np.zeros((1, 0)))[0]), 0

@@ -193,12 +193,24 @@ def block_kernel(block: Block) -> Block:
 
 
 def level_kernel(block: Block, eta: float, loss: Loss) -> float:
-    """Half the deviance where η is the same in all rows; it does not need X."""
+    """Half the deviance where X adds the same η to the offset of every row; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
         for _, rows in block.bare_slices():
-            deviance = loss.family.unit_deviance(rows.y, Mean(loss.link, np.full(rows.n, eta)))
+            deviance = loss.family.unit_deviance(rows.y, Mean(loss.link, rows.offset + eta))
             total += 0.5 * float(rows.weight @ deviance)
+        return total
+
+
+def rate_kernel(block: Block, power: float) -> Array:
+    """(Σ w e^(1 − p) y, Σ w e^(2 − p)) for exposures e, the exponentials of offsets: their ratio is the m at which the
+    means m e fit best, where the variance is the power p of the mean.
+    """
+    with np.errstate(all="ignore"):
+        total = np.zeros(2)
+        for _, rows in block.bare_slices():
+            exposed = rows.weight * np.exp((1.0 - power) * rows.offset)
+            total += exposed @ rows.y, exposed @ np.exp(rows.offset)
         return total
 
 
