@@ -307,11 +307,13 @@ def stacked(blocks: Sequence[Block]) -> Block:
     return Block(stacked_parts([block.parts for block in blocks]), first.p, y, weight, offset, precision)
 
 
-def split(block: Block, size: int = BLOCK_ROWS) -> list[Block]:
-    """One block as several of at most `size` rows; the cut depends on the rows alone.
+def split(block: Block, size: int | None = None) -> list[Block]:
+    """One block as several of at most `size` rows, by default so few that there is work for all threads to the end; the
+    cut depends on the rows alone.
 
     Sparse rows stay together: SciPy multiplies them one thread at a time, so that others would only wait.
     """
+    size = size or max(SLICE_ROWS, min(BLOCK_ROWS, SLICE_NUMBERS // max(block.width, 1)))
     if block.n <= size or any(isinstance(part, Sparse) for part in block.parts):
         return [block]
     return [block.rows(slice(start, start + size)) for start in range(0, block.n, size)]
