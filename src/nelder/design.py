@@ -146,8 +146,8 @@ class Block:
         return total
 
     def squares(self, weight: Array) -> Array:
-        """The diagonal of X'WX (p,)."""
-        total = np.zeros(self.p)
+        """The diagonal of X'WX (p,), or (p, k) for weights (n, k)."""
+        total = np.zeros((self.p, *weight.shape[1:]))
         for part in self.parts:
             total[part.place] = part.squares(weight)
         return total

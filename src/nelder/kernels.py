@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nelder.arrow import Matrix
 from nelder.design import Block, Ray
 from nelder.engines import merge
 from nelder.families import Family
@@ -154,7 +155,7 @@ def basis_kernel(block: Block, beta: Array, loss: Loss, basis: Array) -> Array:
     with np.errstate(all="ignore"):
         total = np.zeros_like(basis)
         for rows in block.slices(filled=True):
-            weight = rows.weight * loss.family.expected_weight(Mean(loss.link, rows.eta(beta)))
+            weight = expected(rows, beta, loss)
             turned = rows.fine_times(basis).rounded
             total += turned.T @ (weight[:, None] * turned)
         return total
@@ -228,6 +229,26 @@ def squares_kernel(block: Block) -> Array:
     """Σ x² of each column (p,)."""
     with np.errstate(all="ignore"):
         return block.squares(np.ones(block.n))
+
+
+def movement_kernel(block: Block, beta: Array, ahead: Array, loss: Loss) -> Array:
+    """Σ w x² (p, 2) with the expected weights at β and at another."""
+    with np.errstate(all="ignore"):
+        total = np.zeros((block.p, 2))
+        for rows in block.slices():
+            total += rows.squares(np.stack([expected(rows, beta, loss), expected(rows, ahead, loss)], axis=1))
+        return total
+
+
+def turn_kernel(block: Block, beta: Array, ahead: Array, loss: Loss) -> Matrix:
+    """X'(V − W)X of the expected weights W at β and V at another."""
+    with np.errstate(all="ignore"):
+        return merge([rows.cross(expected(rows, ahead, loss) - expected(rows, beta, loss)) for rows in block.slices()])
+
+
+def expected(rows: Block, beta: Array, loss: Loss) -> Array:
+    """Expected weights (n,) at β."""
+    return rows.weight * loss.family.expected_weight(Mean(loss.link, rows.eta(beta)))
 
 
 def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, fine: bool) -> Totals:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.arrow import Matrix
 from nelder.design import Block, Design, Ray, split, stacked
 from nelder.engines import Engine, counts_of, merge
 from nelder.kernels import (
@@ -25,6 +26,7 @@ from nelder.kernels import (
     implicit_kernel,
     level_kernel,
     mean_kernel,
+    movement_kernel,
     noise_kernel,
     quadratic_kernel,
     rate_kernel,
@@ -34,6 +36,7 @@ from nelder.kernels import (
     slope_kernel,
     start_kernel,
     totals_kernel,
+    turn_kernel,
     values_kernel,
 )
 from nelder.lazy import lazy
@@ -105,6 +108,16 @@ class Objective:
         """B'HB (p, p): the expected information at β, with the penalty's, in a basis B (p, p)."""
         total: Array = merge(self.engine.map(basis_kernel, self.design.handles, beta, self.loss, basis))
         return total + basis.T @ (self.penalty.strength(self.free)[:, None] * basis)
+
+    def turned(self, beta: Array, ahead: Array) -> Matrix:
+        """How the expected information changes from one β (p,) to another."""
+        turn: Matrix = merge(self.engine.map(turn_kernel, self.design.handles, beta, ahead, self.loss))
+        return turn
+
+    def movement(self, beta: Array, ahead: Array) -> float:
+        """The largest relative change on its diagonal."""
+        before, after = merge(self.engine.map(movement_kernel, self.design.handles, beta, ahead, self.loss)).T
+        return float(np.max(np.abs(after / before - 1.0), initial=0.0))
 
     def values(self, betas: Array) -> Array:
         """The objective at each of betas (k, p): a whole line search in one pass."""

@@ -134,7 +134,7 @@ class Part(ABC):
         """Their transpose times values (n,) or (n, d)."""
 
     def squares(self, weight: Array) -> Array:
-        """Their transpose, each number squared, times weight (n,)."""
+        """Their transpose, each number squared, times weight (n,) or (n, k)."""
         return self.dense().T ** 2 @ weight
 
     def fine_times(self, beta: Array) -> Twofold:

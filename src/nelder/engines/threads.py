@@ -14,6 +14,7 @@ from nelder.engines.base import Engine, Handles
 from nelder.engines.memory import bytes_of
 from nelder.engines.spilled import Derived, Spilled
 from nelder.errors import InputError
+from nelder.lazy import lazy
 
 
 @cache
@@ -51,7 +52,12 @@ class Threads(Engine):
         if folder is not None and not os.path.isdir(folder):
             raise InputError(f"threads(folder={folder!r}): there is no such folder")
         self.workers, self.folder = workers or cores(), folder
-        self.memory = bytes_of(memory)
+        self.given = None if memory is None else bytes_of(memory)
+
+    @lazy
+    def memory(self) -> int:
+        """Bytes of rows that are held."""
+        return bytes_of(self.given)
 
     def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
         held = Spilled(self.memory, self.folder)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nelder.arrow import Matrix, plus
+from nelder.arrow import plus
 from nelder.design import Block
 from nelder.errors import DataError
 from nelder.kernels import Slope
@@ -109,7 +109,7 @@ def descent(objective: Objective, sample: Objective, begun: tuple[Array, Slope],
         if step.halvings or step.stuck or step.model is not None or len(seen) > PATIENCE:
             return
         if len(seen) == 3:
-            moved = change_of(metric.matrix, scaled(objective, sample, step.beta).matrix)
+            moved = sample.movement(begun[0], step.beta)
             near = min(NEAR * objective.dispersion_at(step.value), seen[1] * (MOVED / max(moved, MOVED)) ** 2)
 
 
@@ -130,11 +130,6 @@ def settled(objective: Objective, beta: Array) -> Generator[Step, None, Array]:
     return beta
 
 
-def change_of(before: Matrix, after: Matrix) -> float:
-    """The largest relative change on the diagonal of an information."""
-    return float(np.max(np.abs(after.diagonal() / before.diagonal() - 1.0), initial=0.0))
-
-
 def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step]:
     """Steps by gradients, preconditioned by the information at the last step, while each is a full one.
 
@@ -144,14 +139,14 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
     model = last.model
     if not isinstance(model, Gram) or not model.safe or model.factored is None:
         return
-    before = scaled(objective, sample, last.beta).matrix
+    ratio = objective.design.n / sample.design.n
     steps = gradient_steps(objective.slope, objective, (last.beta, model), model.factored.solve)
     for step in islice(steps, 1, CHORDS):
         if step.halvings or step.stuck:
             return
-        after = scaled(objective, sample, step.beta).matrix
-        if change_of(before, after) <= 2 * MOVED:
-            moved = replace(model, matrix=plus(model.matrix, plus(after, -1.0 * before)))
+        turn = ratio * sample.turned(last.beta, step.beta)
+        if np.max(np.abs(turn.diagonal() / model.matrix.diagonal()), initial=0.0) <= 2 * MOVED:
+            moved = replace(model, matrix=plus(model.matrix, turn))
             yield replace(step, model=replace(moved, value=step.value, gradient=step.gradient))
         else:
             exact = objective.quadratic(step.beta, Gram)
