@@ -211,12 +211,12 @@ class Block:
         for start in range(0, self.n, size):
             yield self.rows(slice(start, start + size))
 
-    def bare_slices(self, size: int = 16_384) -> Iterator[tuple[slice, Block]]:
-        """The rows without their columns, in slices that stay in cache."""
-        bare = replace(self, parts=(), p=0)
+    def bare_slices(self, size: int = 8_192) -> Iterator[tuple[slice, Block]]:
+        """The rows in slices that stay in cache, without their columns, which are not needed."""
         if self.n <= size:
-            yield slice(None), bare
+            yield slice(None), self
             return
+        bare = replace(self, parts=(), p=0)
         for start in range(0, self.n, size):
             few = slice(start, start + size)
             yield few, bare.rows(few)

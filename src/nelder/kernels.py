@@ -23,6 +23,7 @@ from nelder.twofold import Twofold, two_sum, twofold
 ROUNDING = np.finfo(float).eps
 POSITIVE = 1e-3  # of the expected weight: an observed one that a Triangle can use
 Form = type[Gram] | type[Triangle]
+Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
 
 
 @dataclass(frozen=True)
@@ -85,18 +86,27 @@ def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed
     with np.errstate(all="ignore"):
         parts = []
         for rows in block.slices(filled=form is Triangle):
-            mean = Mean(loss.link, rows.eta(beta))
-            value = loss.value(rows, mean)
+            eta = fine = rows.eta(beta)
             if form is Triangle:  # its value stays that of a line search, which sees the plain η
                 fine = rows.fine_eta(beta)
-                mean = Mean(loss.link, fine) if loss.allows(fine) else mean
-            score = rows.weight * loss.family.score(rows.y, mean)
-            bend = weight_of(rows.y, mean, loss.family, form if observed else None)
-            pieces = (value, score, rows.weight * bend)
+                fine = fine if loss.allows(fine) else eta
+            pieces = pieces_of(rows, eta, fine, loss, form if observed else None)
             parts.append(
-                gram_of(rows, pieces, mean.eta, beta, observed) if form is Gram else triangle_of(rows, pieces, beta)
+                gram_of(rows, pieces, eta, beta, observed) if form is Gram else triangle_of(rows, pieces, beta)
             )
         return merge(parts)
+
+
+def pieces_of(rows: Block, eta: Array, fine: Array, loss: Loss, observed_for: Form | None) -> Pieces:
+    """What the rows of a model are made of: their value at η (n,), their weighted scores and weights at a finer one."""
+    value, score, weight = 0.0, np.empty_like(eta), np.empty_like(eta)
+    for few, bare in rows.bare_slices():  # of what is one number a row
+        plain = Mean(loss.link, eta[few])
+        value += loss.value(bare, plain)
+        mean = plain if fine is eta else Mean(loss.link, fine[few])
+        score[few] = bare.weight * loss.family.score(bare.y, mean)
+        weight[few] = bare.weight * weight_of(bare.y, mean, loss.family, observed_for)
+    return value, score, weight
 
 
 def implicit_kernel(block: Block, beta: Array, loss: Loss) -> Implicit:
@@ -280,9 +290,6 @@ def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
 def mean_kernel(block: Block) -> Array:
     """(Σ w y, Σ w), which make the mean response, and Σ |offset|."""
     return np.array([block.weight @ block.y, block.weight.sum(), np.abs(block.offset).sum()])
-
-
-Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
 
 
 def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array, observed: bool = False) -> Gram:
