@@ -17,6 +17,7 @@ from nelder.sparse import Sparse, too_wide
 from nelder.twofold import Twofold, twofold
 
 BLOCK_ROWS = 65_536
+SHARED_ROWS = 16_384  # of a block: fewer are not worth another thread
 STILL = 1e-9  # a row whose x'd is this small beside |x|'|d| does not move along d
 SLICE_ROWS = 4_096  # of what is made dense a slice at a time
 SLICE_NUMBERS = 2**20  # of a slice: small enough for the cache, so large that Python's share of the work is small
@@ -313,7 +314,9 @@ def split(block: Block, size: int | None = None) -> list[Block]:
 
     Sparse rows stay together: SciPy multiplies them one thread at a time, so that others would only wait.
     """
-    size = size or max(SLICE_ROWS, min(BLOCK_ROWS, SLICE_NUMBERS // max(block.width, 1)))
+    if size is None:  # a matrix of each is held, which is to be small beside the rows
+        even = max(SHARED_ROWS, min(BLOCK_ROWS, -(-block.n // 2)))
+        size = max(SLICE_ROWS, 16 * block.p, min(even, SLICE_NUMBERS // max(block.width, 1)))
     if block.n <= size or any(isinstance(part, Sparse) for part in block.parts):
         return [block]
     return [block.rows(slice(start, start + size)) for start in range(0, block.n, size)]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.design import Block
+from nelder.linalg import Array
 from nelder.parts import Coded, Codes, Coding, Dense, Part
 
 COMBINED = 256  # levels of the factors that are made: so few that sums over them cost next to nothing
@@ -58,11 +60,42 @@ def levels_of(factors: Sequence[Coded]) -> int:
 def combination(factors: Sequence[Coded]) -> Coded:
     """Factors without multipliers as one."""
     codes: Codes = np.zeros(len(factors[0].codes), dtype=np.intp)
-    matrix = np.zeros((1, 0))
     for factor in factors:
-        own = factor.coding.full()
-        codes *= len(own)
+        codes *= factor.coding.levels
         codes += factor.codes
-        matrix = np.hstack([np.repeat(matrix, len(own), axis=0), np.tile(own, (len(matrix), 1))])
     columns = np.concatenate([factor.columns for factor in factors])
-    return Coded(columns, codes, Coding(len(matrix), matrix=matrix))
+    return Coded(columns, codes, Combination.of([factor.coding for factor in factors]))
+
+
+@dataclass(frozen=True)
+class Combination(Coding):
+    """The codings of several factors side by side: its levels are those of their combinations, the last varying
+    fastest.
+    """
+
+    single: tuple[Coding, ...] = ()
+
+    @classmethod
+    def of(cls, single: Sequence[Coding]) -> Combination:
+        """Of these codings."""
+        matrix = np.zeros((1, 0))
+        for coding in single:
+            own = coding.full()
+            matrix = np.hstack([np.repeat(matrix, len(own), axis=0), np.tile(own, (len(matrix), 1))])
+        return cls(len(matrix), matrix=matrix, single=tuple(single))
+
+    def gather(self, sums: Array) -> Array:
+        shape = [coding.levels for coding in self.single]
+        whole = sums.reshape(*shape, *sums.shape[1:])
+        axes = range(len(shape))
+        alone = [whole.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes]
+        return np.concatenate([coding.gather(each) for coding, each in zip(self.single, alone, strict=True)])
+
+    def select(self, chosen: NDArray[np.integer]) -> Coding:
+        return Coding(self.levels, matrix=self.full()[:, chosen])
+
+    def squared(self) -> Coding:
+        return Combination.of([coding.squared() for coding in self.single])
+
+    def magnitude(self) -> Coding:
+        return Combination.of([coding.magnitude() for coding in self.single])

@@ -98,6 +98,10 @@ class Coding:
             return replace(self, kept=self.kept[chosen])
         return replace(self, matrix=self.full()[:, chosen])
 
+    def squared(self) -> Coding:
+        """The coding with squares."""
+        return self if self.matrix is None else replace(self, matrix=self.matrix**2)
+
     def magnitude(self) -> Coding:
         """The coding with absolute values."""
         return self if self.matrix is None else replace(self, matrix=np.abs(self.matrix))
@@ -289,8 +293,7 @@ class Coded(Part):
         return self.coding.gather(self.level_sums(self.scaled(values)))
 
     def squares(self, weight: Array) -> Array:
-        squared = self.coding if self.coding.matrix is None else replace(self.coding, matrix=self.coding.matrix**2)
-        return squared.gather(self.level_sums(self.scaled(self.scaled(weight))))
+        return self.coding.squared().gather(self.level_sums(self.scaled(self.scaled(weight))))
 
     def level_sums(self, values: Array) -> Array:
         """Σ of values (n,) or (n, d) over the rows of each level."""
