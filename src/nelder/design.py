@@ -308,15 +308,32 @@ def stacked(blocks: Sequence[Block]) -> Block:
     return Block(stacked_parts([block.parts for block in blocks]), first.p, y, weight, offset, precision)
 
 
+def restacked(blocks: list[Block]) -> list[Block]:
+    """Few blocks of the rows of many small ones, which are taken from the list as they are stacked."""
+    size = block_rows(blocks[0], sum(block.n for block in blocks))
+    made: list[Block] = []
+    while blocks:
+        few = [blocks.pop(0)]
+        while blocks and sum(block.n for block in few) < size:
+            few.append(blocks.pop(0))
+        made.append(stacked(few))
+    return made
+
+
+def block_rows(block: Block, n: int) -> int:
+    """How many of n rows like those of this block a block takes: so few that there is work for all threads to the end,
+    and so many that a matrix of each is small beside them.
+    """
+    even = max(SHARED_ROWS, min(BLOCK_ROWS, -(-n // 2)))
+    return max(SLICE_ROWS, 16 * block.p, min(even, SLICE_NUMBERS // max(block.width, 1)))
+
+
 def split(block: Block, size: int | None = None) -> list[Block]:
-    """One block as several of at most `size` rows, by default so few that there is work for all threads to the end; the
-    cut depends on the rows alone.
+    """One block as several of at most `size` rows; the cut depends on the rows alone.
 
     Sparse rows stay together: SciPy multiplies them one thread at a time, so that others would only wait.
     """
-    if size is None:  # a matrix of each is held, which is to be small beside the rows
-        even = max(SHARED_ROWS, min(BLOCK_ROWS, -(-block.n // 2)))
-        size = max(SLICE_ROWS, 16 * block.p, min(even, SLICE_NUMBERS // max(block.width, 1)))
+    size = size or block_rows(block, block.n)
     if block.n <= size or any(isinstance(part, Sparse) for part in block.parts):
         return [block]
     return [block.rows(slice(start, start + size)) for start in range(0, block.n, size)]

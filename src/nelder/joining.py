@@ -21,13 +21,11 @@ COMBINED = 256  # levels of the factors that are made: so few that sums over the
 
 
 def joined(block: Block) -> Block:
-    """The same columns in fewer parts. Beside factors, a column of ones is a factor of one level; a factor that is to
-    be eliminated stays alone.
+    """The same columns in fewer parts, which depend on the codings alone; a factor that is to be eliminated stays
+    alone.
     """
-    parts: Sequence[Part] = block.parts
-    if any(isinstance(part, Coded) for part in parts):
-        parts = [piece for part in parts for piece in (without_ones(part) if isinstance(part, Dense) else [part])]
-    single = [part for part in parts if isinstance(part, Coded) and part.multiplier is None and part is not block.long]
+    parts, long = block.parts, block.long
+    single = [part for part in parts if isinstance(part, Coded) and part.multiplier is None and part is not long]
     groups: list[list[Coded]] = []
     for part in sorted(single, key=lambda part: -part.coding.levels):
         room = (group for group in groups if levels_of(group) * part.coding.levels <= COMBINED)
@@ -39,6 +37,14 @@ def joined(block: Block) -> Block:
     made = {id(group[0]): combination(group) for group in groups if len(group) > 1}
     gone = {id(part) for group in groups if len(group) > 1 for part in group[1:]}
     return replace(block, parts=tuple(made.get(id(part), part) for part in parts if id(part) not in gone))
+
+
+def with_coded_ones(block: Block) -> Block:
+    """The same columns where one of ones, beside factors, is a factor of one level."""
+    if not any(isinstance(part, Coded) for part in block.parts):
+        return block
+    pieces = [without_ones(part) if isinstance(part, Dense) else [part] for part in block.parts]
+    return replace(block, parts=tuple(piece for several in pieces for piece in several))
 
 
 def without_ones(part: Dense) -> list[Part]:

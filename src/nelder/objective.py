@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Matrix
-from nelder.design import Block, Design, Ray, split, stacked
+from nelder.design import Block, Design, Ray, restacked
 from nelder.engines import Engine, counts_of, merge
 from nelder.kernels import (
     Form,
@@ -217,7 +217,7 @@ class Objective:
         design = self.design
         handles = self.engine.draw(drawn_kernel, design.handles, size / design.rows)
         if self.engine.holds_rows:  # few rows of many blocks are many rows of few
-            handles = self.engine.hold(split(stacked(handles)))
+            handles = self.engine.hold(restacked(list(handles)))
         drawn = sum(counts_of(handles))
         return replace(self, design=replace(design, handles=handles, n=design.n * drawn / design.rows))
 

@@ -21,6 +21,7 @@ from nelder.errors import CapabilityError, DataError, InputError, some_rows, unk
 from nelder.fit import Fit, Solved, Statistics, Terms
 from nelder.fitting import constants, fit_objective
 from nelder.formula import Schema, restricted
+from nelder.joining import joined, with_coded_ones
 from nelder.linalg import Array, eliminate
 from nelder.model_frame import concatenated
 from nelder.objective import Objective
@@ -174,10 +175,20 @@ def objective_of(fit: Fit, schema: Schema) -> Objective:
         raise CapabilityError("this fit does not hold its columns: fit by formula, nd.glm('y ~ x', data)")
     if not schema.names:
         return replace(objective, design=selected(objective, np.zeros(objective.design.p, dtype=bool)))
-    seen, parts = observations_of(fit), schema.parts(fit.kept.chunk, fit.kept.rows)
+    handles = handles_of(fit, schema)
+    known = constants(objective.engine, handles)
+    return replace(objective, design=Design(handles, schema.names, known, objective.design.n))
+
+
+def handles_of(fit: Fit, schema: Schema) -> Sequence[Block]:
+    """The rows of a fit in the columns of another schema, on their engine."""
+    engine, kept = fit.rows_of_data("another model").engine, fit.kept
+    assert kept is not None and kept.chunk is not None
+    if kept.apart is not None:
+        return kept.apart.handles(schema, engine)
+    seen, parts = observations_of(fit), schema.parts(kept.chunk, kept.rows)
     block = Block(parts, len(schema.names), seen.y, seen.weight, seen.offset, seen.precision)
-    handles = objective.engine.hold(split(block))
-    return replace(objective, design=Design(handles, schema.names, constants(block), objective.design.n))
+    return engine.hold(split(joined(with_coded_ones(block))))
 
 
 def with_table_columns(fit: Fit, names: Sequence[str]) -> Fit:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from nelder.engines.ahead import ahead
 from nelder.engines.base import Engine, Handles, counts_of, merge, pattern_of
 from nelder.engines.counted import Counted
+from nelder.engines.spilled import Spilled
 from nelder.engines.threads import Threads, one_thread
 
-__all__ = ["ENGINES", "Counted", "Engine", "Handles", "Threads", "counts_of", "merge", "one_thread", "pattern_of"]
+__all__ = [
+    "ENGINES",
+    "Counted",
+    "Engine",
+    "Handles",
+    "Spilled",
+    "Threads",
+    "ahead",
+    "counts_of",
+    "merge",
+    "one_thread",
+    "pattern_of",
+]
 
 ENGINES: dict[str, type[Engine]] = {"threads": Threads}
