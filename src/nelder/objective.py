@@ -215,9 +215,11 @@ class Objective:
     def sampled(self, size: int) -> Objective:
         """The same objective on about `size` rows drawn without replacement, the same ones each time."""
         design = self.design
-        handles = self.engine.draw(drawn_kernel, design.handles, size / design.rows)
+        drawing = (drawn_kernel, design.handles, size / design.rows)
         if self.engine.holds_rows:  # few rows of many blocks are many rows of few
-            handles = self.engine.hold(restacked(list(handles)))
+            handles = self.engine.hold(restacked([*self.engine.draw(*drawing)]))
+        else:
+            handles = self.engine.draw(*drawing)
         drawn = sum(counts_of(handles))
         return replace(self, design=replace(design, handles=handles, n=design.n * drawn / design.rows))
 
