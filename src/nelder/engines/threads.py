@@ -6,8 +6,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from nelder.engines.base import Engine, Handles
@@ -24,10 +26,36 @@ def blas() -> Any:
     return ThreadpoolController()
 
 
-def one_thread() -> AbstractContextManager[Any]:
+@dataclass
+class Hold:
+    """BLAS held to one thread until the last of those who hold it lets go: the limit is one for the whole process."""
+
+    lock: Lock = field(default_factory=Lock)
+    holders: int = 0
+    limiter: Any = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold it for a while."""
+        with self.lock:
+            if not self.holders:
+                self.limiter = blas().limit(limits=1, user_api="blas")
+            self.holders += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.holders -= 1
+                if not self.holders:
+                    self.limiter.restore_original_limits()
+
+
+HOLD = Hold()
+
+
+def one_thread() -> AbstractContextManager[None]:
     """BLAS held to one thread for a while: for vectors, others only cost the time to wake them."""
-    held: AbstractContextManager[Any] = blas().limit(limits=1, user_api="blas")
-    return held
+    return HOLD.held()
 
 
 def cores() -> int:
