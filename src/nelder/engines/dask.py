@@ -13,7 +13,7 @@ import pkgutil
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +65,10 @@ class Dask(Engine):
         self.client = connected(client)
         self.rows_stay = rows_stay
 
-    def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+    def reads_in_parts(self, size: int | None) -> bool:
+        return size != 0  # what is in memory is sent as blocks
+
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         with self.waiting() as tasks:
             single = tasks.submit("load", remote.loaded, list(map(sealed, parts)), self.shared(tasks, loader))
             known = tasks.gather(tasks.submit("count", remote.counted, single), early=True)

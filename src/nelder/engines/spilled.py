@@ -21,6 +21,7 @@ from nelder.errors import DataError
 from nelder.lazy import lazy
 
 ALIGNED = 64  # bytes: where an array begins
+SMALL = 4_096  # bytes: shorter arrays stay in the pickle, as one that outlives its block would hold all of it
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ class Spilled(Handles):
         return pickle.loads(entry.frame, buffers=[mapped[at - first : at - first + size] for at, size in entry.spans])
 
     def _open(self) -> None:
-        self.file = tempfile.TemporaryFile(prefix="nelder-", dir=self.folder)  # noqa: SIM115
-        weakref.finalize(self, self.file.close)  # what is mapped stays mapped
+        self.file = tempfile.TemporaryFile(prefix="nelder-", dir=self.folder)  # noqa: SIM115  (closed below)
+        weakref.finalize(self, self.file.close)
         for block in self.held:
             self._write(*packed(block), block.n)
         self.held = []
@@ -112,14 +113,14 @@ class Spilled(Handles):
 
 
 def packed(block: Any) -> tuple[bytes, list[memoryview]]:
-    """A block as its pickle without arrays, and these; empty ones stay in the pickle, as nothing can be mapped."""
+    """A block as its pickle without arrays, and these."""
     buffers: list[memoryview] = []
 
     def apart(buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
-        if raw.nbytes:
+        if raw.nbytes >= SMALL:
             buffers.append(raw)
-        return not raw.nbytes
+        return raw.nbytes < SMALL
 
     return pickle.dumps(block, protocol=5, buffer_callback=apart), buffers
 
