@@ -44,7 +44,7 @@ def fit_in_parts(model: Model, wanted: Asked, response: str, recorder: Recorder)
     tally = tallied(model, wanted)
     if tally is not None:
         return fit_tally(model, wanted, tally, response, recorder)
-    partitions = spooled(model.engine, wanted.source.partitions, wanted.needed)
+    partitions = spooled(model.engine, wanted.source.partitions, wanted.needed, recorder.reading)
     looked = look(model.engine, partitions, sought(wanted))
     if wanted.missing == "error":
         refuse_missing(looked, sought(wanted))

@@ -171,6 +171,12 @@ class Recorder:
         if self.also is not None:
             self.also(record)
 
+    def reading(self, rows: int, total: int | None) -> None:
+        """Tell a watcher that listens to it how many rows have been read before the first step, of how many."""
+        told = getattr(self.also, "reading", None)
+        if callable(told):
+            told(rows, total, time.perf_counter() - self.began)
+
     def _distance(self, value: float, decrement: float) -> float:
         if self.objective is None or not 0 <= decrement < math.inf:
             return math.nan
