@@ -112,3 +112,12 @@ def test_columns_do_not_leave_to_be_learned_from(folder, dask_client):
     engine = nd.Dask(dask_client, rows_stay=True)
     with pytest.raises(nd.CapabilityError, match="rows_stay=True: a column of 600 rows stays in its partition"):
         nd.glm("count ~ bs(age, df=4)", str(folder), "poisson", engine=engine)
+
+
+@pytest.mark.parametrize("family", ["poisson", "binomial"])
+def test_a_check_looks_at_what_it_can_where_rows_stay(family, folder, dask_client):
+    formula = "count ~ age" if family == "poisson" else "{count > 0} ~ age"
+    check = nd.glm(formula, str(folder), family, engine=nd.Dask(dask_client, rows_stay=True)).check()
+    verdicts = {line.check: line.verdict for line in check.lines}
+    assert "skipped" not in (verdicts["convergence"], verdicts["data"], verdicts.get("dispersion", "fine"))
+    assert verdicts["influence"] == "skipped"
