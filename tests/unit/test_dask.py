@@ -210,9 +210,11 @@ def wait_for(met, seconds=10):
 def test_nothing_is_left_on_the_cluster_by_an_error(dask_client, engine):
     with pytest.raises(nd.DataError):
         engine.load(parts_of((100, -1, 100, 100)), loader)
-    with pytest.raises(ZeroDivisionError):
-        engine.map(lambda block: 1 / 0, engine.load(parts_of((100, 50)), loader))
     wait_for(lambda: not dask_client.run_on_scheduler(nelder_tasks))
+    handles = engine.load(parts_of((100, 50)), loader)
+    with pytest.raises(ZeroDivisionError):
+        engine.map(lambda block: 1 / 0, handles)
+    wait_for(lambda: {key.split("-")[1] for key in dask_client.run_on_scheduler(nelder_tasks)} == {"load", "pack"})
 
 
 def test_a_scheduler_is_told_the_size_of_blocks():
