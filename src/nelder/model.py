@@ -43,7 +43,7 @@ def glm(
 ) -> Fit:
     """Fit a generalized linear model by formula, as R's glm.
 
-    `data` is a pandas, Polars or Arrow table, a dictionary of columns, the path of CSV or Parquet files, or a query by
+    `data` is a pandas, Polars or Arrow table, a dictionary of columns, the path of CSV or Parquet files or their folder, or a query by
     `nd.sql`. Rows that do not fit into memory are read in parts, and `engine` says where they are worked on: here
     (`nd.Threads(memory="1GB")`), or on a cluster.
     `family`, `link`, `solver` and `penalty` take a name or an object. `weights` are prior weights (an array or an
