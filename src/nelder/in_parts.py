@@ -132,6 +132,8 @@ def tallied(model: Model, wanted: Asked) -> Tally | None:
         hindered = "the errors of a sample are those of its single rows"
     elif memory is not None:
         hindered = f"{memory} is learned from single rows"
+    elif not model.engine.holds_rows:
+        hindered = f"rows are counted in this process, and engine '{model.engine.name}' keeps them elsewhere"
     elif model.solver is not None and model.solver.by_rows:
         hindered = f"solver '{model.solver.name}' draws single rows"
     tally = None if hindered else wanted.source.tally(wanted.needed, model.engine.memory)

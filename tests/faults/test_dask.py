@@ -97,6 +97,7 @@ def greedy(part):
     return [loader(part), much][:1]
 
 
+@pytest.mark.slow
 def test_a_worker_without_memory_is_one_clear_error():
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 1}),
@@ -124,7 +125,9 @@ def test_a_cluster_that_is_closed_under_a_fit_is_one_clear_error():
         def watch(record):
             cluster.close()
 
-        with pytest.raises(nd.EngineError, match="closed, or its scheduler lost, during the fit: start it") as seen:
+        with pytest.raises(
+            nd.EngineError, match="closed, or its scheduler lost, and the rows with it: start it"
+        ) as seen:
             fit_on(nd.Dask(client), PARTS, watch=watch)
         assert "\n" not in str(seen.value)
 
@@ -135,9 +138,36 @@ def test_a_cluster_that_is_closed_in_a_pass_is_one_clear_error():
         handles = engine.load(PARTS, loader)
         timer = threading.Timer(0.2, cluster.close)
         timer.start()
-        with pytest.raises(nd.EngineError, match="closed, or its scheduler lost, during the fit: start it"):
+        with pytest.raises(nd.EngineError, match="closed, or its scheduler lost, and the rows with it: start it"):
             engine.map(slow, handles)
         timer.join()
+
+
+def test_rows_of_a_client_that_was_closed_are_missed_in_words():
+    with cluster_of(workers=1) as (_, client):
+        engine = nd.Dask(client)
+        handles = engine.load(PARTS[:2], loader)
+        client.close()
+        for ask in (lambda: engine.map(slow, handles), lambda: handles[0], lambda: engine.load(PARTS[:2], loader)):
+            with pytest.raises(nd.EngineError, match="closed, or its scheduler lost"):
+                ask()
+        with pytest.raises(nd.EngineError, match="the Dask client is closed; start one"):
+            nd.Dask(client)
+
+
+def pause(dask_worker):
+    dask_worker.status = distributed.Status.paused
+
+
+def test_workers_that_all_stand_still_are_not_waited_for(monkeypatch):
+    monkeypatch.setattr("nelder.engines.dask.PATIENCE", 1)
+    monkeypatch.setattr("nelder.engines.dask.LOOK", 0.2)
+    with cluster_of(memory_limit=0) as (_, client):
+        engine = nd.Dask(client)
+        handles = engine.load(PARTS[:2], loader)
+        client.run(pause)
+        with pytest.raises(nd.EngineError, match="all Dask workers have stopped working, because their memory is full"):
+            engine.map(slow, handles)
 
 
 def test_a_cluster_without_workers_is_not_waited_for(monkeypatch):

@@ -11,6 +11,7 @@ import nelder as nd
 from nelder.design import Block
 from nelder.engines import Threads
 from nelder.engines.dask import shares
+from nelder.engines.remote import Held
 from nelder.kernels import block_kernel
 from nelder.parts import Dense
 
@@ -51,7 +52,7 @@ def test_a_fit_is_that_of_threads_and_no_row_leaves(pair, guarded, engine):
     same(fit_on(engine if pair in SEARCHES else guarded, parts), fit_on(Threads(), parts))
 
 
-@pytest.mark.parametrize("solver", ["newton", "irls", "lbfgs", "sampled_newton", "gradient_descent"])
+@pytest.mark.parametrize("solver", ["newton", "irls", "lbfgs", "sampled_newton", nd.GradientDescent(epochs=9)])
 def test_every_solver_works_where_the_rows_are(solver, guarded):
     same(fit_on(guarded, parts_of(), solver), fit_on(Threads(), parts_of(), solver))
 
@@ -204,3 +205,20 @@ def wait_for(met, seconds=10):
     while not met() and time.monotonic() < end:
         time.sleep(0.05)
     assert met()
+
+
+def test_nothing_is_left_on_the_cluster_by_an_error(dask_client, engine):
+    with pytest.raises(nd.DataError):
+        engine.load(parts_of((100, -1, 100, 100)), loader)
+    wait_for(lambda: not dask_client.run_on_scheduler(nelder_tasks))
+    handles = engine.load(parts_of((100, 50)), loader)
+    with pytest.raises(ZeroDivisionError):
+        engine.map(lambda block: 1 / 0, handles)
+    wait_for(lambda: {key.split("-")[1] for key in dask_client.run_on_scheduler(nelder_tasks)} == {"load", "pack"})
+
+
+def test_a_scheduler_is_told_the_size_of_blocks():
+    from dask.sizeof import sizeof
+
+    block = loader(parts_of((1000,))[0])[0]
+    assert 1000 * 8 * 7 < sizeof(Held((block,))) < 1000 * 8 * 8

@@ -70,9 +70,7 @@ def test_a_partition_that_fails_is_named(table, engine):
         return rows
 
     frame = dd.from_pandas(table, npartitions=3).map_partitions(broken, meta=table.iloc[:0])
-    with pytest.raises(
-        nd.DataError, match=r"^partition 2 of the Dask dataframe cannot .*: OSError: the disk"
-    ):
+    with pytest.raises(nd.DataError, match=r"^partition 2 of the Dask dataframe cannot .*: OSError: the disk"):
         nd.glm(FORMULA, frame, "poisson", engine=engine)
 
 
@@ -101,3 +99,25 @@ def test_files_are_read_by_the_workers(folder, engine, table):
 def test_a_table_in_memory_is_sent_to_the_workers(table, dask_client):
     fit, reference = (nd.glm(FORMULA, table, "poisson", engine=each) for each in (nd.Dask(dask_client), "threads"))
     assert fit.deviance == reference.deviance and fit.predict()[0] == reference.predict()[0]
+
+
+def test_rows_are_not_counted_here_where_they_are_elsewhere(folder, dask_client):
+    engine = nd.Dask(dask_client, rows_stay=True)
+    assert nd.glm("count ~ region", str(folder), "poisson", engine=engine).objective.design.rows == 3000
+    with pytest.raises(nd.CapabilityError, match="engine 'dask' keeps them elsewhere; leave out compress=True"):
+        nd.glm("count ~ region", str(folder), "poisson", engine=engine, compress=True)
+
+
+def test_columns_do_not_leave_to_be_learned_from(folder, dask_client):
+    engine = nd.Dask(dask_client, rows_stay=True)
+    with pytest.raises(nd.CapabilityError, match="rows_stay=True: a column of 600 rows stays in its partition"):
+        nd.glm("count ~ bs(age, df=4)", str(folder), "poisson", engine=engine)
+
+
+@pytest.mark.parametrize("family", ["poisson", "binomial"])
+def test_a_check_looks_at_what_it_can_where_rows_stay(family, folder, dask_client):
+    formula = "count ~ age" if family == "poisson" else "{count > 0} ~ age"
+    check = nd.glm(formula, str(folder), family, engine=nd.Dask(dask_client, rows_stay=True)).check()
+    verdicts = {line.check: line.verdict for line in check.lines}
+    assert "skipped" not in (verdicts["convergence"], verdicts["data"], verdicts.get("dispersion", "fine"))
+    assert verdicts["influence"] == "skipped"

@@ -32,7 +32,7 @@ START = (
     "start one, and fit again: from distributed import Client; client = Client() for the cores of this machine, or "
     "Client('tcp://scheduler:8786') for a cluster"
 )
-CLOSED = "the Dask cluster was closed, or its scheduler lost, during the fit: start it, and fit again"
+CLOSED = "the Dask cluster is closed, or its scheduler lost, and the rows with it: start it, and fit again"
 KILLED = (
     "a Dask worker was killed {times} times over the same rows, mostly because it ran out of memory: give workers more "
     "memory (fewer workers on a machine, or memory_limit=…), or the data in smaller partitions or row groups"

@@ -16,7 +16,7 @@ import numpy as np
 from nelder.engines.threads import one_thread
 from nelder.errors import CapabilityError, DataError, EngineError, NelderError
 
-MANY = 1_000  # rows that are more than the points of a line search
+MANY = 500  # rows that are more than the points of a line search
 STAYS = "rows_stay=True: {what} stays in its partition; engine={engine}(rows_stay=False) lets it out"
 ONE = (
     "rows_stay=True: this looks at single rows, which stay in their partitions; engine={engine}(rows_stay=False) lets "
@@ -137,7 +137,15 @@ def mapped(held: Held | Failed, program: Program) -> list[Any] | Failed:
 
 def asked(part: bytes, program: Program) -> Any:
     """The result of a kernel on what is no block, sealed."""
-    return answered(lambda: program.each([pickle.loads(part)])[0])
+
+    def work() -> Any:
+        result = program.each([pickle.loads(part)])[0]
+        total = getattr(result, "total", 0)  # of a look at a table: how many rows it has seen
+        if program.engine is not None and any(array.size >= total > MANY for array in arrays_in(result)):
+            raise CapabilityError(STAYS.format(what=f"a column of {total:,} rows", engine=program.engine))
+        return result
+
+    return answered(work)
 
 
 def derived(held: Held | Failed, program: Program, own: Sequence[tuple[Any, ...]]) -> Held | Failed:
