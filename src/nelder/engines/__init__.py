@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from nelder.engines.base import Engine, Handles, counts_of, merge, pattern_of
 from nelder.engines.counted import Counted
+from nelder.engines.spark import Spark
 from nelder.engines.threads import Threads, one_thread
 
-__all__ = ["ENGINES", "Counted", "Engine", "Handles", "Threads", "counts_of", "merge", "one_thread", "pattern_of"]
+__all__ = [
+    "ENGINES",
+    "Counted",
+    "Engine",
+    "Handles",
+    "Spark",
+    "Threads",
+    "counts_of",
+    "merge",
+    "one_thread",
+    "pattern_of",
+]
 
-ENGINES: dict[str, type[Engine]] = {"threads": Threads}
+ENGINES: dict[str, type[Engine]] = {"threads": Threads, "spark": Spark}

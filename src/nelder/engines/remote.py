@@ -1,0 +1,182 @@
+"""What runs where the rows are, on a cluster of any kind: kernels on blocks, and errors that come back as they are.
+
+An error of nelder's own is a result, not a crash: a scheduler would write a crash into its log and may try again.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from nelder.engines.threads import one_thread
+from nelder.errors import CapabilityError, DataError, EngineError, NelderError
+
+STAYS = (
+    "rows_stay=True: {what} would take rows out of their partition, and only sums of the size of the coefficients may "
+    "leave one; use engine={engine}(rows_stay=False), or ask for what is a sum"
+)
+CHANGED = (
+    "a partition had {before:,} rows when it was first read and has {after:,} now that a lost worker's are read again: "
+    "the data must not change during a fit"
+)
+NO_MEMORY = "a worker had no memory left ({problem}): give workers more memory, or the data in smaller partitions"
+OTHER_VERSION = "a worker has nelder {theirs} and this process {ours}: install the same version on both"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An error of nelder's own, on its way to the caller."""
+
+    error: NelderError
+
+
+@dataclass(frozen=True)
+class Held:
+    """Blocks that a worker keeps."""
+
+    blocks: tuple[Any, ...]
+
+    def __sizeof__(self) -> int:
+        """What schedulers go by when they weigh moving it, or run short of memory."""
+        return 100 + bytes_in(self.blocks)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A kernel and what it takes beside a block, pickled once; `engine` is named in errors where rows are to stay."""
+
+    packed: bytes
+    version: str
+    engine: str | None = None
+
+    @classmethod
+    def of(cls, kernel: Callable[..., Any], small: Sequence[Any], stay: str | None = None) -> Program:
+        """What to run; any function can be taken along, also one that has no name."""
+        import cloudpickle
+
+        return cls(cloudpickle.dumps((kernel, tuple(small)), protocol=pickle.HIGHEST_PROTOCOL), version(), stay)
+
+    def __sizeof__(self) -> int:
+        return 100 + len(self.packed)
+
+    def each(self, items: Sequence[Any], own: Sequence[tuple[Any, ...]] = ()) -> list[Any]:
+        """[kernel(item, *small, *own[k]) for each item], with BLAS held to one thread."""
+        if self.version != version():
+            raise EngineError(OTHER_VERSION.format(theirs=version(), ours=self.version))
+        kernel, small = pickle.loads(self.packed)
+        with one_thread():
+            return [kernel(item, *small, *(own[k] if own else ())) for k, item in enumerate(items)]
+
+
+def version() -> str:
+    """That of nelder in this process."""
+    import nelder
+
+    return nelder.__version__
+
+
+def answered(work: Callable[[], Any]) -> Any:
+    """What the work gives, or the error of nelder's own that it raised."""
+    try:
+        return work()
+    except NelderError as error:
+        return Failed(error)
+    except MemoryError as problem:
+        return Failed(EngineError(NO_MEMORY.format(problem=problem)))
+
+
+def loaded(part: Any, program: Program) -> Held | Failed:
+    """The blocks of one part."""
+    return answered(lambda: Held(tuple(program.each([part])[0])))
+
+
+def counted(held: Held | Failed) -> tuple[list[int], int] | Failed:
+    """How many rows each block has, and the bytes of all."""
+    return held if isinstance(held, Failed) else ([block.n for block in held.blocks], bytes_in(held.blocks))
+
+
+def packed(several: Sequence[Held | Failed], counts: Sequence[int]) -> Held | Failed:
+    """The blocks of several parts as one, which takes no more memory; they must have as many rows as before."""
+    for held in several:
+        if isinstance(held, Failed):
+            return held
+    blocks = tuple(block for held in several if isinstance(held, Held) for block in held.blocks)
+    for block, before in zip(blocks, counts, strict=True):
+        if block.n != before:
+            return Failed(DataError(CHANGED.format(before=before, after=block.n)))
+    return Held(blocks)
+
+
+def mapped(held: Held | Failed, program: Program) -> list[Any] | Failed:
+    """Results of a kernel on each block."""
+    if isinstance(held, Failed):
+        return held
+
+    def work() -> list[Any]:
+        results = program.each(held.blocks)
+        if program.engine is not None:
+            for block, result in zip(held.blocks, results, strict=True):
+                refuse_rows(result, block, program.engine)
+        return results
+
+    return answered(work)
+
+
+def asked(part: Any, program: Program) -> Any:
+    """The result of a kernel on what is no block."""
+    return answered(lambda: program.each([part])[0])
+
+
+def derived(held: Held | Failed, program: Program, own: Sequence[tuple[Any, ...]]) -> Held | Failed:
+    """Blocks made of blocks."""
+    return held if isinstance(held, Failed) else answered(lambda: Held(tuple(program.each(held.blocks, own))))
+
+
+def picked(held: Held | Failed, place: int, rows: slice) -> Any:
+    """Some rows of one block."""
+    return held if isinstance(held, Failed) else held.blocks[place].rows(rows)
+
+
+def inside(value: Any) -> list[Any]:
+    """What a value is made of: attributes of an object, members of a list, what a function closes over."""
+    if isinstance(value, dict):
+        return list(value.values())
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, FunctionType):
+        return [cell.cell_contents for cell in value.__closure__ or ()]
+    return [] if isinstance(value, type) else list(getattr(value, "__dict__", {}).values())
+
+
+def arrays_in(value: Any) -> list[Any]:
+    """All arrays that a value is made of, each once."""
+    met: dict[int, Any] = {}
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if id(one) not in met:
+            met[id(one)] = one
+            rest += [] if isinstance(one, np.ndarray) else inside(one)
+    return [one for one in met.values() if isinstance(one, np.ndarray)]
+
+
+def bytes_in(value: Any) -> int:
+    """Bytes of the arrays that a value is made of."""
+    return sum(array.nbytes for array in arrays_in(value))
+
+
+def refuse_rows(result: Any, block: Any, engine: str) -> None:
+    """Raise CapabilityError for a result that is no sum over the rows of a block, as its shape shows: it has as many
+    entries as there are rows, or rows of its own as wide as the block's.
+    """
+    for array in arrays_in(result):
+        drawn = array.ndim == 2 and array.shape[1] == block.p and array.shape[0] != block.p
+        if drawn or any(length >= block.n for length in array.shape):
+            shape = " × ".join(f"{length:,}" for length in array.shape)
+            what = f"an array of {shape} numbers from {block.n:,} rows"
+            raise CapabilityError(STAYS.format(what=what, engine=engine))

@@ -1,0 +1,158 @@
+"""Parts of a table that are partitions of a Spark DataFrame: the work goes to them, as Arrow batches, in Spark."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nelder.errors import EngineError
+
+UNSTEADY = (
+    "the Spark table had {before} partitions when it was first read and has {after} now: Spark plans it anew each "
+    "time; keep it, with df = df.persist(), before the fit"
+)
+Reading = Callable[[Sequence[str]], Iterable[Any]]
+
+
+class InSpark(ABC):
+    """A partition of a table that is a partition of a Spark DataFrame `frame`, its number being `place`."""
+
+    frame: Any
+    place: int
+
+    @abstractmethod
+    def there(self) -> Callable[[Reading], Any]:
+        """What makes the same partition of a function that reads its columns, as Arrow batches; it is pickled."""
+
+
+class Asked(BaseException):
+    """Which columns a kernel reads."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+
+class Wrapping(pickle.Pickler):
+    """Pickles parts without the frames that they are of, and sees which those are."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self.found: list[InSpark] = []
+
+    def persistent_id(self, obj: Any) -> Any:
+        if not isinstance(obj, InSpark):
+            return None
+        self.found.append(obj)
+        return obj.there()
+
+
+class Unwrapping(pickle.Unpickler):
+    """Reads them where their rows are."""
+
+    def __init__(self, pickled: bytes, reading: Reading) -> None:
+        super().__init__(io.BytesIO(pickled))
+        self.reading = reading
+
+    def persistent_load(self, pid: Any) -> Any:
+        return pid(self.reading)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A DataFrame whose partitions all parts are of: each part pickled without it, by the number of its partition."""
+
+    frame: Any
+    parts: dict[int, bytes]
+
+    @classmethod
+    def among(cls, parts: Sequence[Any]) -> Table | None:
+        """The table that parts are of, None where they are of none."""
+        pickled, found = {}, None
+        for part in parts:
+            file = io.BytesIO()
+            wrapping = Wrapping(file)
+            try:
+                wrapping.dump(part)
+            except Exception:
+                return None  # some other part, which Spark pickles in its own way
+            if not wrapping.found:
+                return None
+            found = wrapping.found[0]
+            pickled[found.place] = file.getvalue()
+        return None if found is None else cls(found.frame, pickled)
+
+    def records(self, kernel: Callable[..., Any], small: Sequence[Any], work: Callable[..., Iterator[Any]]) -> Any:
+        """An RDD of what the work makes of each part, one in each partition; only the columns that it reads are read.
+
+        Raises EngineError where the DataFrame has not the partitions that it had.
+        """
+        names = self.columns(kernel, small)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # about pandas, which has no part in this
+            made = columns_of(self.frame, names).mapInArrow(Visiting(self.parts, work), "made binary").rdd
+        if made.getNumPartitions() != len(self.parts):
+            raise EngineError(UNSTEADY.format(before=len(self.parts), after=made.getNumPartitions()))
+        return made.mapPartitionsWithIndex(Opening(self.parts, work))
+
+    def columns(self, kernel: Callable[..., Any], small: Sequence[Any]) -> tuple[str, ...]:
+        """The columns that a kernel reads of a part: it is run here up to where it asks."""
+
+        def ask(names: Sequence[str]) -> Iterable[Any]:
+            raise Asked(names)
+
+        try:
+            kernel(Unwrapping(next(iter(self.parts.values())), ask).load(), *small)
+        except Asked as asked:
+            return asked.names
+        return ()
+
+
+@dataclass(frozen=True)
+class Visiting:
+    """Work on the Arrow batches of a partition, whose answer is one row of bytes."""
+
+    parts: dict[int, bytes]
+    work: Callable[..., Iterator[Any]]
+
+    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
+        import pyarrow as pa
+        from pyspark import TaskContext
+
+        context = TaskContext.get()
+        assert context is not None
+        for made in done(self.parts, self.work, context.partitionId(), batches):
+            yield pa.RecordBatch.from_arrays([pa.array([made], pa.binary())], ["made"])
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The answers in their rows; Spark leaves out partitions without rows, which are visited here."""
+
+    parts: dict[int, bytes]
+    work: Callable[..., Iterator[Any]]
+
+    def __call__(self, place: int, rows: Iterator[Any]) -> Iterator[Any]:
+        made = [bytes(row.made) for row in rows]
+        for each in made or done(self.parts, self.work, place, iter(())):
+            yield pickle.loads(each)
+
+
+def done(
+    parts: dict[int, bytes], work: Callable[..., Iterator[Any]], place: int, batches: Iterator[Any]
+) -> Iterator[bytes]:
+    """The work on one part, whose rows are in these batches, pickled."""
+    part = Unwrapping(parts[place], lambda names: batches).load()
+    for made in work([part]):
+        yield pickle.dumps(made, pickle.HIGHEST_PROTOCOL)
+
+
+def columns_of(frame: Any, names: Sequence[str]) -> Any:
+    """Some columns of a DataFrame; at least one, so that there are rows to count."""
+    from pyspark.sql.functions import col
+
+    return frame.select(*(col("`" + name.replace("`", "``") + "`") for name in names or frame.columns[:1]))
