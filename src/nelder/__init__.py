@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from nelder.saving import load
     from nelder.simulation import Draw, simulate
     from nelder.solvers import IRLS, LBFGS, ClosedForm, GradientDescent, Newton, StochasticGradientDescent
+    from nelder.sources import spill, sql
     from nelder.table import Table
     from nelder.watchers import Progress, progress
 
@@ -112,6 +113,7 @@ _HOMES = {
     "saving": "load",
     "simulation": "Draw simulate",
     "solvers": "ClosedForm GradientDescent IRLS LBFGS Newton StochasticGradientDescent",
+    "sources": "spill sql",
     "table": "Table",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -194,6 +196,8 @@ __all__ = [
     "quasipoisson",
     "sampling",
     "simulate",
+    "spill",
+    "sql",
 ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nelder.design import Block, Ray
+from nelder.design import SLICE_NUMBERS, Block, Ray
 from nelder.engines import merge
 from nelder.families import Family
 from nelder.linalg import Array, triangle
@@ -210,6 +210,35 @@ def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
         pieces = (0.0, zeros[: rows.n], zeros[: rows.n] + 1.0)
         parts.append(gram_of(rows, pieces, zeros[: rows.n], zero) if form is Gram else triangle_of(rows, pieces, zero))
     return merge(parts)
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The value of each column that is the same in every row (p,), 0 for the others."""
+
+    value: Array
+
+    def __add__(self, other: Constants) -> Constants:
+        return Constants(np.where(self.value == other.value, self.value, 0.0))
+
+
+def constants_kernel(block: Block) -> Constants:
+    """The constant columns of some rows."""
+    value = block.rows(slice(0, 1)).dense()[0]
+    few = block.rows(slice(0, max(2, min(1000, SLICE_NUMBERS // max(block.p, 1))))).dense()
+    same = (few == value).all(axis=0) & (value != 0)
+    if len(few) == block.n:
+        return Constants(np.where(same, value, 0.0))
+    result = np.zeros(block.p)
+    for column in np.flatnonzero(same):
+        whole = block.column(int(column))
+        result[column] = value[column] if (whole == value[column]).all() else 0.0
+    return Constants(result)
+
+
+def odd_kernel(block: Block, family: Family) -> int:
+    """How many responses do not look like a family's."""
+    return int(np.sum(family.odd(block.y, block.own_precision)))
 
 
 def squares_kernel(block: Block) -> Array:

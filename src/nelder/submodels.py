@@ -174,10 +174,19 @@ def objective_of(fit: Fit, schema: Schema) -> Objective:
         raise CapabilityError("this fit does not hold its columns: fit by formula, nd.glm('y ~ x', data)")
     if not schema.names:
         return replace(objective, design=selected(objective, np.zeros(objective.design.p, dtype=bool)))
-    seen, parts = observations_of(fit), schema.parts(fit.kept.chunk, fit.kept.rows)
-    block = Block(parts, len(schema.names), seen.y, seen.weight, seen.offset, seen.precision)
-    handles = objective.engine.hold(split(block))
-    return replace(objective, design=Design(handles, schema.names, constants(block), objective.design.n))
+    handles = handles_of(fit, schema)
+    known = constants(objective.engine, handles)
+    return replace(objective, design=Design(handles, schema.names, known, objective.design.n))
+
+
+def handles_of(fit: Fit, schema: Schema) -> Sequence[Block]:
+    """The rows of a fit in the columns of another schema, on their engine."""
+    engine, kept = fit.rows_of_data("another model").engine, fit.kept
+    assert kept is not None and kept.chunk is not None
+    if kept.apart is not None:
+        return kept.apart.handles(schema, engine)
+    seen, parts = observations_of(fit), schema.parts(kept.chunk, kept.rows)
+    return engine.hold(split(Block(parts, len(schema.names), seen.y, seen.weight, seen.offset, seen.precision)))
 
 
 def with_table_columns(fit: Fit, names: Sequence[str]) -> Fit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 
@@ -58,9 +58,21 @@ class Engine(ABC):
 
     name: str
     holds_rows: bool = False  # whether single rows are quickly had in this process
+    together: bool = True  # whether the rows of a part are to be one block
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that rows may take in this process, where that is limited."""
+        return None
+
+    def reads_in_parts(self, size: int | None) -> bool:
+        """Whether columns of a table of this size in bytes (0 for one in memory, None if unknown) are read part by part
+        where its rows are, rather than here and at once.
+        """
+        return True
 
     @abstractmethod
-    def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         """Handles of the blocks of loader(part), part by part."""
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nelder.engines.base import Engine, counts_of
@@ -13,14 +13,14 @@ class Counted(Engine):
 
     def __init__(self, engine: Engine, rows: int) -> None:
         self.engine, self.rows, self.read = engine, rows, 0
-        self.name, self.holds_rows = engine.name, engine.holds_rows
+        self.name, self.holds_rows, self.together = engine.name, engine.holds_rows, engine.together
 
     @property
     def passes(self) -> float:
         """Rows read, over the rows there are: a look at a sample is a fraction."""
         return self.read / self.rows
 
-    def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         return self.engine.load(parts, loader)
 
     def hold(self, blocks: Sequence[Any]) -> Sequence[Any]:

@@ -20,6 +20,7 @@ from nelder.errors import DataError
 from nelder.lazy import lazy
 
 ALIGNED = 64  # bytes: where an array begins
+SMALL = 4_096  # bytes: shorter arrays stay in the pickle, as one that outlives its block would hold all of it
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,14 @@ class Spilled(Handles):
 
 
 def packed(block: Any) -> tuple[bytes, list[memoryview]]:
-    """A block as its pickle without arrays, and these; empty ones stay in the pickle, as nothing can be mapped."""
+    """A block as its pickle without arrays, and these."""
     buffers: list[memoryview] = []
 
     def apart(buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
-        if raw.nbytes:
+        if raw.nbytes >= SMALL:
             buffers.append(raw)
-        return not raw.nbytes
+        return raw.nbytes < SMALL
 
     return pickle.dumps(block, protocol=5, buffer_callback=apart), buffers
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
+from nelder.engines.ahead import ahead
 from nelder.engines.base import Engine, Handles
 from nelder.engines.memory import bytes_of
 from nelder.engines.spilled import Derived, Spilled
 from nelder.errors import InputError
+
+DEPTH = 4  # blocks that are read before there is time for them
+NEAR = 256 * 10**6  # bytes of columns that are read at once, where memory allows
 
 
 @cache
@@ -44,6 +47,7 @@ class Threads(Engine):
 
     name = "threads"
     holds_rows = True
+    together = False
 
     def __init__(self, workers: int | None = None, memory: str | int | None = None, folder: str | None = None) -> None:
         if workers is not None and workers < 1:
@@ -51,31 +55,21 @@ class Threads(Engine):
         if folder is not None and not os.path.isdir(folder):
             raise InputError(f"threads(folder={folder!r}): there is no such folder")
         self.workers, self.folder = workers or cores(), folder
-        self.memory = bytes_of(memory)
+        self._memory = None if memory is None else bytes_of(memory)
 
-    def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+    @property
+    def memory(self) -> int:
+        """Bytes that rows may take."""
+        return bytes_of(None) if self._memory is None else self._memory
+
+    def reads_in_parts(self, size: int | None) -> bool:
+        return size is None or size > min(self.memory, NEAR)
+
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         held = Spilled(self.memory, self.folder)
-        for blocks in self._loaded(parts, loader):
-            for block in blocks:
-                held.add(block)
+        for block in ahead((block for part in parts for block in loader(part)), DEPTH):
+            held.add(block)
         return held.settled()
-
-    def _loaded(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Iterator[Sequence[Any]]:
-        """loader(part) in order, with one part a worker under way."""
-        if len(parts) == 1:
-            yield loader(parts[0])
-            return
-        with ThreadPoolExecutor(self.workers) as pool:
-            under_way: deque[Future[Sequence[Any]]] = deque()
-            try:
-                for part in parts:
-                    under_way.append(pool.submit(loader, part))
-                    if len(under_way) > self.workers:
-                        yield under_way.popleft().result()
-                while under_way:
-                    yield under_way.popleft().result()
-            finally:
-                pool.shutdown(cancel_futures=True)
 
     def hold(self, blocks: Sequence[Any]) -> Sequence[Any]:
         return blocks

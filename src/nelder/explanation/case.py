@@ -61,7 +61,7 @@ class Case:
         counted = float(sum(block.frequency.sum() for block in few.design.handles))
         few = replace(few, design=replace(few.design, n=counted))
         kept = fit.kept or Kept(np.arange(rows), rows)
-        few_rows = replace(kept, rows=kept.rows[drawn], chunk=None, data=None)
+        few_rows = Kept(kept.rows[drawn], kept.total)
         made = with_rows_of(replace(fit, kept=few_rows), few, Terms(few.design.names, fit.terms.response))
         return replace(made, shape=fit.shape)
 

@@ -104,8 +104,8 @@ class Binomial(Family):
 
     def odd_words(self, many: int) -> str:
         return (
-            f"{many} rows have a number of successes that is not whole: the estimates are quasi-likelihood ones and AIC "
-            "means little; give trials as weights, or use family='quasibinomial'"
+            f"{many} rows have a number of successes that is not whole: the estimates are quasi-likelihood ones and "
+            "AIC means little; give trials as weights, or use family='quasibinomial'"
         )
 
 

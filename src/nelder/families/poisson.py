@@ -71,6 +71,6 @@ class Poisson(Family):
 def not_whole(many: int, instead: str) -> str:
     """The word on counts that are not whole numbers."""
     return (
-        f"{many} rows have a response that is not a whole number: the estimates are quasi-likelihood ones and AIC means "
-        f"little; use family='{instead}' to say so"
+        f"{many} rows have a response that is not a whole number: the estimates are quasi-likelihood ones and AIC "
+        f"means little; use family='{instead}' to say so"
     )

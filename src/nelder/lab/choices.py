@@ -14,7 +14,7 @@ from nelder.formula import learn
 from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.model import glm
-from nelder.model_frame import model_frame
+from nelder.model_frame import asked, model_frame
 from nelder.names import resolve
 from nelder.solvers import SOLVERS, GradientDescent, Solver, StochasticGradientDescent
 from nelder.sources import Source
@@ -119,8 +119,8 @@ def start_of(choices: Choices, data: Source, formula: str) -> tuple[list[float] 
         return None, ""
     if len(numbers) > 1:
         return numbers, repr(numbers)
-    frame = model_frame(formula, data, None, "drop")
-    many = len(learn(frame.formula, frame.chunk, frame.rows).names)
+    frame = model_frame(asked(formula, data, None, "drop"))
+    many = len(learn(frame.asked.formula, frame.chunk, frame.rows).names)
     return numbers * many, f"{numbers!r} * {many}" if many > 1 else repr(numbers)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nelder.errors import InputError, MissingExtraError
 from nelder.lab.jobs import stop_all
-from nelder.sources.files import FileSource
+from nelder.sources import source_of
 
 HOST = "127.0.0.1"
 PORTS = range(2718, 2768)  # tried one after the other
@@ -44,7 +44,7 @@ def open_lab(opening: Opening) -> int:
         if find_spec(name) is None:
             raise MissingExtraError(library, "lab", "the lab")
     if opening.data is not None:
-        _ = FileSource(opening.data).names
+        _ = source_of(opening.data).names
     port, token = free_port(opening.port), secrets.token_urlsafe(16)
     print(f"nelder lab: http://{HOST}:{port}/?access_token={token}", flush=True)
     print("Only this machine can reach it, and only with this address. Ctrl-C stops it.", flush=True)

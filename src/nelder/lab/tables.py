@@ -15,7 +15,6 @@ from nelder.formula import parse_formula
 from nelder.lab.choices import Choices, formula_from, literal, quoted
 from nelder.model_frame import concatenated
 from nelder.sources import Column, Labels, Numbers, Source, source_of
-from nelder.sources.files import FileSource
 from nelder.table import Table
 
 LARGEST = 100_000_000  # bytes of a file that is dropped
@@ -115,7 +114,7 @@ def bundled(name: str) -> Loaded:
 
 def opened(path: str | Path) -> Loaded:
     """A CSV or Parquet file of this machine; raises a DataError for one that cannot be read or used."""
-    return loaded(FileSource(path), Path(path).name, literal(str(path)))
+    return loaded(source_of(path), Path(path).name, literal(str(path)))
 
 
 def dropped(name: str, contents: bytes) -> Loaded:
@@ -130,7 +129,7 @@ def dropped(name: str, contents: bytes) -> Loaded:
         path = Path(folder) / f"data{PurePosixPath(plain).suffix}"
         path.write_bytes(contents)
         try:
-            return loaded(FileSource(path), plain, literal(plain))
+            return loaded(source_of(path), plain, literal(plain))
         except NelderError as problem:
             raise DataError(str(problem).replace(repr(str(path)), repr(plain)).replace(str(path), plain)) from None
 

@@ -17,7 +17,7 @@ from nelder.inference.predictions.prediction import column_order
 from nelder.linalg import Array
 from nelder.model_frame import concatenated
 from nelder.observations import matrix_of, vector_of
-from nelder.sources import Chunk, Numbers, source_of
+from nelder.sources import Chunk, Column, Numbers, source_of
 
 
 def sample_of(fit: Fit, over: Population) -> Sample:
@@ -63,7 +63,7 @@ def _cases(chunk: Chunk, rows: NDArray[np.integer], weight: Array, offset: Array
 def columns_of(fit: Fit, block: Block) -> Chunk:
     """The p columns of a fit by arrays by name, of a block that has only the k that were estimated."""
     X, kept = block.dense(), np.flatnonzero(~fit.aliased)
-    chunk: Chunk = {fit.names[column]: Numbers(values) for column, values in zip(kept, X.T, strict=True)}
+    chunk: dict[str, Column] = {fit.names[column]: Numbers(values) for column, values in zip(kept, X.T, strict=True)}
     for column in np.flatnonzero(fit.aliased):
         assert fit.combination is not None
         chunk[fit.names[column]] = Numbers(X @ fit.combination[kept, column])
