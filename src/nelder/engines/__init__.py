@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from nelder.engines.base import Engine, Handles, counts_of, merge, pattern_of
 from nelder.engines.counted import Counted
+from nelder.engines.dask import Dask
 from nelder.engines.spark import Spark
 from nelder.engines.threads import Threads, one_thread
 
 __all__ = [
     "ENGINES",
     "Counted",
+    "Dask",
     "Engine",
     "Handles",
     "Spark",
@@ -20,4 +22,4 @@ __all__ = [
     "pattern_of",
 ]
 
-ENGINES: dict[str, type[Engine]] = {"threads": Threads, "spark": Spark}
+ENGINES: dict[str, type[Engine]] = {"threads": Threads, "dask": Dask, "spark": Spark}
