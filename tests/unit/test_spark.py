@@ -113,8 +113,9 @@ def same(fit, reference, digits=1e-12):
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
-def test_every_family_has_the_digits_of_threads_and_no_row_leaves(spark, pair):
-    same(fitted(Spark(spark, rows_stay=True), pair), fitted(Threads(2), pair))
+def test_every_family_has_the_digits_of_threads_and_rows_stay(spark, pair):
+    stay = FAMILIES[pair[0]]().convex_links  # a search for several minima looks at single rows
+    same(fitted(Spark(spark, rows_stay=pair[1] in stay), pair), fitted(Threads(2), pair))
 
 
 @pytest.mark.parametrize("solver", ["newton", "irls", "lbfgs", "gradient_descent", "sampled_newton"])

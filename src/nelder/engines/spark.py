@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import environ
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Spark(Engine):
         self.jobs = Jobs(self.session.sparkContext)
         self.rows_stay = rows_stay
 
-    def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         if not parts:
             return []
         table = Table.among(parts)

@@ -104,19 +104,19 @@ class Jobs:
 
     def results(self, answers: Any, places: Sequence[int] | None = None) -> list[Any]:
         """The answers in an RDD, in the order of its partitions, or of some of these. Raises the first error there."""
-        asked = list(range(answers.getNumPartitions())) if places is None else list(places)
-        found = [pickle.loads(answer) for answer in self._tried(lambda: self.context.runJob(answers, iter, asked))]
+        found = [pickle.loads(answer) for answer in self.ran(answers, places)]
         for answer in found:
             if isinstance(answer, Failed):
                 raise answer.error
         return found
 
-    def _tried(self, job: Callable[[], list[bytes]]) -> list[bytes]:
-        """The result of a job, tried again where Spark does not do so itself."""
+    def ran(self, records: Any, places: Sequence[int] | None = None) -> list[Any]:
+        """The records of an RDD, or of some of its partitions; tried again where Spark does not do so itself."""
+        asked = list(range(records.getNumPartitions())) if places is None else list(places)
         tries = TRIES if re.match(r"local\b(?!-)", self.context.master) else 1
         for left in reversed(range(tries)):
             try:
-                return job()
+                return list(self.context.runJob(records, iter, asked))
             except Exception as problem:
                 if not left or not re.search(DIED, str(problem)):
                     raise

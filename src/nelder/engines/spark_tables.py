@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nelder.engines.spark_jobs import Jobs
 from nelder.errors import EngineError
 
 UNSTEADY = (
@@ -91,10 +92,7 @@ class Table:
 
         Raises EngineError where the DataFrame has not the partitions that it had.
         """
-        names = self.columns(kernel, small)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # about pandas, which has no part in this
-            made = columns_of(self.frame, names).mapInArrow(Visiting(self.parts, work), "made binary").rdd
+        made = visited(self.frame, self.columns(kernel, small), Visiting(self.parts, work))
         if made.getNumPartitions() != len(self.parts):
             raise EngineError(UNSTEADY.format(before=len(self.parts), after=made.getNumPartitions()))
         return made.mapPartitionsWithIndex(Opening(self.parts, work))
@@ -106,7 +104,9 @@ class Table:
             raise Asked(names)
 
         try:
-            kernel(Unwrapping(next(iter(self.parts.values())), ask).load(), *small)
+            made = kernel(Unwrapping(next(iter(self.parts.values())), ask).load(), *small)
+            if isinstance(made, Iterator):
+                next(made, None)
         except Asked as asked:
             return asked.names
         return ()
@@ -156,3 +156,30 @@ def columns_of(frame: Any, names: Sequence[str]) -> Any:
     from pyspark.sql.functions import col
 
     return frame.select(*(col("`" + name.replace("`", "``") + "`") for name in names or frame.columns[:1]))
+
+
+def visited(frame: Any, names: Sequence[str], visit: Callable[[Iterator[Any]], Iterator[Any]]) -> Any:
+    """An RDD of rows of bytes `made`, from the Arrow batches of some columns of each partition."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # about pandas, which has no part in this
+        return columns_of(frame, names).mapInArrow(visit, "made binary").rdd
+
+
+def batches_of(frame: Any, names: Sequence[str], place: int) -> Iterator[Any]:
+    """The Arrow batches of one partition of a DataFrame, brought here."""
+    import pyarrow as pa
+
+    jobs = Jobs(frame.sparkSession.sparkContext)
+    for found in jobs.run(lambda: jobs.ran(visited(frame, names, as_streams), [place])):
+        yield from pa.ipc.open_stream(bytes(found.made))
+
+
+def as_streams(batches: Iterator[Any]) -> Iterator[Any]:
+    """Each batch as bytes that say what they are."""
+    import pyarrow as pa
+
+    for batch in batches:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_batch(batch)
+        yield pa.RecordBatch.from_arrays([pa.array([sink.getvalue().to_pybytes()], pa.binary())], ["made"])

@@ -67,8 +67,8 @@ class Loading:
 
     def record(self, part: Any) -> Kept:
         """The block of a part: there is at most one."""
-        blocks = self.shared.value.each([part])[0]
-        return marked(blocks[0]) if blocks else Kept(None, Mark(0, 0))
+        block = next(iter(self.shared.value.each([part])[0]), None)
+        return Kept(None, Mark(0, 0)) if block is None else marked(block)
 
 
 @dataclass(frozen=True)
