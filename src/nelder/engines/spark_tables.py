@@ -93,8 +93,11 @@ class Table:
         Raises EngineError where the DataFrame has not the partitions that it had.
         """
         made = visited(self.frame, self.columns(kernel, small), Visiting(self.parts, work))
-        if made.getNumPartitions() != len(self.parts):
-            raise EngineError(UNSTEADY.format(before=len(self.parts), after=made.getNumPartitions()))
+        many = made.getNumPartitions()
+        if not many:  # what Spark makes of a table that it knows to be empty
+            made = made.context.parallelize([], len(self.parts))
+        elif many != len(self.parts):
+            raise EngineError(UNSTEADY.format(before=len(self.parts), after=many))
         return made.mapPartitionsWithIndex(Opening(self.parts, work))
 
     def columns(self, kernel: Callable[..., Any], small: Sequence[Any]) -> tuple[str, ...]:
@@ -152,17 +155,31 @@ def done(
 
 
 def columns_of(frame: Any, names: Sequence[str]) -> Any:
-    """Some columns of a DataFrame; at least one, so that there are rows to count."""
+    """Some columns of a DataFrame, called by their numbers, as `mapInArrow` does not find names with a dot."""
     from pyspark.sql.functions import col
 
-    return frame.select(*(col("`" + name.replace("`", "``") + "`") for name in names or frame.columns[:1]))
+    return frame.select(*(col("`" + name.replace("`", "``") + "`").alias(f"c{k}") for k, name in enumerate(names)))
+
+
+@dataclass(frozen=True)
+class Named:
+    """A visit to Arrow batches under the names of their columns."""
+
+    names: tuple[str, ...]
+    visit: Callable[[Iterator[Any]], Iterator[Any]]
+
+    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
+        import pyarrow as pa
+
+        return self.visit(pa.RecordBatch.from_arrays(batch.columns, list(self.names)) for batch in batches)
 
 
 def visited(frame: Any, names: Sequence[str], visit: Callable[[Iterator[Any]], Iterator[Any]]) -> Any:
     """An RDD of rows of bytes `made`, from the Arrow batches of some columns of each partition."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # about pandas, which has no part in this
-        return columns_of(frame, names).mapInArrow(visit, "made binary").rdd
+        read = tuple(names) or tuple(frame.columns[:1])  # at least one, so that there are rows to count
+        return columns_of(frame, read).mapInArrow(Named(read, visit), "made binary").rdd
 
 
 def batches_of(frame: Any, names: Sequence[str], place: int) -> Iterator[Any]:
