@@ -59,8 +59,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     predict = commands.add_parser("predict", help="predict from a saved fit at the rows of a file")
     predict.add_argument("fit", help="a fit saved by nelder fit --save")
-    predict.add_argument("data", help="a .csv or .parquet file with the fit's columns")
-    predict.add_argument("-o", "--output", metavar="OUT.csv", help="where to write; the screen by default")
+    predict.add_argument(
+        "data", help="CSV or Parquet files with the fit's columns: one, a folder or a pattern in quotes"
+    )
+    predict.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT.csv",
+        help="where to write, .csv or .parquet (which may be larger than memory); the screen by default",
+    )
     predict.add_argument(
         "--kind", default="response", help="response (default), the mean, or link, the linear predictor"
     )
@@ -191,6 +198,13 @@ def run_predict(options: argparse.Namespace) -> int:
 
     fit = load(options.fit)
     interval = "confidence" if options.interval else None
+    if options.output is not None and options.output.endswith(".parquet"):
+        from nelder.inference.predictions.prediction import Request
+        from nelder.inference.predictions.written import predict_to
+
+        rows = predict_to(fit, options.output, options.data, Request(options.kind, interval, options.level))
+        print(f"{rows:,} predictions written to {options.output}")
+        return 0
     predicted: Any = fit.predict(options.data, options.kind, interval, options.level)
     columns = predicted.to_dict() if interval else {"fit": predicted.tolist()}
     if options.output is None:

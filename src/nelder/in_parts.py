@@ -17,7 +17,7 @@ from nelder.formula import Expression, Schema, complete_rows, learn
 from nelder.formula.schema import learned_value
 from nelder.formula.transforms import State
 from nelder.linalg import Array
-from nelder.loading import Apart, Loader, Look, Part, Read, look
+from nelder.loading import Apart, Loader, Look, Part, Read, look, spooled
 from nelder.loading.looking import Sought, refuse_missing
 from nelder.model_frame import Asked
 from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sampling, Weights
@@ -44,13 +44,15 @@ def fit_in_parts(model: Model, wanted: Asked, response: str, recorder: Recorder)
     tally = tallied(model, wanted)
     if tally is not None:
         return fit_tally(model, wanted, tally, response, recorder)
-    looked = look(model.engine, wanted.source.partitions, sought(wanted))
+    partitions = spooled(model.engine, wanted.source.partitions, wanted.needed)
+    looked = look(model.engine, partitions, sought(wanted))
     if wanted.missing == "error":
         refuse_missing(looked, sought(wanted))
     schema, states = learned(wanted, looked)
     loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, model.engine.together)
     parts = tuple(Part(each, begin) for each, begin in zip(wanted.source.partitions, looked.begins, strict=False))
-    loaded = Loaded.of(model, wanted, model.engine.load(parts, loader))
+    once = tuple(replace(part, partition=each) for part, each in zip(parts, partitions, strict=True))
+    loaded = Loaded.of(model, wanted, model.engine.load(once, loader))
     terms = Terms(schema.names, response, schema)
     objective = objective_over(model, loaded.handles, terms, loaded)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from nelder.engines.ahead import ahead
 from nelder.engines.base import Engine, Handles, counts_of, merge, pattern_of
 from nelder.engines.counted import Counted
 from nelder.engines.dask import Dask
 from nelder.engines.spark import Spark
+from nelder.engines.spilled import Spilled
 from nelder.engines.threads import Threads, one_thread
 
 __all__ = [
@@ -15,7 +17,9 @@ __all__ = [
     "Engine",
     "Handles",
     "Spark",
+    "Spilled",
     "Threads",
+    "ahead",
     "counts_of",
     "merge",
     "one_thread",

@@ -11,6 +11,7 @@ import errno
 import mmap
 import pickle
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
@@ -78,7 +79,8 @@ class Spilled(Handles):
         return pickle.loads(entry.frame, buffers=[mapped[at - first : at - first + size] for at, size in entry.spans])
 
     def _open(self) -> None:
-        self.file = tempfile.TemporaryFile(prefix="nelder-", dir=self.folder)  # noqa: SIM115  (closed with its blocks)
+        self.file = tempfile.TemporaryFile(prefix="nelder-", dir=self.folder)  # noqa: SIM115  (closed below)
+        weakref.finalize(self, self.file.close)
         for block in self.held:
             self._write(*packed(block), block.n)
         self.held = []

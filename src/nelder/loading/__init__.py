@@ -5,5 +5,6 @@ from __future__ import annotations
 from nelder.loading.apart import Apart
 from nelder.loading.loader import Loader, Part, Read
 from nelder.loading.looking import Look, look
+from nelder.loading.spooled import spooled
 
-__all__ = ["Apart", "Loader", "Look", "Part", "Read", "look"]
+__all__ = ["Apart", "Loader", "Look", "Part", "Read", "look", "spooled"]

@@ -35,7 +35,8 @@ class Apart:
 
     def handles(self, schema: Schema, engine: Engine) -> Sequence[Block]:
         """The same rows under another schema."""
-        return engine.load(self.parts, replace(self.loader, schema=schema))
+        beside = tuple(name for name in schema.predictors if name not in self.loader.needed)
+        return engine.load(self.parts, replace(self.loader, schema=schema, beside=beside))
 
     @property
     def chunk(self) -> Columns:

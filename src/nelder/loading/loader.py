@@ -43,7 +43,8 @@ class Read:
 class Loader:
     """Makes blocks of a part: of at most BLOCK_ROWS rows, or one of all where they are to stay `together`.
 
-    `needed` are the columns of which none may be missing; `states` are what transforms remember.
+    `needed` are the columns of which none may be missing, `beside` others that the schema reads; `states` are what
+    transforms remember.
     """
 
     schema: Schema
@@ -52,6 +53,7 @@ class Loader:
     needed: tuple[str, ...]
     states: dict[str, State]
     together: bool
+    beside: tuple[str, ...] = ()
 
     def __call__(self, part: Part) -> Iterator[Block]:
         """Its blocks, none where no row is left. Errors name the part and the rows' numbers in the table."""
@@ -65,7 +67,7 @@ class Loader:
     def chunks(self, part: Part) -> Iterator[tuple[Chunk, Rows]]:
         """The complete rows of a part in pieces, with their numbers in the table."""
         begin = part.begin
-        for chunk in part.partition.read(self.needed):
+        for chunk in part.partition.read((*self.needed, *self.beside)):
             complete = complete_rows(chunk, self.needed)
             rows = np.flatnonzero(complete)
             whole = len(rows) == len(complete)

@@ -29,6 +29,7 @@ from nelder.solvers.starts import start
 from nelder.solvers.stopping import Tolerance
 
 SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the information that leads on
+MOST = 500_000  # rows of a sample
 PER_COLUMN = 40  # at least so many rows for each column
 ROUGHLY = Tolerance(errors=1e-3)  # standard errors of a sample, whose optimum only leads
 MANY = 50_000  # rows: of fewer, all are as cheap as a sample
@@ -141,7 +142,7 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
 def sample_of(objective: Objective, share: float) -> Objective:
     """The objective on that share of the rows, and not on too few for its columns."""
     rows = objective.design.rows
-    return objective.sampled(min(rows, max(round(share * rows), PER_COLUMN * objective.design.p)))
+    return objective.sampled(min(rows, max(min(round(share * rows), MOST), PER_COLUMN * objective.design.p)))
 
 
 def from_sample(objective: Objective) -> Solver:

@@ -6,6 +6,7 @@ from nelder.errors import InputTypeError
 from nelder.sources.arrays import ArraysSource
 from nelder.sources.base import (
     PIECE,
+    Alone,
     Chunk,
     Column,
     Labels,
@@ -30,6 +31,7 @@ from nelder.sources.streams import ArrowSource, is_read_once
 __all__ = [
     "PIECE",
     "SOURCES",
+    "Alone",
     "Chunk",
     "Column",
     "Labels",

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nelder.errors import DataError, NelderError
+from nelder.errors import DataError, NelderError, unknown_name
 from nelder.sources.base import NUMERIC, PIECE, Chunk, Column, Labels, Level, Numbers, too_large, unusable
 
 # "b", "i", "f" numbers; "text" and "coded b|i|f" labels; "null" without any value; else the name of an Arrow type that
@@ -81,8 +81,10 @@ class Layout:
         return cls(kinds, troubles)
 
     def chosen(self, names: Sequence[str]) -> dict[str, Kind]:
-        """The kinds of some columns; raises what is wrong with one."""
+        """The kinds of some columns; raises what is wrong with one, UnknownNameError for one that is not there."""
         for name in names:
+            if name not in self.kinds:
+                raise unknown_name("column", name, self.kinds)
             if name in self.troubles:
                 raise self.troubles[name]
         return {name: self.kinds[name] for name in names}

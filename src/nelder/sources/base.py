@@ -147,6 +147,24 @@ class Whole(Partition):
             yield from sliced(chunk)
 
 
+class Alone(Source):
+    """One partition as a source of its own, with the columns `names`."""
+
+    def __init__(self, partition: Partition, names: tuple[str, ...]) -> None:
+        self.partition, self.columns = partition, names
+
+    @classmethod
+    def reads(cls, data: object) -> bool:
+        return False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.columns
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        return self.partition.read(names)
+
+
 def sliced(chunk: Chunk) -> Iterator[Chunk]:
     """A chunk in pieces of at most PIECE rows."""
     n = len(next(iter(chunk.values()))) if chunk else 0

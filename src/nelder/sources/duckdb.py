@@ -36,10 +36,10 @@ class Asked:
             limit(connection, folder, memory)
             # tables are those of the database and of files: variables of whoever calls are none
             connection.execute("set python_enable_replacements = false")
-            found = connection.sql(self.query)
-            if found is None:
-                raise DataError(f"the query returns no rows: give nd.sql a SELECT, not {self.query!r:.80}")
-            yield found
+            statements = connection.extract_statements(self.query)
+            if not statements or "SELECT" not in str(statements[-1].type).upper():
+                raise DataError(f"nd.sql reads the rows of a SELECT, not of {self.query!r:.80}")
+            yield connection.sql(self.query)
 
 
 @dataclass(frozen=True)

@@ -252,6 +252,8 @@ def footer(path: str) -> Footer:
             groups = tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
         raise unreadable(repr(path), problem) from None
+    if sum(groups) != metadata.num_rows:
+        raise DataError(f"{path!r} has {metadata.num_rows} rows, and its row groups {sum(groups)}: it is damaged")
     twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{path!r} has two columns called {twice!r}: rename one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -90,8 +91,9 @@ def stream_of(reader: Any) -> Iterator[Any]:
             yield table_of(chunk)
         return
     if type(reader).__name__ == "DuckDBPyConnection":
-        reader = getattr(reader, "to_arrow_reader", None) or reader.fetch_record_batch
-        reader = reader(PIECE)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its result is copied once more, and there is no other way to it
+            reader = (getattr(reader, "to_arrow_reader", None) or reader.fetch_record_batch)(PIECE)
     if hasattr(reader, "__arrow_c_stream__"):
         reader = pa.RecordBatchReader.from_stream(reader)
         yield from tables(reader, reader.schema)

@@ -125,29 +125,28 @@ class ArrowSource(Source):
     def partitions(self) -> Sequence[Partition]:
         if not is_dataset(self.data):
             return (Reopened(self.opening, self.schema, self.layout),)
-        found = [self._fragment(place, each) for place, each in enumerate(self.data.get_fragments())]
-        known = [part.rows for part in found]
-        if found and sum(filter(None, known)) == self.rows:
-            return [part for part in found if part.rows] or found[:1]
-        # a data set with a filter has fewer rows than its files
-        return (Fragment(self.data, self.schema, self.layout, "the data set", self.rows),)
+        try:
+            found = [self._fragment(place, each) for place, each in enumerate(self.data.get_fragments())]
+        except ValueError:  # a data set with a filter knows of no fragments
+            found = []
+        whole = Fragment(self.data, self.schema, self.layout, "the data set")
+        return [part for part in found if part.rows != 0] or found[:1] or (whole,)
 
     def _fragment(self, place: int, each: Any) -> Fragment:
         path = getattr(each, "path", None)
         label = f"fragment {place} of the data set" if path is None else repr(path)
-        return Fragment(each, self.schema, self.layout, label, guarded(label, each.count_rows))
+        # the end of a Parquet file says how many rows it has; others would have to be read
+        rows = guarded(label, each.count_rows) if hasattr(each, "row_groups") else None
+        return Fragment(each, self.schema, self.layout, label, rows)
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         for part in self.partitions:
             yield from part.read(names)
 
-    @lazy
-    def rows(self) -> int | None:
-        """How many rows a data set has."""
-        return int(guarded("the data set", self.data.count_rows)) if is_dataset(self.data) else None
-
     def size(self, names: Sequence[str]) -> int | None:
-        return None if self.rows is None else size_of(self.layout.chosen(names).values(), self.rows)
+        known = [part.rows for part in self.partitions]
+        rows = [each for each in known if each is not None]
+        return size_of(self.layout.chosen(names).values(), sum(rows)) if len(rows) == len(known) else None
 
 
 def converted(label: str, batches: Callable[[], Any], schema: Any, kinds: dict[str, str]) -> Iterator[Chunk]:
