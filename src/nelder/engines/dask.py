@@ -210,7 +210,8 @@ class Tasks:
         idle = 0
         while True:
             try:
-                distributed().wait(list(futures), timeout=LOOK)
+                with self.client.as_current():
+                    distributed().wait(list(futures), timeout=LOOK)
                 return
             except TimeoutError:
                 if self.client.status != "running":

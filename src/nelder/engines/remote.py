@@ -16,6 +16,7 @@ import numpy as np
 from nelder.engines.threads import one_thread
 from nelder.errors import CapabilityError, DataError, EngineError, NelderError
 
+MANY = 1_000  # rows that are more than the points of a line search
 STAYS = (
     "rows_stay=True: {what} would take rows out of their partition, and only sums of the size of the coefficients may "
     "leave one; use engine={engine}(rows_stay=False), or ask for what is a sum"
@@ -171,12 +172,15 @@ def bytes_in(value: Any) -> int:
 
 
 def refuse_rows(result: Any, block: Any, engine: str) -> None:
-    """Raise CapabilityError for a result that is no sum over the rows of a block, as its shape shows: it has as many
-    entries as there are rows, or rows of its own as wide as the block's.
+    """Raise CapabilityError for a result that is no sum over the rows of a block, as its shape shows: it has an entry
+    for each row, rows of its own as wide as the block's, or, where rows are many, as many numbers.
+
+    A block with fewer rows than columns hides nothing: sums over them are as good as the rows.
     """
+    n, p = block.n, block.p
     for array in arrays_in(result):
-        drawn = array.ndim == 2 and array.shape[1] == block.p and array.shape[0] != block.p
-        if drawn or any(length >= block.n for length in array.shape):
+        per_row = n > p and n in array.shape
+        drawn = array.ndim == 2 and array.shape[1] == p != array.shape[0]
+        if per_row or drawn or array.size >= n > max(p**2, MANY):
             shape = " × ".join(f"{length:,}" for length in array.shape)
-            what = f"an array of {shape} numbers from {block.n:,} rows"
-            raise CapabilityError(STAYS.format(what=what, engine=engine))
+            raise CapabilityError(STAYS.format(what=f"an array of {shape} numbers from {n:,} rows", engine=engine))
