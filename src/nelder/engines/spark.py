@@ -17,7 +17,7 @@ from nelder.engines import remote
 from nelder.engines.base import Engine, Handles
 from nelder.engines.remote import Program
 from nelder.engines.spark_jobs import Jobs, released
-from nelder.engines.spark_tables import Table
+from nelder.engines.spark_tables import Parts
 from nelder.engines.spark_work import Asking, Deriving, Loading, Mapping, marked, nothing, whole
 from nelder.errors import CapabilityError, DataError, EngineError, InputTypeError, MissingExtraError
 from nelder.lazy import lazy
@@ -54,15 +54,11 @@ class Spark(Engine):
     def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         if not parts:
             return []
-        table = Table.among(parts)
+        sent = Parts.of(parts)
 
         def work() -> Sequence[Any]:
             shared = self.jobs.shared(Program.of(loader, ()))
-            if table is None:
-                records = self.jobs.parallel(parts).mapPartitions(Loading(shared))
-            else:
-                records = table.records(loader, (), Loading(shared))
-            return Blocks(self, records, (shared,)).found()
+            return Blocks(self, sent.records(self.jobs, (loader,), Loading(shared)), (shared,)).found()
 
         return self.jobs.run(work)
 
@@ -78,13 +74,11 @@ class Spark(Engine):
         if isinstance(handles, Blocks):
             program = Program.of(kernel, small, "nd.Spark" if self.rows_stay else None)
             return self.jobs.run(lambda: handles.mapped(program))
-        table = Table.among(handles)
+        sent = Parts.of(handles)
 
         def work() -> list[Any]:
             with self.jobs.sharing(Program.of(kernel, small)) as shared:
-                if table is None:
-                    return self.jobs.results(self.jobs.parallel(handles).mapPartitions(Asking(shared)))
-                return self.jobs.results(table.records(kernel, small, Asking(shared)))
+                return self.jobs.results(sent.records(self.jobs, (kernel, *small), Asking(shared)))
 
         return self.jobs.run(work)
 

@@ -38,22 +38,8 @@ class Asked(BaseException):
         self.names = tuple(names)
 
 
-class Wrapping(pickle.Pickler):
-    """Pickles parts without the frames that they are of, and sees which those are."""
-
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self.found: list[InSpark] = []
-
-    def persistent_id(self, obj: Any) -> Any:
-        if not isinstance(obj, InSpark):
-            return None
-        self.found.append(obj)
-        return obj.there()
-
-
 class Unwrapping(pickle.Unpickler):
-    """Reads them where their rows are."""
+    """Reads parts where their rows are, which `reading` gives."""
 
     def __init__(self, pickled: bytes, reading: Reading) -> None:
         super().__init__(io.BytesIO(pickled))
@@ -63,56 +49,78 @@ class Unwrapping(pickle.Unpickler):
         return pid(self.reading)
 
 
-@dataclass(frozen=True)
-class Table:
-    """A DataFrame whose partitions all parts are of: each part pickled without it, by the number of its partition."""
+def wrapped(part: Any) -> tuple[bytes, InSpark | None]:
+    """A part pickled without the DataFrame that it is of, and the partition of it that it holds, if any."""
+    import cloudpickle
 
-    frame: Any
-    parts: dict[int, bytes]
+    found: list[InSpark] = []
+
+    class Wrapping(cloudpickle.Pickler):  # type: ignore[misc]  # a library without types
+        def persistent_id(self, obj: Any) -> Any:
+            if not isinstance(obj, InSpark):
+                return None
+            found.append(obj)
+            return obj.there()
+
+    file = io.BytesIO()
+    Wrapping(file).dump(part)
+    return file.getvalue(), next(iter(found), None)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Pickled parts, by the number of the partition in which they are worked on: one of `frame`, if they are of one."""
+
+    pickled: dict[int, bytes]
+    frame: Any = None
 
     @classmethod
-    def among(cls, parts: Sequence[Any]) -> Table | None:
-        """The table that parts are of, None where they are of none."""
-        pickled, found = {}, None
-        for part in parts:
-            file = io.BytesIO()
-            wrapping = Wrapping(file)
-            try:
-                wrapping.dump(part)
-            except Exception:
-                return None  # some other part, which Spark pickles in its own way
-            if not wrapping.found:
-                return None
-            found = wrapping.found[0]
-            pickled[found.place] = file.getvalue()
-        return None if found is None else cls(found.frame, pickled)
+    def of(cls, parts: Sequence[Any]) -> Parts:
+        """Parts as they are sent."""
+        pairs = [wrapped(part) for part in parts]
+        places = [k if held is None else held.place for k, (_, held) in enumerate(pairs)]
+        frame = next((held.frame for _, held in pairs if held is not None), None)
+        return cls({place: pickled for place, (pickled, _) in zip(places, pairs, strict=True)}, frame)
 
-    def records(self, kernel: Callable[..., Any], small: Sequence[Any], work: Callable[..., Iterator[Any]]) -> Any:
-        """An RDD of what the work makes of each part, one in each partition; only the columns that it reads are read.
+    def records(self, jobs: Jobs, asked: tuple[Any, ...], work: Callable[..., Iterator[Any]]) -> Any:
+        """An RDD of what the work makes of each part, one in each partition. What is `asked` of them, a kernel and what
+        it takes beside a part, says which columns are read.
 
-        Raises EngineError where the DataFrame has not the partitions that it had.
+        Raises EngineError where a DataFrame has not the partitions that it had.
         """
-        made = visited(self.frame, self.columns(kernel, small), Visiting(self.parts, work))
+        if self.frame is None:
+            return jobs.parallel(list(self.pickled.values())).mapPartitions(Unpacking(work))
+        made = visited(self.frame, self.columns(*asked), Visiting(self.pickled, work))
         many = made.getNumPartitions()
         if not many:  # what Spark makes of a table that it knows to be empty
-            made = made.context.parallelize([], len(self.parts))
-        elif many != len(self.parts):
-            raise EngineError(UNSTEADY.format(before=len(self.parts), after=many))
-        return made.mapPartitionsWithIndex(Opening(self.parts, work))
+            made = made.context.parallelize([], len(self.pickled))
+        elif many != len(self.pickled):
+            raise EngineError(UNSTEADY.format(before=len(self.pickled), after=many))
+        return made.mapPartitionsWithIndex(Opening(self.pickled, work))
 
-    def columns(self, kernel: Callable[..., Any], small: Sequence[Any]) -> tuple[str, ...]:
+    def columns(self, kernel: Callable[..., Any], *small: Any) -> tuple[str, ...]:
         """The columns that a kernel reads of a part: it is run here up to where it asks."""
 
         def ask(names: Sequence[str]) -> Iterable[Any]:
             raise Asked(names)
 
         try:
-            made = kernel(Unwrapping(next(iter(self.parts.values())), ask).load(), *small)
+            made = kernel(Unwrapping(next(iter(self.pickled.values())), ask).load(), *small)
             if isinstance(made, Iterator):
                 next(made, None)
         except Asked as asked:
             return asked.names
         return ()
+
+
+@dataclass(frozen=True)
+class Unpacking:
+    """Work on pickled parts."""
+
+    work: Callable[..., Iterator[Any]]
+
+    def __call__(self, pickled: Iterator[bytes]) -> Iterator[Any]:
+        return self.work(pickle.loads(part) for part in pickled)
 
 
 @dataclass(frozen=True)
