@@ -94,8 +94,7 @@ class Parts:
         many = made.getNumPartitions()
         if not many:  # what Spark makes of a table that it knows to be empty
             made = made.context.parallelize([], len(self.pickled))
-        elif many != len(self.pickled):
-            raise EngineError(UNSTEADY.format(before=len(self.pickled), after=many))
+        refuse_others(len(self.pickled), many)
         return made.mapPartitionsWithIndex(Opening(self.pickled, work))
 
     def columns(self, kernel: Callable[..., Any], *small: Any) -> tuple[str, ...]:
@@ -195,8 +194,21 @@ def batches_of(frame: Any, names: Sequence[str], place: int) -> Iterator[Any]:
     import pyarrow as pa
 
     jobs = Jobs(frame.sparkSession.sparkContext)
-    for found in jobs.run(lambda: jobs.ran(visited(frame, names, as_streams), [place])):
+
+    def work() -> list[Any]:
+        made = visited(frame, names, as_streams)
+        many = made.getNumPartitions()
+        refuse_others(frame.rdd.getNumPartitions(), many)
+        return jobs.ran(made, [place]) if many else []
+
+    for found in jobs.run(work):
         yield from pa.ipc.open_stream(bytes(found.made))
+
+
+def refuse_others(before: int, after: int) -> None:
+    """Raise EngineError where a DataFrame that has rows has not the partitions that it had."""
+    if after not in (0, before):
+        raise EngineError(UNSTEADY.format(before=before, after=after))
 
 
 def as_streams(batches: Iterator[Any]) -> Iterator[Any]:
