@@ -38,10 +38,10 @@ def spark_session():
     from pyspark.sql import SparkSession
 
     options = {"spark.ui.enabled": False, "spark.ui.showConsoleProgress": False, "spark.sql.shuffle.partitions": 3}
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Spark says about other libraries
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYSPARK_PYTHON", sys.executable)
-        session = SparkSession.builder.master("local[2]").appName("nelder").config(map=options).getOrCreate()
+        with warnings.catch_warnings(action="ignore"):  # what Spark says about other libraries
+            session = SparkSession.builder.master("local[2]").appName("nelder").config(map=options).getOrCreate()
         session.sparkContext.setLogLevel("OFF")
         yield session
         session.stop()
