@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nelder.fit import Fit
 
 EPILOG = "Formulas are R's: 'claims ~ area + bs(age, df=5) + offset(log(exposure))'. Put them in quotes."
+DATA = "a .csv or .parquet file, a folder of them, or a pattern in quotes, such as 'claims/*.parquet'"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,14 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     predict = commands.add_parser("predict", help="predict from a saved fit at the rows of a file")
     predict.add_argument("fit", help="a fit saved by nelder fit --save")
+    predict.add_argument("data", help=f"{DATA}, with the fit's columns")
     predict.add_argument(
-        "data", help="CSV or Parquet files with the fit's columns: one, a folder or a pattern in quotes"
-    )
-    predict.add_argument(
-        "-o",
-        "--output",
-        metavar="OUT.csv",
-        help="where to write, .csv or .parquet (which may be larger than memory); the screen by default",
+        "-o", "--output", metavar="OUT", help="a .csv file, or a .parquet one of any size; the screen by default"
     )
     predict.add_argument(
         "--kind", default="response", help="response (default), the mean, or link, the linear predictor"
@@ -85,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_fit(commands: Any) -> None:
-    fit = commands.add_parser("fit", help="fit a formula to a CSV or Parquet file and print the summary", epilog=EPILOG)
-    fit.add_argument("data", help="a .csv or .parquet file")
+    fit = commands.add_parser("fit", help="fit a formula to CSV or Parquet files and print the summary", epilog=EPILOG)
+    fit.add_argument("data", help=DATA)
     fit.add_argument("formula", help="such as 'y ~ x1 + x2'")
     _add_model(fit)
     fit.add_argument(
@@ -107,7 +103,7 @@ def _add_fit(commands: Any) -> None:
 
 def _add_explain(commands: Any) -> None:
     explain = commands.add_parser("explain", help="say what happens in a fit and what to do about it", epilog=EPILOG)
-    explain.add_argument("data", help="a .csv or .parquet file, or a fit saved by nelder fit --save")
+    explain.add_argument("data", help=f"{DATA}; or a fit saved by nelder fit --save")
     explain.add_argument("formula", nargs="?", help="such as 'y ~ x1 + x2'; none for a saved fit")
     _add_model(explain)
     explain.set_defaults(run=run_explain)

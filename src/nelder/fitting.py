@@ -20,6 +20,7 @@ from nelder.engines import Counted, Engine, merge, one_thread
 from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
 from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
+from nelder.joining import joined, with_coded_ones
 from nelder.kernels import Constants, constants_kernel, odd_kernel
 from nelder.linalg import Array
 from nelder.loss import Loss
@@ -69,6 +70,7 @@ class Model:
 def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: Terms, recorder: Recorder) -> Fit:
     """Fit a model to rows in memory. Rows of weight zero are left out before any arithmetic."""
     block = Block(parts, len(terms.names), seen.y, seen.weight, seen.offset, seen.precision)
+    block = joined(with_coded_ones(block))
     used = np.flatnonzero(seen.weight > 0)
     block = block if len(used) == block.n else block.rows(used)
     objective = objective_over(model, model.engine.hold(split(block)), terms, seen)
@@ -312,8 +314,8 @@ def null_model(objective: Objective) -> tuple[float, int]:
     """
     design = objective.design
     constant = np.flatnonzero(design.constant)[:1]
-    if len(constant) and not objective.has_offset and objective.mean_eta is not None:
-        return 2 * objective.value_at_level(objective.mean_eta), 1
+    if len(constant) and objective.level is not None:
+        return 2 * objective.value_at_level(objective.level), 1
     small = replace(objective, design=selected(objective, _mask(design.p, constant)), penalty=Unpenalised())
     if not len(constant):
         return 2 * float(small.values(np.zeros((1, 0)))[0]), 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nelder.arrow import Matrix
 from nelder.design import SLICE_NUMBERS, Block, Ray
 from nelder.engines import merge
 from nelder.families import Family
@@ -22,6 +23,7 @@ from nelder.twofold import Twofold, two_sum, twofold
 ROUNDING = np.finfo(float).eps
 POSITIVE = 1e-3  # of the expected weight: an observed one that a Triangle can use
 Form = type[Gram] | type[Triangle]
+Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
 
 
 @dataclass(frozen=True)
@@ -84,18 +86,27 @@ def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed
     with np.errstate(all="ignore"):
         parts = []
         for rows in block.slices(filled=form is Triangle):
-            mean = Mean(loss.link, rows.eta(beta))
-            value = loss.value(rows, mean)
+            eta = fine = rows.eta(beta)
             if form is Triangle:  # its value stays that of a line search, which sees the plain η
                 fine = rows.fine_eta(beta)
-                mean = Mean(loss.link, fine) if loss.allows(fine) else mean
-            score = rows.weight * loss.family.score(rows.y, mean)
-            bend = weight_of(rows.y, mean, loss.family, form if observed else None)
-            pieces = (value, score, rows.weight * bend)
+                fine = fine if loss.allows(fine) else eta
+            pieces = pieces_of(rows, eta, fine, loss, form if observed else None)
             parts.append(
-                gram_of(rows, pieces, mean.eta, beta, observed) if form is Gram else triangle_of(rows, pieces, beta)
+                gram_of(rows, pieces, eta, beta, observed) if form is Gram else triangle_of(rows, pieces, beta)
             )
         return merge(parts)
+
+
+def pieces_of(rows: Block, eta: Array, fine: Array, loss: Loss, observed_for: Form | None) -> Pieces:
+    """What the rows of a model are made of: their value at η (n,), their weighted scores and weights at a finer one."""
+    value, score, weight = 0.0, np.empty_like(eta), np.empty_like(eta)
+    for few, bare in rows.bare_slices():  # of what is one number a row
+        plain = Mean(loss.link, eta[few])
+        value += loss.value(bare, plain)
+        mean = plain if fine is eta else Mean(loss.link, fine[few])
+        score[few] = bare.weight * loss.family.score(bare.y, mean)
+        weight[few] = bare.weight * weight_of(bare.y, mean, loss.family, observed_for)
+    return value, score, weight
 
 
 def implicit_kernel(block: Block, beta: Array, loss: Loss) -> Implicit:
@@ -154,7 +165,7 @@ def basis_kernel(block: Block, beta: Array, loss: Loss, basis: Array) -> Array:
     with np.errstate(all="ignore"):
         total = np.zeros_like(basis)
         for rows in block.slices(filled=True):
-            weight = rows.weight * loss.family.expected_weight(Mean(loss.link, rows.eta(beta)))
+            weight = expected(rows, beta, loss)
             turned = rows.fine_times(basis).rounded
             total += turned.T @ (weight[:, None] * turned)
         return total
@@ -193,12 +204,24 @@ def block_kernel(block: Block) -> Block:
 
 
 def level_kernel(block: Block, eta: float, loss: Loss) -> float:
-    """Half the deviance where η is the same in all rows; it does not need X."""
+    """Half the deviance where X adds the same η to the offset of every row; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
         for _, rows in block.bare_slices():
-            deviance = loss.family.unit_deviance(rows.y, Mean(loss.link, np.full(rows.n, eta)))
+            deviance = loss.family.unit_deviance(rows.y, Mean(loss.link, rows.offset + eta))
             total += 0.5 * float(rows.weight @ deviance)
+        return total
+
+
+def rate_kernel(block: Block, power: float) -> Array:
+    """(Σ w e^(1 − p) y, Σ w e^(2 − p)) for exposures e, the exponentials of offsets: their ratio is the m at which the
+    means m e fit best, where the variance is the power p of the mean.
+    """
+    with np.errstate(all="ignore"):
+        total = np.zeros(2)
+        for _, rows in block.bare_slices():
+            exposed = rows.weight * np.exp((1.0 - power) * rows.offset)
+            total += exposed @ rows.y, exposed @ np.exp(rows.offset)
         return total
 
 
@@ -247,6 +270,26 @@ def squares_kernel(block: Block) -> Array:
         return block.squares(np.ones(block.n))
 
 
+def movement_kernel(block: Block, beta: Array, ahead: Array, loss: Loss) -> Array:
+    """Σ w x² (p, 2) with the expected weights at β and at another."""
+    with np.errstate(all="ignore"):
+        total = np.zeros((block.p, 2))
+        for rows in block.slices():
+            total += rows.squares(np.stack([expected(rows, beta, loss), expected(rows, ahead, loss)], axis=1))
+        return total
+
+
+def turn_kernel(block: Block, beta: Array, ahead: Array, loss: Loss) -> Matrix:
+    """X'(V − W)X of the expected weights W at β and V at another."""
+    with np.errstate(all="ignore"):
+        return merge([rows.cross(expected(rows, ahead, loss) - expected(rows, beta, loss)) for rows in block.slices()])
+
+
+def expected(rows: Block, beta: Array, loss: Loss) -> Array:
+    """Expected weights (n,) at β."""
+    return rows.weight * loss.family.expected_weight(Mean(loss.link, rows.eta(beta)))
+
+
 def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, fine: bool) -> Totals:
     """Deviance and Pearson's X² at β."""
     with np.errstate(all="ignore"):
@@ -276,9 +319,6 @@ def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
 def mean_kernel(block: Block) -> Array:
     """(Σ w y, Σ w), which make the mean response, and Σ |offset|."""
     return np.array([block.weight @ block.y, block.weight.sum(), np.abs(block.offset).sum()])
-
-
-Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
 
 
 def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array, observed: bool = False) -> Gram:

@@ -21,6 +21,7 @@ from nelder.errors import CapabilityError, DataError, InputError, some_rows, unk
 from nelder.fit import Fit, Solved, Statistics, Terms
 from nelder.fitting import constants, fit_objective
 from nelder.formula import Schema, restricted
+from nelder.joining import joined, with_coded_ones
 from nelder.linalg import Array, eliminate
 from nelder.model_frame import concatenated
 from nelder.objective import Objective
@@ -186,7 +187,8 @@ def handles_of(fit: Fit, schema: Schema) -> Sequence[Block]:
     if kept.apart is not None:
         return kept.apart.handles(schema, engine)
     seen, parts = observations_of(fit), schema.parts(kept.chunk, kept.rows)
-    return engine.hold(split(Block(parts, len(schema.names), seen.y, seen.weight, seen.offset, seen.precision)))
+    block = Block(parts, len(schema.names), seen.y, seen.weight, seen.offset, seen.precision)
+    return engine.hold(split(joined(with_coded_ones(block))))
 
 
 def with_table_columns(fit: Fit, names: Sequence[str]) -> Fit:

@@ -3,8 +3,11 @@ what can be read only once, and queries that do not run.
 """
 
 import io
+import os
 import pickle
 import re
+import subprocess
+import sys
 
 import duckdb
 import numpy as np
@@ -334,6 +337,30 @@ def test_a_query_that_fails_on_the_way_is_an_error():
     assert source.tally(["x"]) is None
 
 
+PROGRAM = """
+import os, signal, threading, nelder as nd
+signal.signal(signal.SIGINT, signal.default_int_handler)
+many = "select sum(a.range * b.range) as s from range(3000000) a, range(3000000) b"
+source = nd.sql(many)
+threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    {action}
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(duckdb.__version__ < "2", reason="DuckDB looks for Ctrl-C while rows stream since 2.0")
+@pytest.mark.parametrize("action", ['list(source.chunks(["s"]))', 'source.tally(["s"])'])
+def test_ctrl_c_ends_a_query(action, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(action=action)], capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout == "interrupted\n", done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_arguments_of_a_query_are_checked(tmp_path, monkeypatch):
     with pytest.raises(nd.InputTypeError, match="a query as text, not int"):
         nd.sql(5)
@@ -343,7 +370,7 @@ def test_arguments_of_a_query_are_checked(tmp_path, monkeypatch):
         nd.sql("select 1 as x", tmp_path / "none.duckdb")
     with pytest.raises(nd.InputTypeError, match="column 'd' holds date32"):
         nd.glm("x ~ d", nd.sql("select 1 as x, date '2024-01-01' as d"))
-    monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
+    monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(nd.MissingExtraError, match=r"nd.sql needs duckdb: pip install 'nelder\[duckdb\]'"):
         nd.sql("select 1 as x")
 
@@ -354,3 +381,41 @@ def test_errors_travel(tmp_path):
     part = pickle.loads(pickle.dumps(source_of(tmp_path).partitions[0]))
     with pytest.raises(nd.DataError, match="column 'x' is numeric"):
         list(part.read(["x"]))
+
+
+def test_tables_with_a_log_are_not_read_file_by_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, log, words in (
+        ("delta", "_delta_log", r"'delta' is a table of Delta, .* delta_scan\('delta'\)"),
+        ("ice", "metadata", "'ice' is a table of Iceberg"),
+    ):
+        (tmp_path / name / log).mkdir(parents=True)
+        (tmp_path / name / log / "v1.metadata.json").touch()
+        pq.write_table(pa.table({"x": [1]}), tmp_path / name / "replaced.parquet")
+        with pytest.raises(nd.DataError, match=words):
+            source_of(name)
+    (tmp_path / "plain" / "metadata").mkdir(parents=True)
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "plain" / "a.parquet")
+    assert len(read("plain", ["x"])) == 1
+
+
+def test_addresses_are_no_files():
+    for given in ("s3://bucket/a.parquet", "https://host/*.csv"):
+        with pytest.raises(nd.DataError, match=r"is not on this machine: give nd\.sql"):
+            source_of(given)
+
+
+def test_a_file_under_two_names_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "a.csv")
+    with pytest.raises(nd.DataError, match="is given twice"):
+        source_of(["a.csv", "./a.csv"])
+    with pytest.raises(nd.DataError, match=r"'b.csv' is given twice"):
+        source_of("*.csv")
+
+
+def test_a_column_may_have_the_name_of_a_method():
+    table = pa.table({"readline": [1.0, 2.0, 4.0], "execute": [1, 2, 3]})
+    for data in (table, table.to_pandas(), duckdb.from_arrow(table)):
+        assert nd.glm("readline ~ execute", data).df_resid == 1

@@ -101,6 +101,36 @@ def test_cells_that_are_one_value_are_counted_together(tmp_path):
     assert counts_of(tally.chunk, tally.counts) == {("1.0", "' a'"): 50, ("1.0", "'a'"): 150, ("nan", "missing"): 100}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_cells_in_quotes_are_counted_as_they_are_read(tmp_path, end):
+    cells = [
+        '"two\nlines"',
+        '"say ""hi"""',
+        '"a, b"',
+        "it's",
+        '""',
+        '"NA"',
+        '"  blank "',
+        "  blank ",
+        "é",
+        "#",
+        "\\n",
+        '"1"',
+    ]
+    rows = [f"{cell},{place % 2}" for place in range(4000) for cell in cells]
+    (tmp_path / "a.csv").write_bytes(end.join(["g,x", *rows, ""]).encode())
+    check(source_of(tmp_path / "a.csv"), ["g", "x"])
+
+
+def test_whole_numbers_beyond_floats_are_not_tallied(tmp_path):
+    for place, each in enumerate(([2**62 + 1], [2**62 + 2])):
+        pq.write_table(
+            pa.table({"x": pa.array(each * 50, (pa.uint64(), pa.int64())[place])}), tmp_path / f"{place}.parquet"
+        )
+    with pytest.raises(nd.DataError, match="whole numbers beyond"):
+        source_of(tmp_path).tally(["x"])
+
+
 def test_files_of_different_types_are_tallied_as_they_are_read(tmp_path):
     for place, column in enumerate([[1] * 50, [1.0] * 25 + [2.5] * 25, pa.nulls(20)]):
         pq.write_table(pa.table({"x": column, "g": ["a"] * len(column)}), tmp_path / f"{place}.parquet")

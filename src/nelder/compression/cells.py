@@ -119,8 +119,7 @@ def compressed(objective: Objective, block: Block, always: bool) -> Cells | None
 
 def is_exposed(objective: Objective, block: Block) -> bool:
     """Whether the offset is an exposure that y and weight can take up."""
-    allowed = objective.loss.link.multiplicative and objective.loss.family.variance_power is not None
-    if not allowed or not objective.has_offset:
+    if not objective.is_exposed:
         return False
     longest = max(float(block.offset.max()), -float(block.offset.min()))
     size = max(float(block.y.max()), -float(block.y.min()))

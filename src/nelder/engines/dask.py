@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
+import os
+import pkgutil
+import signal
+import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from nelder.engines import remote
 from nelder.engines.base import Engine, Handles
-from nelder.engines.remote import Failed, Program
-from nelder.errors import CapabilityError, EngineError, InputTypeError, MissingExtraError
+from nelder.engines.remote import Failed, Program, sealed
+from nelder.errors import CapabilityError, EngineError, InputTypeError, MissingExtraError, NelderError
 from nelder.lazy import lazy
 
 ANSWERS = 10  # seconds in which a scheduler has to
@@ -35,7 +39,7 @@ KILLED = (
 )
 PAUSED = "all Dask workers have stopped working, because their memory is full: " + KILLED.partition(": ")[2]
 LONELY = "the Dask cluster has no workers: start some, wait for them (client.wait_for_workers(1)), and fit again"
-ABSENT = "a Dask worker cannot import {name}: install on the workers what is installed here"
+ABSENT = "{who} cannot import {name}: install there what is installed here"
 
 
 def distributed() -> Any:
@@ -61,9 +65,12 @@ class Dask(Engine):
         self.client = connected(client)
         self.rows_stay = rows_stay
 
-    def load(self, parts: Sequence[Any], loader: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+    def reads_in_parts(self, size: int | None) -> bool:
+        return size != 0  # what is in memory is sent as blocks
+
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         with self.waiting() as tasks:
-            single = tasks.submit("load", remote.loaded, parts, self.shared(tasks, loader))
+            single = tasks.submit("load", remote.loaded, list(map(sealed, parts)), self.shared(tasks, loader))
             known = tasks.gather(tasks.submit("count", remote.counted, single), early=True)
             return self.packed(tasks, single, known)
 
@@ -94,7 +101,8 @@ class Dask(Engine):
     def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
         with self.waiting() as tasks:
             if not isinstance(handles, Futures):
-                return tasks.gather(tasks.submit("look", remote.asked, handles, self.shared(tasks, kernel, small)))
+                parts = list(map(sealed, handles))
+                return tasks.gather(tasks.submit("look", remote.asked, parts, self.shared(tasks, kernel, small)))
             found = tasks.gather(
                 tasks.submit("pass", remote.mapped, handles.futures, self.shared(tasks, kernel, small))
             )
@@ -152,7 +160,7 @@ class Futures(Handles):
 
     def one(self, place: int) -> Any:
         if self.engine.rows_stay:
-            raise CapabilityError(remote.STAYS.format(what="this", engine="nd.Dask"))
+            raise CapabilityError(remote.ONE.format(engine="nd.Dask"))
         return self._rows(place, slice(None))
 
     def ordered(self, found: Sequence[Sequence[Any]]) -> list[Any]:
@@ -257,7 +265,39 @@ def connected(given: object) -> Any:
         raise InputTypeError(f"nd.Dask takes a distributed.Client, an address or None, not {kind}; {START}")
     if client.status != "running":
         raise EngineError(f"nd.Dask: the Dask client is {client.status}; {START}")
+    refuse_other_versions(client)
+    if hasattr(os, "getpgrp"):
+        client.register_plugin(deaf(library, os.getpid(), os.getpgrp()), name="nelder-interrupts")
     return client
+
+
+def refuse_other_versions(client: Any) -> None:
+    """Raise EngineError where the scheduler or a worker has no nelder, or another one."""
+    wanted = (pkgutil.resolve_name, "nelder:__version__")
+    found = {f"the Dask worker at {at}": its for at, its in client.run(*wanted, on_error="return").items()}
+    try:
+        found["the Dask scheduler"] = client.run_on_scheduler(*wanted)
+    except ImportError as problem:
+        found["the Dask scheduler"] = problem
+    for who, theirs in found.items():
+        if isinstance(theirs, ImportError):
+            raise EngineError(ABSENT.format(who=who, name=theirs.name))
+        if theirs != remote.version():
+            raise EngineError(remote.OTHER_VERSION.format(who=who, theirs=theirs, ours=remote.version()))
+
+
+def deaf(library: Any, caller: int, group: int) -> Any:
+    """What keeps workers that this process has started alive when Ctrl-C, which a terminal sends to all of them, is
+    meant for a fit: it ends with its best step, for which it needs them.
+    """
+
+    class Deaf(library.WorkerPlugin):  # type: ignore[misc]
+        def setup(self, worker: Any) -> None:
+            of_caller = os.getpgrp() == group and os.getppid() == caller
+            if of_caller and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    return Deaf()
 
 
 def workers_of(client: Any) -> dict[str, Any]:
@@ -288,13 +328,11 @@ def shares(parts: Sequence[int], sizes: Sequence[int], worker: dict[str, Any] | 
 def in_words(problem: BaseException, client: Any) -> EngineError | None:
     """What a failure of the cluster means, None for anything else."""
     library = distributed()
-    if isinstance(problem, EngineError):
-        return problem
+    if isinstance(problem, NelderError):
+        return None
     if isinstance(problem, library.KilledWorker):
         return EngineError(KILLED.format(times=problem.allowed_failures + 1))
     if isinstance(problem, ModuleNotFoundError):
-        return EngineError(ABSENT.format(name=problem.name))
-    if isinstance(problem, concurrent.futures.CancelledError):
-        return EngineError(CLOSED)
-    lost = isinstance(problem, OSError | RuntimeError) and client.status != "running"
-    return EngineError(CLOSED) if lost else None
+        return EngineError(ABSENT.format(who="a Dask worker", name=problem.name))
+    lost = isinstance(problem, Exception) and client.status != "running"
+    return EngineError(CLOSED) if lost or isinstance(problem, concurrent.futures.CancelledError) else None

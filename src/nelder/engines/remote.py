@@ -17,16 +17,17 @@ from nelder.engines.threads import one_thread
 from nelder.errors import CapabilityError, DataError, EngineError, NelderError
 
 MANY = 1_000  # rows that are more than the points of a line search
-STAYS = (
-    "rows_stay=True: {what} would take rows out of their partition, and only sums of the size of the coefficients may "
-    "leave one; use engine={engine}(rows_stay=False), or ask for what is a sum"
+STAYS = "rows_stay=True: {what} stays in its partition; engine={engine}(rows_stay=False) lets it out"
+ONE = (
+    "rows_stay=True: this looks at single rows, which stay in their partitions; engine={engine}(rows_stay=False) lets "
+    "them out"
 )
 CHANGED = (
     "a partition had {before:,} rows when it was first read and has {after:,} now that a lost worker's are read again: "
     "the data must not change during a fit"
 )
 NO_MEMORY = "a worker had no memory left ({problem}): give workers more memory, or the data in smaller partitions"
-OTHER_VERSION = "a worker has nelder {theirs} and this process {ours}: install the same version on both"
+OTHER_VERSION = "{who} has nelder {theirs} and this process {ours}: install the same version on both"
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,7 @@ class Program:
     @classmethod
     def of(cls, kernel: Callable[..., Any], small: Sequence[Any], stay: str | None = None) -> Program:
         """What to run; any function can be taken along, also one that has no name."""
-        import cloudpickle
-
-        return cls(cloudpickle.dumps((kernel, tuple(small)), protocol=pickle.HIGHEST_PROTOCOL), version(), stay)
+        return cls(sealed((kernel, tuple(small))), version(), stay)
 
     def __sizeof__(self) -> int:
         return 100 + len(self.packed)
@@ -68,7 +67,7 @@ class Program:
     def each(self, items: Sequence[Any], own: Sequence[tuple[Any, ...]] = ()) -> list[Any]:
         """[kernel(item, *small, *own[k]) for each item], with BLAS held to one thread."""
         if self.version != version():
-            raise EngineError(OTHER_VERSION.format(theirs=version(), ours=self.version))
+            raise EngineError(OTHER_VERSION.format(who="a worker", theirs=version(), ours=self.version))
         kernel, small = pickle.loads(self.packed)
         with one_thread():
             return [kernel(item, *small, *(own[k] if own else ())) for k, item in enumerate(items)]
@@ -91,9 +90,17 @@ def answered(work: Callable[[], Any]) -> Any:
         return Failed(EngineError(NO_MEMORY.format(problem=problem)))
 
 
-def loaded(part: Any, program: Program) -> Held | Failed:
-    """The blocks of one part."""
-    return answered(lambda: Held(tuple(program.each([part])[0])))
+def sealed(part: Any) -> bytes:
+    """A part as bytes, which a scheduler takes along without a look: what cannot be opened is the error of one task."""
+    import cloudpickle
+
+    packed: bytes = cloudpickle.dumps(part, protocol=pickle.HIGHEST_PROTOCOL)
+    return packed
+
+
+def loaded(part: bytes, program: Program) -> Held | Failed:
+    """The blocks of one part, which is sealed."""
+    return answered(lambda: Held(tuple(program.each([pickle.loads(part)])[0])))
 
 
 def counted(held: Held | Failed) -> tuple[list[int], int] | Failed:
@@ -128,9 +135,9 @@ def mapped(held: Held | Failed, program: Program) -> list[Any] | Failed:
     return answered(work)
 
 
-def asked(part: Any, program: Program) -> Any:
-    """The result of a kernel on what is no block."""
-    return answered(lambda: program.each([part])[0])
+def asked(part: bytes, program: Program) -> Any:
+    """The result of a kernel on what is no block, sealed."""
+    return answered(lambda: program.each([pickle.loads(part)])[0])
 
 
 def derived(held: Held | Failed, program: Program, own: Sequence[tuple[Any, ...]]) -> Held | Failed:
@@ -183,4 +190,5 @@ def refuse_rows(result: Any, block: Any, engine: str) -> None:
         drawn = array.ndim == 2 and array.shape[1] == p != array.shape[0]
         if per_row or drawn or array.size >= n > max(p**2, MANY):
             shape = " × ".join(f"{length:,}" for length in array.shape)
-            raise CapabilityError(STAYS.format(what=f"an array of {shape} numbers from {n:,} rows", engine=engine))
+            what = f"an array of {shape} numbers from {n:,} rows is no sum over them, and"
+            raise CapabilityError(STAYS.format(what=what, engine=engine))

@@ -106,13 +106,13 @@ class Schema:
             numbers = _product(piece, self.factors, values, n)
             codings = [(f, self.factors[f], reduced) for f, reduced in piece.factors]
             categories = [(values[f], c.coding(r).coding) for f, c, r in codings if isinstance(c, CategoricalFactor)]
-            if not categories:
+            if categories:
+                coded += _coded_parts(piece, self.factors, categories, numbers)
+            else:
                 dense += list(numbers.T)
                 places += range(piece.first, piece.first + numbers.shape[1])
-            else:
-                coded += _coded_parts(piece, self.factors, categories, numbers)
-        if dense:
-            coded.insert(0, Dense(np.array(places, dtype=np.intp), np.column_stack(dense)))
+        if dense:  # column by column, as the table has them
+            coded.insert(0, Dense(np.array(places, dtype=np.intp), np.array(dense).T))
         return tuple(coded)
 
     def offset(self, chunk: Chunk, rows: NDArray[np.integer]) -> Array:

@@ -176,8 +176,11 @@ def _least_squares(objective: Objective) -> list[Array]:
 
 
 def constant_mean(objective: Objective) -> list[Array]:
-    """The coefficients of the first constant column that give every row the mean response, ignoring the offset."""
-    columns, eta = np.flatnonzero(objective.design.constant), objective.mean_eta
+    """The coefficients of the first constant column that fit best alone; where that is not known, those that give every
+    row the mean response, ignoring the offset.
+    """
+    columns = np.flatnonzero(objective.design.constant)
+    eta = objective.level_of(objective.mean_response) if objective.level is None else objective.level
     if not len(columns) or eta is None:
         return []
     beta = np.zeros(objective.design.p)

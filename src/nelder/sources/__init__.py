@@ -21,6 +21,7 @@ from nelder.sources.base import (
     joined_levels,
 )
 from nelder.sources.csv import CSVSource
+from nelder.sources.dask_frames import DaskSource
 from nelder.sources.duckdb import DuckDBSource, sql
 from nelder.sources.frames import FrameSource
 from nelder.sources.parquet import ParquetSource
@@ -55,7 +56,8 @@ SOURCES: dict[str, type[Source]] = {
     "parquet": ParquetSource,
     "csv": CSVSource,
     "duckdb": DuckDBSource,
-    "spark": SparkSource,
+    "dask_frames": DaskSource,  # these before "frames", which would compute all of them
+    "spark_frames": SparkSource,
     "frames": FrameSource,
     "arrow": ArrowSource,
 }

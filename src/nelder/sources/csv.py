@@ -178,7 +178,8 @@ def batches(path: str, names: Sequence[str]) -> Iterator[Any]:
     )
     parse = arrow_csv.ParseOptions(newlines_in_values=True)
     try:
-        yield from arrow_csv.open_csv(path, arrow_csv.ReadOptions(block_size=BLOCK), parse, convert)
+        with arrow_csv.open_csv(path, arrow_csv.ReadOptions(block_size=BLOCK), parse, convert) as reader:
+            yield from reader
     except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
         raise unreadable(path, problem) from None
 

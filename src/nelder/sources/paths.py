@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,8 @@ def files_of(data: object) -> Files:
     each = data if isinstance(data, list | tuple) else [data]
     found = [pair for one in each for pair in files_at(str(one))]
     paths = tuple(path for path, _ in found)
-    twice = next((path for place, path in enumerate(paths) if path in paths[:place]), None)
+    real = [os.path.realpath(path) for path in paths]
+    twice = next((path for place, path in enumerate(paths) if real[place] in real[:place]), None)
     if twice is not None:
         raise DataError(f"{twice!r} is given twice: its rows would count twice")
     suffixes = {Path(path).suffix.lower() for path in paths}
@@ -73,7 +75,10 @@ def shown(data: object) -> str:
 def files_at(given: str) -> list[tuple[str, dict[str, str | None]]]:
     """The files of one path, and what their folders say below it."""
     path = Path(given)
+    if "://" in given:
+        raise DataError(f"{given!r} is not on this machine: give nd.sql(…) of it, or a pyarrow.dataset.Dataset")
     if path.is_dir():
+        not_a_log(path)
         files = [each for each in path.rglob("*") if visible(each, path)]
         if not files:
             raise DataError(f"{given!r} is a folder without {' or '.join(SUFFIXES)} files")
@@ -91,6 +96,15 @@ def files_at(given: str) -> list[tuple[str, dict[str, str | None]]]:
     if not path.is_file():
         raise DataError(f"{given!r}: there is no such file")
     return [(given, {})]
+
+
+def not_a_log(folder: Path) -> None:
+    """Raise DataError for a folder in which a log says which files count: others are there that were replaced."""
+    kinds = {"_delta_log": ("Delta", "delta_scan"), "metadata": ("Iceberg", "iceberg_scan"), ".hoodie": ("Hudi", "")}
+    for name, (kind, scan) in kinds.items():
+        if (folder / name).is_dir() and (kind != "Iceberg" or any((folder / name).glob("*.metadata.json"))):
+            way = f"nd.sql(\"select … from {scan}('{folder}')\")" if scan else "its own reader"
+            raise DataError(f"{str(folder)!r} is a table of {kind}, of which not every file counts: read it by {way}")
 
 
 def visible(path: Path, folder: Path) -> bool:

@@ -183,4 +183,4 @@ def is_read_once(data: object) -> bool:
     from nelder.sources.duckdb import is_of_duckdb
 
     reader = type(data).__name__ == "RecordBatchReader" or is_of_duckdb(data, "DuckDBPyConnection")
-    return reader or isinstance(data, Iterator) or hasattr(data, "readline")
+    return reader or isinstance(data, Iterator) or hasattr(type(data), "readline")
