@@ -1,6 +1,10 @@
 """How every test runs: no deadlines, and the same examples each time; --hypothesis-profile explore draws new ones."""
 
+import os
+import shutil
 import signal
+import sys
+import warnings
 
 import pytest
 from hypothesis import settings
@@ -23,3 +27,21 @@ def dask_client():
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+@pytest.fixture(scope="session")
+def spark_session():
+    """A Spark session of two cores."""
+    pytest.importorskip("pyspark")
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("Spark needs Java")
+    from pyspark.sql import SparkSession
+
+    options = {"spark.ui.enabled": False, "spark.ui.showConsoleProgress": False, "spark.sql.shuffle.partitions": 3}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        with warnings.catch_warnings(action="ignore"):  # what Spark says about other libraries
+            session = SparkSession.builder.master("local[2]").appName("nelder").config(map=options).getOrCreate()
+        session.sparkContext.setLogLevel("OFF")
+        yield session
+        session.stop()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nelder import datasets, plots
-    from nelder.engines import Dask, Threads
+    from nelder.engines import Dask, Spark, Threads
     from nelder.errors import (
         AliasedWarning,
         BoundaryWarning,
@@ -86,7 +86,7 @@ __version__ = "0.1.0"
 
 # where each public name lives
 _HOMES = {
-    "engines": "Dask Threads",
+    "engines": "Dask Spark Threads",
     "errors": (
         "AliasedWarning BoundaryWarning CapabilityError CodingWarning DataError DivergedWarning EngineError "
         "FormulaError IllConditionedWarning InputError InputTypeError LevelError MissingExtraError NelderError "
@@ -176,6 +176,7 @@ __all__ = [
     "Ridge",
     "SavedFitError",
     "SeveralMinimaWarning",
+    "Spark",
     "Sqrt",
     "Steps",
     "StochasticGradientDescent",

@@ -14,13 +14,15 @@ from nelder.loss import Loss
 LOSS = Loss(nd.Poisson(), LINKS["log"]())
 COUNTS = [rows for rows in SIZES if rows]
 BETA = np.linspace(-0.2, 0.3, 6)
-ENGINES_TO_TEST = ["memory", "spilled", "dask"]
+ENGINES_TO_TEST = ["memory", "spilled", "dask", "spark"]
 
 
 @pytest.fixture(params=ENGINES_TO_TEST)
 def engine(request):
     if request.param == "dask":
         return nd.Dask(request.getfixturevalue("dask_client"))
+    if request.param == "spark":
+        return nd.Spark(request.getfixturevalue("spark_session"))
     return Threads(2, memory=1 if request.param == "spilled" else None)
 
 
@@ -122,7 +124,7 @@ def test_no_rows_at_all_are_no_handles(engine):
 
 
 def test_every_engine_is_tested_here():
-    assert set(ENGINES) - {"threads", "spark"} <= set(ENGINES_TO_TEST)
+    assert set(ENGINES) - {"threads"} <= set(ENGINES_TO_TEST)
 
 
 def test_only_engines_of_this_process_hold_rows(engine, handles):
