@@ -184,14 +184,19 @@ def test_packs_are_one_for_each_thread_and_no_larger_than_a_share_of_memory():
 
 
 def test_nothing_is_left_on_the_cluster(dask_client, engine):
+    before = tasks_on(dask_client)
     handles = engine.load(parts_of(), loader)
     engine.map(len_of, handles)
     del handles
-    wait_for(lambda: not dask_client.run_on_scheduler(nelder_tasks))
+    wait_for(lambda: tasks_on(dask_client) <= before)
 
 
 def len_of(block):
     return block.n
+
+
+def tasks_on(client):
+    return set(client.run_on_scheduler(nelder_tasks))
 
 
 def nelder_tasks(dask_scheduler):
@@ -208,13 +213,14 @@ def wait_for(met, seconds=10):
 
 
 def test_nothing_is_left_on_the_cluster_by_an_error(dask_client, engine):
+    before = tasks_on(dask_client)
     with pytest.raises(nd.DataError):
         engine.load(parts_of((100, -1, 100, 100)), loader)
-    wait_for(lambda: not dask_client.run_on_scheduler(nelder_tasks))
+    wait_for(lambda: tasks_on(dask_client) <= before)
     handles = engine.load(parts_of((100, 50)), loader)
     with pytest.raises(ZeroDivisionError):
         engine.map(lambda block: 1 / 0, handles)
-    wait_for(lambda: {key.split("-")[1] for key in dask_client.run_on_scheduler(nelder_tasks)} == {"load", "pack"})
+    wait_for(lambda: {key.split("-")[1] for key in tasks_on(dask_client) - before} == {"load", "pack"})
 
 
 def test_a_scheduler_is_told_the_size_of_blocks():
