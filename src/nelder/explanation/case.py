@@ -13,6 +13,7 @@ from nelder.diagnostics.check import FINE, PROBLEM, SHOWN, SKIPPED, Check, Line,
 from nelder.explanation.reasons import Gravity
 from nelder.explanation.spectrum import Spectrum, spectrum_of
 from nelder.fit import Fit, Kept, Terms
+from nelder.kernels import one_of_each
 from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.submodels import with_rows_of
@@ -54,10 +55,8 @@ class Case:
         many = max(FEWEST, NUMBERS // max(objective.design.p, 1))
         if rows <= many or isinstance(fit.point, Ray) or objective.design.vast:
             return fit  # a sample lacks levels of a factor that has so many
-        stretch = rows / many  # one row of each of as many stretches, so that sorted rows are all represented
-        chosen = np.zeros(rows, dtype=bool)
-        chosen[((np.arange(many) + np.random.default_rng(0).random(many)) * stretch).astype(np.intp)] = True
-        drawn, few = np.flatnonzero(chosen), objective.without(np.flatnonzero(~chosen))
+        drawn = one_of_each(rows, many)
+        few = objective.without(np.delete(np.arange(rows), drawn))
         counted = float(sum(block.frequency.sum() for block in few.design.handles))
         few = replace(few, design=replace(few.design, n=counted))
         kept = fit.kept or Kept(np.arange(rows), rows)
