@@ -16,12 +16,12 @@ from nelder.fit import Fit, Kept, Terms
 from nelder.kernels import one_of_each
 from nelder.lazy import lazy
 from nelder.linalg import Array
+from nelder.solvers import BY_RATE
 from nelder.submodels import with_rows_of
 
 NUMBERS = 1_000_000  # of the design: of one with more, a sample of rows is looked at
 FEWEST = 1_000  # rows, however many columns there are
 LEVEL = 0.05  # of the checks, as in fit.check()
-GRADIENTS = ("gradient_descent", "stochastic_gradient_descent")  # solvers that go by rates
 
 Finding = TypeVar("Finding", bound=Diagnosis)
 
@@ -40,7 +40,7 @@ class Case:
     @property
     def by_gradients(self) -> bool:
         """Whether it was solved by a method that goes by rates."""
-        return self.fit.solved.solver in GRADIENTS
+        return self.fit.solved.solver in BY_RATE
 
     def find(self, kind: type[Finding]) -> Finding | None:
         """The first finding of a kind among the warnings of the fit."""
