@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.diagnostics.fitted_rows import fitted_rows
+from nelder.diagnostics.influence import CONTOURS, cook_contour
 from nelder.diagnostics.normality import normal_order
 from nelder.diagnostics.residuals import KINDS
 from nelder.errors import CapabilityError, DataError, unknown_name
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 PLACED = 1_000  # points of a quantile plot, where there are more
 USUAL_ROOT = 0.8221789586624586  # the mean of √|Z| of a standard normal Z: 2^¼ Γ(¾) / √π
-COOK = (0.5, 1.0)  # contours of Cook's distance, as R draws them
 NAMED = 3  # rows whose number is written beside them
 
 
@@ -189,14 +189,14 @@ def leverage(fit: Fit, ax: Any = None) -> Axes:
 
 
 def contours(ax: Axes, rank: float, view: tuple[float, float]) -> None:
-    """Where Cook's distance is 0.5 and 1: r = ±√(D p (1 − h) / h)."""
+    """Where Cook's distance is 0.5 and 1."""
     low, high = max(view[0], 1e-9), min(view[1], 1.0 - 1e-9)
     if not low < high:
         return
     h = np.linspace(low, high, 201)
     bounds = ax.get_ylim()
-    for distance, style in zip(COOK, (":", "--"), strict=True):
-        r = np.sqrt(distance * rank * (1.0 - h) / h)
+    for distance, style in zip(CONTOURS, (":", "--"), strict=True):
+        r = cook_contour(h, distance, rank)
         seen = bool(np.any((r < bounds[1]) | (-r > bounds[0])))
         for sign in (-1.0, 1.0):
             label = f"Cook's distance {number(distance, 1)}" if sign > 0 and seen else "_"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nelder.diagnostics.check import LOOK, PROBLEM, Check
 from nelder.diagnostics.fitted_rows import bands_of, fitted_rows, group_sums, whole_where_whole
+from nelder.diagnostics.influence import CONTOURS, cook_contour
 from nelder.diagnostics.normality import normal_order
 from nelder.diagnostics.residuals import standardised_pearson
 from nelder.fit import Fit
@@ -23,7 +24,6 @@ from nelder.table import Table
 
 MOST = 800  # points of a picture
 BANDS, IN_BAND = 20, 12  # bands of rows, whose means the line through a picture joins, and rows in one of them
-CONTOURS = (0.5, 1.0)  # of Cook's distance
 SIZE = (WIDE, HIGH)
 
 
@@ -194,8 +194,8 @@ def leverage(fit: Fit, rows: Rows) -> Picture:
     )
     across = np.linspace(max(drawing.x.high, 1e-9) / 200, min(drawing.x.high, 0.9999), 120)
     contours = [
-        drawing.line(across, side * np.sqrt(level * influence.single.rank * (1 - across) / across), "contour")
-        for level in CONTOURS
+        drawing.line(across, side * cook_contour(across, distance, influence.single.rank), "contour")
+        for distance in CONTOURS
         for side in (-1.0, 1.0)
     ]
     top = np.argsort(-np.where(np.isfinite(influence.cook), influence.cook, -1.0), kind="stable")[:20]
