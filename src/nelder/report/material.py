@@ -34,8 +34,8 @@ class Material:
 
 
 def some_of(n: int, most: int, outstanding: Array | None = None) -> NDArray[np.intp]:
-    """Which of n rows to draw (`most`, or up to a tenth more), in their order: the ones of largest |outstanding| (n,), and others
-    by chance, always the same.
+    """Which of n rows to draw (`most`, or up to a tenth more), in their order: the ones of largest |outstanding| (n,),
+    and others by chance, always the same.
     """
     if n <= most:
         return np.arange(n)
