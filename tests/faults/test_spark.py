@@ -22,6 +22,7 @@ if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 CLUSTER = "local-cluster[2,1,512]"
+PATIENCE = 300  # seconds: a session starts in five, unless the machine is busy
 WORKER, EXECUTOR = "pyspark.daemon", "CoarseGrainedExecutorBackend"
 
 
@@ -82,7 +83,7 @@ def stop(process):
         os.kill(process, signal.SIGKILL)
 
 
-def wait_for(met, seconds=120):
+def wait_for(met, seconds=PATIENCE):
     end = time.monotonic() + seconds
     while not (found := met()):
         assert time.monotonic() < end, "it did not happen in time"
@@ -96,11 +97,11 @@ def under_way(process, folder):
     assert process.poll() is None, process.communicate()
 
 
-def last_words(process, seconds=120):
+def last_words(process, seconds=PATIENCE):
     """What a session said, once it has ended by itself and nothing of it runs any longer."""
     family = below(process.pid)
     said, _ = process.communicate(timeout=seconds)
-    wait_for(lambda: not alive(family), 20)
+    wait_for(lambda: not alive(family), 60)
     return said.strip().splitlines()
 
 

@@ -129,7 +129,7 @@ class Blocks(Handles):
 
     def one(self, place: int) -> Any:
         if self.engine.rows_stay:
-            raise CapabilityError(remote.STAYS.format(what="this", engine="nd.Spark"))
+            raise CapabilityError(remote.ONE.format(engine="nd.Spark"))
         return self._taken(self.places[place], slice(None))
 
     def _taken(self, place: int, rows: slice) -> Any:

@@ -46,13 +46,11 @@ def answered(work: Callable[[], Any]) -> Any:
 
 def sent(answer: Any) -> bytes:
     """An answer as it leaves a worker; some hold functions, and some errors cannot be pickled."""
-    import cloudpickle
-
     try:
-        return cloudpickle.dumps(answer)
+        return remote.sealed(answer)
     except Exception as problem:
         lost = answer.error if isinstance(answer, Failed) else problem
-        return cloudpickle.dumps(Failed(RuntimeError(f"{type(lost).__name__}: {lost}")))  # type: ignore[arg-type]
+        return remote.sealed(Failed(RuntimeError(f"{type(lost).__name__}: {lost}")))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
