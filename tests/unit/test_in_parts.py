@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 
 import nelder as nd
 from nelder.engines import Handles, Spilled, ahead
-from nelder.sources import Partition, Source
+from nelder.formula import parse_formula
+from nelder.loading import look
+from nelder.loading.looking import Sought
+from nelder.sources import Partition, Source, source_of
 from nelder.sources.arrays import ArraysSource
 
 pa = pytest.importorskip("pyarrow")
@@ -373,3 +376,27 @@ def test_what_loads_a_part_can_be_sent_anywhere(pair):
     block, again = next(iter(loader(part))), next(iter(apart.loader(apart.parts[1])))
     np.testing.assert_array_equal(block.dense(), again.dense())
     np.testing.assert_array_equal(block.y, again.y)
+
+
+def test_nothing_that_comes_back_from_a_look_is_somebodys_row():
+    data = table(500)
+    source, wanted = Pieces(data, [100, 300]), ("y", "x", "g", "z")
+    factors = tuple(factor for term in parse_formula("y ~ x + g + C(z)", wanted).terms for factor in term.factors)
+    looked = look(nd.Threads(), source.partitions, Sought(wanted, factors, ()))
+    made_up = looked.exemplars
+    assert set(made_up["y"].values) == set(made_up["x"].values) == {1.0}
+    seen = np.array(made_up["g"].levels)[made_up["g"].codes], made_up["z"].values
+    assert set(seen[0]) == {"a", "b", "c", "d"} and set(seen[1]) == {0.0, 1.0, 2.0, 3.0}
+    assert ((seen[0] == seen[0][0]) | (seen[1] == seen[1][0])).all()  # no row has a level of its own in two factors
+
+
+def test_a_part_is_read_from_another_folder_too(tmp_path, monkeypatch):
+    pq.write_table(pa.table({"y": [1.0, 2.0]}), tmp_path / "rows.parquet")
+    (tmp_path / "rows.csv").write_text("y\n1\n2\n")
+    monkeypatch.chdir(tmp_path)
+    for name in ("rows.parquet", "rows.csv"):
+        sent = pickle.dumps(source_of(name).partitions[0])
+        monkeypatch.chdir("/")
+        (chunk,) = pickle.loads(sent).read(["y"])
+        assert chunk["y"].values.tolist() == [1.0, 2.0]
+        monkeypatch.chdir(tmp_path)

@@ -1,7 +1,7 @@
 """The learning pass: one look at every part of a table, where the rows are, at the columns that a formula reads.
 
-What comes back is small: counts, and rows that between them have every level. Only columns inside a transform with a
-memory, such as a spline that places its knots at quantiles, come back whole.
+What comes back is small: counts, and made-up rows that between them have every level. Only columns inside a transform
+with a memory, such as a spline that places its knots at quantiles, come back whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nelder.engines import Engine
 from nelder.errors import DataError, some_rows
 from nelder.formula import Expression, complete_rows
 from nelder.formula.transforms import Coded
-from nelder.sources import Chunk, Labels, Numbers, Partition, concatenated
+from nelder.sources import Chunk, Column, Labels, Numbers, Partition, concatenated
 
 Rows = NDArray[np.integer]
 
@@ -112,19 +112,40 @@ def look_through(chunk: Chunk, sought: Sought) -> Seen:
 
 
 def first_of_levels(chunk: Chunk, factors: Sequence[Expression]) -> Chunk:
-    """The rows in which some factor has a level for the first time; at least one where there are any."""
+    """Rows with every level of every factor, at least one where there are any.
+
+    They are nobody's: beside the factor that a row is for, it has the first level of the others, and 1 for numbers.
+    """
     n = len(next(iter(chunk.values()))) if chunk else 0
-    wanted = np.zeros(n, dtype=bool)
-    wanted[:1] = True
-    for expression in factors:
-        value = expression.evaluate(chunk, {}, np.arange(n), learn=True)
-        labels = value.labels if isinstance(value, Coded) else value
-        if isinstance(labels, Labels):
-            first = np.full(len(labels.levels) + 1, -1)
-            first[labels.codes[::-1]] = np.arange(n)[::-1]  # the last one written is the first row
-            wanted[first[:-1][first[:-1] >= 0]] = True
-    rows = np.flatnonzero(wanted)
-    return {name: column.take(rows) for name, column in chunk.items()}
+    firsts = [(expression.columns, rows) for expression in factors if len(rows := first_rows(chunk, expression, n))]
+    before = np.cumsum([0, *(len(rows) for _, rows in firsts)])
+    many = max(int(before[-1]), min(n, 1))
+    found: dict[str, Column] = {}
+    for name, column in chunk.items():
+        own = [(place, rows) for place, (columns, rows) in zip(before, firsts, strict=False) if name in columns]
+        chosen = np.full(many, own[0][1][0] if own else 0)
+        for place, rows in own:
+            chosen[place : place + len(rows)] = rows
+        found[name] = column.take(chosen) if own else plain(column, many)
+    return found
+
+
+def plain(column: Column, many: int) -> Column:
+    """So many made-up values of a column, which only show what kind it is."""
+    if isinstance(column, Numbers):
+        return Numbers(np.ones(many), column.kind)
+    return Labels(np.full(many, min(len(column.levels), 1) - 1), column.levels)
+
+
+def first_rows(chunk: Chunk, expression: Expression, n: int) -> Rows:
+    """The rows of n in which a factor has a level for the first time; none for one that gives numbers."""
+    value = expression.evaluate(chunk, {}, np.arange(n), learn=True)
+    labels = value.labels if isinstance(value, Coded) else value
+    if not isinstance(labels, Labels):
+        return np.zeros(0, dtype=np.intp)
+    first = np.full(len(labels.levels) + 1, -1)
+    first[labels.codes[::-1]] = np.arange(n)[::-1]  # the last one written is the first row
+    return first[:-1][first[:-1] >= 0]
 
 
 def refuse_other_kinds(seen: Sequence[Seen]) -> None:

@@ -7,6 +7,7 @@ whole numbers and has 2.5 or n/a further on is what reading the file at once wou
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -60,7 +61,8 @@ class Look:
 
     def __getstate__(self) -> dict[str, object]:
         self.at(list(dict.fromkeys(name for names in self.names for name in names)))
-        return self.__dict__
+        rows = {os.path.abspath(path): count for path, count in self.rows.items()}
+        return {**self.__dict__, "paths": tuple(map(os.path.abspath, self.paths)), "rows": rows}
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,9 @@ class CSVFile(Partition):
     def label(self) -> str:  # type: ignore[override]
         """The file."""
         return repr(self.path)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "path": os.path.abspath(self.path)}  # a worker may stand elsewhere
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         import pyarrow as pa

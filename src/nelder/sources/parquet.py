@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -67,7 +68,7 @@ class RowGroups(Partition):
         return f"{self.path!r}, row groups {self.groups[0]} to {self.groups[-1]}"
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "held": None}
+        return {**self.__dict__, "held": None, "path": os.path.abspath(self.path)}  # a worker may stand elsewhere
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         kinds = self.layout.chosen(names)
