@@ -325,7 +325,8 @@ def block_rows(block: Block, n: int) -> int:
     and so many that a matrix of each is small beside them.
     """
     even = max(SHARED_ROWS, min(BLOCK_ROWS, -(-n // 2)))
-    return max(SLICE_ROWS, 16 * block.p, min(even, 2 * SLICE_NUMBERS // max(block.width, 1)))
+    square = 16 * block.p if block.long is None else 0
+    return max(SLICE_ROWS, square, min(even, 2 * SLICE_NUMBERS // max(block.width, 1)))
 
 
 def split(block: Block, size: int | None = None) -> list[Block]:
