@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nelder import datasets, plots
-    from nelder.engines import Threads
+    from nelder.engines import Dask, Spark, Threads
     from nelder.errors import (
         AliasedWarning,
         BoundaryWarning,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CodingWarning,
         DataError,
         DivergedWarning,
+        EngineError,
         FormulaError,
         IllConditionedWarning,
         InputError,
@@ -85,10 +86,10 @@ __version__ = "0.1.0"
 
 # where each public name lives
 _HOMES = {
-    "engines": "Threads",
+    "engines": "Dask Spark Threads",
     "errors": (
-        "AliasedWarning BoundaryWarning CapabilityError CodingWarning DataError DivergedWarning FormulaError "
-        "IllConditionedWarning InputError InputTypeError LevelError MissingExtraError NelderError "
+        "AliasedWarning BoundaryWarning CapabilityError CodingWarning DataError DivergedWarning EngineError "
+        "FormulaError IllConditionedWarning InputError InputTypeError LevelError MissingExtraError NelderError "
         "NelderWarning NotConvergedWarning ResponseWarning SavedFitError SeveralMinimaWarning "
         "SupportError UnknownNameError"
     ),
@@ -127,9 +128,11 @@ __all__ = [
     "ClosedForm",
     "Clustered",
     "CodingWarning",
+    "Dask",
     "DataError",
     "DivergedWarning",
     "Draw",
+    "EngineError",
     "Estimates",
     "Explanation",
     "Family",
@@ -173,6 +176,7 @@ __all__ = [
     "Ridge",
     "SavedFitError",
     "SeveralMinimaWarning",
+    "Spark",
     "Sqrt",
     "Steps",
     "StochasticGradientDescent",

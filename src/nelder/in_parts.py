@@ -44,7 +44,7 @@ def fit_in_parts(model: Model, wanted: Asked, response: str, recorder: Recorder)
     tally = tallied(model, wanted)
     if tally is not None:
         return fit_tally(model, wanted, tally, response, recorder)
-    partitions = spooled(model.engine, wanted.source.partitions, wanted.needed)
+    partitions = spooled(model.engine, wanted.source.partitions, wanted.needed, recorder.reading)
     looked = look(model.engine, partitions, sought(wanted))
     if wanted.missing == "error":
         refuse_missing(looked, sought(wanted))
@@ -132,6 +132,8 @@ def tallied(model: Model, wanted: Asked) -> Tally | None:
         hindered = "the errors of a sample are those of its single rows"
     elif memory is not None:
         hindered = f"{memory} is learned from single rows"
+    elif not model.engine.holds_rows:
+        hindered = f"rows are counted in this process, and engine '{model.engine.name}' keeps them elsewhere"
     elif model.solver is not None and model.solver.by_rows:
         hindered = f"solver '{model.solver.name}' draws single rows"
     tally = None if hindered else wanted.source.tally(wanted.needed, model.engine.memory)
@@ -159,7 +161,7 @@ def fit_tally(model: Model, wanted: Asked, tally: Tally, response: str, recorder
     fit = fit_rows(replace(model, compress="auto"), schema.parts(chunk, rows), seen, terms, recorder)
     assert fit.kept is not None
     used = np.searchsorted(rows, fit.kept.rows)
-    kept = Kept(fit.kept.rows, len(complete), {name: column.take(used) for name, column in chunk.items()})
+    kept = Kept(fit.kept.rows, len(complete), {name: column.take(used) for name, column in chunk.items()}, tally.chunk)
     notes = (f"{dropped} of {total} rows left out for missing values",) if dropped else ()
     counted = f"{total:,} rows -> {len(complete):,} distinct ones, exact: what is one a row is one a distinct row"
     return replace(fit, notes=(*notes, counted, *fit.notes), kept=kept)

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.arrow import Matrix
 from nelder.design import SLICE_NUMBERS, Block, Ray
@@ -193,9 +194,13 @@ def sample_kernel(block: Block, loss: Loss, many: int, instead: float) -> tuple[
 
 def drawn_kernel(block: Block, share: float) -> Block:
     """A share of the rows: one drawn from each of as many stretches, so that sorted rows are all represented."""
-    many = max(1, round(share * block.n))
-    place = ((np.arange(many) + np.random.default_rng(0).random(many)) * (block.n / many)).astype(np.intp)
-    return block.rows(place[np.diff(place, prepend=-1) > 0])  # a row on the border of two stretches may be drawn twice
+    return block.rows(one_of_each(block.n, max(1, round(share * block.n))))
+
+
+def one_of_each(n: int, many: int) -> NDArray[np.intp]:
+    """About so many of n rows, in their order: one from each of as many stretches, the same ones each time."""
+    drawn = ((np.arange(many) + np.random.default_rng(0).random(many)) * (n / many)).astype(np.intp)
+    return drawn[np.diff(drawn, prepend=-1) > 0]  # a row on the border of two stretches may be drawn twice
 
 
 def block_kernel(block: Block) -> Block:

@@ -43,9 +43,9 @@ def glm(
 ) -> Fit:
     """Fit a generalized linear model by formula, as R's glm.
 
-    `data` is a pandas, Polars or Arrow table, a dictionary of columns, the path of CSV or Parquet files, or a query by
-    `nd.sql`. Rows that do not fit into memory are read in parts, and `engine` says where they are worked on: here
-    (`nd.Threads(memory="1GB")`), or on a cluster.
+    `data` is a pandas, Polars or Arrow table, a dictionary of columns, the path of CSV or Parquet files or of their
+    folder, or a query by `nd.sql`. Rows that do not fit into memory are read in parts, and `engine` says where they are
+    worked on: here (`nd.Threads(memory="1GB")`), or on a cluster.
     `family`, `link`, `solver` and `penalty` take a name or an object. `weights` are prior weights (an array or an
     expression on the data), or say what else they are: `nd.frequency(counts)`, `nd.sampling(weights)`. `offset` is an
     array or an expression, beside any offset() in the formula. Rows with a missing value in a column that is used are

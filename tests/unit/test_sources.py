@@ -3,6 +3,7 @@
 import csv
 import itertools
 import pickle
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -465,7 +466,7 @@ def test_csv_is_read_without_pyarrow_one_file_at_a_time(tmp_path, monkeypatch):
     with (tmp_path / "a.csv").open("w", newline="") as lines:
         csv.writer(lines).writerows([["x", "g"], [1, "a"], [2, "b"]])
     (tmp_path / "b.csv").write_text("x,g\n1,a\n")
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     source = source_of(tmp_path / "a.csv")
     assert whole(source)["x"].values.tolist() == [1, 2] and source.size(["x"]) == 0 and source.tally(["x"]) is None
     with pytest.raises(nd.MissingExtraError, match="several files"):

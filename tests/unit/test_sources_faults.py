@@ -3,8 +3,11 @@ what can be read only once, and queries that do not run.
 """
 
 import io
+import os
 import pickle
 import re
+import subprocess
+import sys
 
 import duckdb
 import numpy as np
@@ -334,6 +337,30 @@ def test_a_query_that_fails_on_the_way_is_an_error():
     assert source.tally(["x"]) is None
 
 
+PROGRAM = """
+import os, signal, threading, nelder as nd
+signal.signal(signal.SIGINT, signal.default_int_handler)
+many = "select sum(a.range * b.range) as s from range(3000000) a, range(3000000) b"
+source = nd.sql(many)
+threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    {action}
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(duckdb.__version__ < "2", reason="DuckDB looks for Ctrl-C while rows stream since 2.0")
+@pytest.mark.parametrize("action", ['list(source.chunks(["s"]))', 'source.tally(["s"])'])
+def test_ctrl_c_ends_a_query(action, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(action=action)], capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout == "interrupted\n", done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_arguments_of_a_query_are_checked(tmp_path, monkeypatch):
     with pytest.raises(nd.InputTypeError, match="a query as text, not int"):
         nd.sql(5)
@@ -343,7 +370,7 @@ def test_arguments_of_a_query_are_checked(tmp_path, monkeypatch):
         nd.sql("select 1 as x", tmp_path / "none.duckdb")
     with pytest.raises(nd.InputTypeError, match="column 'd' holds date32"):
         nd.glm("x ~ d", nd.sql("select 1 as x, date '2024-01-01' as d"))
-    monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
+    monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(nd.MissingExtraError, match=r"nd.sql needs duckdb: pip install 'nelder\[duckdb\]'"):
         nd.sql("select 1 as x")
 

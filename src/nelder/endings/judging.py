@@ -31,7 +31,7 @@ from nelder.endings.separation import (
     straightened,
 )
 from nelder.engines import merge
-from nelder.errors import DataError
+from nelder.errors import CapabilityError, DataError
 from nelder.kernels import ROUNDING, Totals
 from nelder.linalg import Array, Factored, cholesky, independent_columns
 from nelder.loss import Loss
@@ -80,7 +80,7 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     everything = np.ones(objective.design.p, dtype=bool)
     seen = seen_at(objective, solution, last)
     doubtful = suspicious(objective, solution, seen)
-    end = without_optimum(objective, beta, last) if doubtful else None
+    end = searched(objective, solution, last) if doubtful else None
     if end is not None:
         return end
     if np.isfinite(objective.loss.bounds).any() and (doubtful or len(edge_rows(objective, beta))):
@@ -102,6 +102,18 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
     covariance = inverse(objective, beta, last)
     return Ending(beta, everything, reason, findings, last, covariance, totals=seen.totals)
+
+
+def searched(objective: Objective, solution: Solution, last: Quadratic) -> Ending | None:
+    """`without_optimum`, which looks at rows: where they may not be had, a solver that was cut short is not judged by
+    them, as that it has not converged is said in any case.
+    """
+    try:
+        return without_optimum(objective, solution.step.beta, last)
+    except CapabilityError:
+        if objective.engine.holds_rows or solution.reason not in (Reason.INTERRUPTED, Reason.LIMIT):
+            raise
+        return None
 
 
 def without_optimum(objective: Objective, beta: Array, last: Quadratic) -> Ending | None:

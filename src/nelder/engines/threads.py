@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from nelder.engines.ahead import ahead
@@ -27,10 +29,36 @@ def blas() -> Any:
     return ThreadpoolController()
 
 
-def one_thread() -> AbstractContextManager[Any]:
+@dataclass
+class Hold:
+    """BLAS held to one thread until the last of those who hold it lets go: the limit is one for the whole process."""
+
+    lock: Lock = field(default_factory=Lock)
+    holders: int = 0
+    limiter: Any = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold it for a while."""
+        with self.lock:
+            if not self.holders:
+                self.limiter = blas().limit(limits=1, user_api="blas")
+            self.holders += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.holders -= 1
+                if not self.holders:
+                    self.limiter.restore_original_limits()
+
+
+HOLD = Hold()
+
+
+def one_thread() -> AbstractContextManager[None]:
     """BLAS held to one thread for a while: for vectors, others only cost the time to wake them."""
-    held: AbstractContextManager[Any] = blas().limit(limits=1, user_api="blas")
-    return held
+    return HOLD.held()
 
 
 def cores() -> int:

@@ -7,6 +7,7 @@ import math
 from nelder.diagnosis import (
     Aliased,
     Boundary,
+    Diagnosis,
     Diverged,
     IllConditioned,
     Imprecise,
@@ -30,6 +31,10 @@ from nelder.table import number
 
 RESTARTED = {"gradient_descent": "GradientDescent", "lbfgs": "LBFGS", "irls": "IRLS", "newton": "Newton"}
 RESTARTED |= {"stochastic_gradient_descent": "StochasticGradientDescent"}
+
+# findings that a rule of this page says in words
+EXPLAINED: tuple[type[Diagnosis], ...] = (Aliased, Boundary, IllConditioned, Imprecise, PerfectFit, Runaway, Separated)
+EXPLAINED += (SeveralMinima, SeveralShapes, ShapeAtEnd, ShapeUnknown)
 
 
 def interrupted(case: Case) -> Said | None:

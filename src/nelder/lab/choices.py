@@ -16,15 +16,11 @@ from nelder.mean import Link
 from nelder.model import glm
 from nelder.model_frame import asked, model_frame
 from nelder.names import resolve
-from nelder.solvers import SOLVERS, GradientDescent, Solver, StochasticGradientDescent
+from nelder.solvers import BY_RATE, SOLVERS, Solver
 from nelder.sources import Source
 from nelder.trace import Record
 
 OWN = "the family's own"  # link
-BY_RATE: dict[str, type[GradientDescent] | type[StochasticGradientDescent]] = {
-    "gradient_descent": GradientDescent,
-    "stochastic_gradient_descent": StochasticGradientDescent,
-}
 SOLVER_NAMES = ("auto", *SOLVERS)
 MOST_EPOCHS = 1_000_000
 

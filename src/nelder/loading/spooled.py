@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nelder.engines import Engine, Spilled, ahead
@@ -40,15 +40,24 @@ class Spooled(Partition):
             yield {name: chunk[name] for name in names}
 
 
-def spooled(engine: Engine, partitions: Sequence[Partition], names: Sequence[str]) -> Sequence[Partition]:
-    """The same parts, decoded once, where the engine works in this process; else the parts themselves."""
+def spooled(
+    engine: Engine, partitions: Sequence[Partition], names: Sequence[str], told: Callable[[int, int | None], None]
+) -> Sequence[Partition]:
+    """The same parts, decoded once, where the engine works in this process; else the parts themselves.
+
+    `told` is called with the rows read so far, and all there are where that is known.
+    """
     if engine.memory is None:
         return partitions
     store, counts = Spilled(engine.memory, engine.folder), [0] * len(partitions)
     pieces = (Piece(place, chunk) for place, part in enumerate(partitions) for chunk in part.read(names))
+    known = [part.rows for part in partitions if part.rows is not None]
+    read, total = 0, sum(known) if len(known) == len(partitions) else None
     for piece in ahead(pieces, DEPTH):
         store.add(piece)
         counts[piece.place] += 1
+        read += piece.n
+        told(read, total)
     held, found, first = store.settled(), [], 0
     for part, many in zip(partitions, counts, strict=True):
         found.append(Spooled(part.label, part.rows, held, first, many))

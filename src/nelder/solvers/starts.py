@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nelder.errors import DataError
+from nelder.errors import CapabilityError, DataError
 from nelder.linalg import Array
 from nelder.objective import Objective
 from nelder.quadratic import Gram, Triangle
@@ -72,7 +72,14 @@ def _exact_fits(objective: Objective, many: int) -> Array:
     """β (many, p) that give p random rows their own responses: some minima lie close to a few rows only."""
     if not many:
         return np.zeros((0, objective.design.p))
-    parts = objective.sample(SAMPLE)
+    try:
+        parts = objective.sample(SAMPLE)
+    except CapabilityError as refusal:
+        pair = f"{objective.loss.family.label()} with link {objective.loss.link.label()}"
+        raise CapabilityError(
+            f"{pair} may have several minima, and the search for a start looks at single rows; give the solver one, "
+            f"such as solver=nd.Newton(start=[…]). {refusal}"
+        ) from None
     X, eta = (np.concatenate(part) for part in zip(*parts, strict=True))
     random = np.random.default_rng(0)
     p = objective.design.p

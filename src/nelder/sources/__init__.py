@@ -21,9 +21,11 @@ from nelder.sources.base import (
     joined_levels,
 )
 from nelder.sources.csv import CSVSource
+from nelder.sources.dask_frames import DaskSource
 from nelder.sources.duckdb import DuckDBSource, sql
 from nelder.sources.frames import FrameSource
 from nelder.sources.parquet import ParquetSource
+from nelder.sources.spark_frames import SparkSource
 from nelder.sources.spilling import spill
 from nelder.sources.streams import ArrowSource, is_read_once
 
@@ -54,6 +56,8 @@ SOURCES: dict[str, type[Source]] = {
     "parquet": ParquetSource,
     "csv": CSVSource,
     "duckdb": DuckDBSource,
+    "dask_frames": DaskSource,  # these before "frames", which would compute all of them
+    "spark_frames": SparkSource,
     "frames": FrameSource,
     "arrow": ArrowSource,
 }
@@ -75,6 +79,6 @@ def source_of(data: object) -> Source:
         if source.reads(data):
             return source(data)
     raise InputTypeError(
-        f"data must be a pandas, Polars or Arrow table, a dictionary of columns, the path of .csv or .parquet files "
-        f"or nd.sql(…), not {type(data).__name__}; for a matrix X and a response y use nd.glm_fit(X, y)"
+        f"data must be a pandas, Polars, Arrow or Spark table, a dictionary of columns, the path of .csv or .parquet "
+        f"files or nd.sql(…), not {type(data).__name__}; for a matrix X and a response y use nd.glm_fit(X, y)"
     )

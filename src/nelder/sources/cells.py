@@ -24,16 +24,18 @@ class Guess:
 
     def see(self, cells: Any) -> None:
         """Take note of cells, an Arrow array of texts (n,)."""
-        present = cells.drop_null()
+        present = cells.drop_null() if cells.null_count else cells
         if not self.open or not len(present):
             return
         self.seen = True
         if "i" in self.open and is_number(present, "i"):
             # a whole number is a number and no date; written as 0x1F it is whole only
-            from pyarrow import compute
-
-            decimal = not compute.any(compute.match_substring(present, "x", ignore_case=True)).as_py()
-            suits = {"i": True, "b": "b" in self.open and is_logical(present), "f": decimal, TIME: False}
+            suits = {
+                "i": True,
+                "b": "b" in self.open and is_logical(present),
+                "f": not is_hexadecimal(present),
+                TIME: False,
+            }
         else:
             suits = {"i": False, "b": "b" in self.open and is_logical(present)}
             suits["f"] = "f" in self.open and is_number(present, "f")
@@ -57,11 +59,16 @@ class Guess:
         )
 
 
-def trimmed(cells: Any) -> Any:
-    """Texts without the blanks around them, which numbers may have."""
+def number(cells: Any, kind: Kind) -> Any:
+    """Texts as numbers of this kind, which may have blanks around them; raises ArrowInvalid where one is none."""
+    import pyarrow as pa
     from pyarrow import compute
 
-    return compute.utf8_trim(cells, characters=" \t")
+    typed_as = pa.int64() if kind == "i" else pa.float64()
+    try:
+        return cells.cast(typed_as)
+    except pa.ArrowInvalid:
+        return compute.utf8_trim(cells, characters=" \t").cast(typed_as)
 
 
 def is_number(cells: Any, kind: Kind) -> bool:
@@ -69,10 +76,17 @@ def is_number(cells: Any, kind: Kind) -> bool:
     import pyarrow as pa
 
     try:
-        trimmed(cells).cast(pa.int64() if kind == "i" else pa.float64())
+        number(cells, kind)
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def is_hexadecimal(cells: Any) -> bool:
+    """Whether a text among whole numbers is one in base 16."""
+    from pyarrow import compute
+
+    return any(compute.any(compute.match_substring(cells, sign)).as_py() for sign in "xX")
 
 
 def is_logical(cells: Any) -> bool:
@@ -114,5 +128,5 @@ def typed_column(cells: Any, kind: Kind) -> Any:
             raise pa.ArrowInvalid("no truth value")
         return compute.if_else(compute.is_null(cells), None, compute.is_in(cells, pa.array(TRUE)))
     if kind in ("i", "f"):
-        return trimmed(cells).cast(pa.int64() if kind == "i" else pa.float64())
+        return number(cells, kind)
     return cells

@@ -13,7 +13,7 @@ from nelder.errors import CapabilityError, DataError, InputTypeError, MissingExt
 from nelder.lazy import lazy
 from nelder.sources.arrow import Layout, chunk_of, first_line, kind_of, tables
 from nelder.sources.base import PIECE, Chunk, Partition, Source, Tally, size_of
-from nelder.sources.tallies import Query, Rows, arrow_reader, arrow_table, limit, quoted, tally_of, value
+from nelder.sources.tallies import Query, Rows, arrow_reader, arrow_table, interruptible, limit, quoted, tally_of, value
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def answered(asked: Asked | Related) -> Iterator[Any]:
     import pyarrow as pa
 
     try:
-        with asked.relation() as found:
+        with interruptible(), asked.relation() as found:
             yield found
     except (duckdb.Error, pa.ArrowException, OSError) as problem:
         raise DataError(f"DuckDB: {first_line(problem)}") from None

@@ -47,7 +47,7 @@ def tally_of(source: Source, kinds: Mapping[str, Kind], rows: Rows, memory: int 
     if not names or len(set(folded)) < len(folded) or hopeless(source, names, rows.expected):
         return None
     try:
-        with rows.asked(memory) as query:
+        with interruptible(), rows.asked(memory) as query:
             table = counted(query, len(names))
     except duckdb.Error:
         return None  # whoever reads the rows will meet what is wrong with them, and name it
@@ -57,6 +57,17 @@ def tally_of(source: Source, kinds: Mapping[str, Kind], rows: Rows, memory: int 
     chunk, counts = merged(rows.columns(table.rename_columns([*names, "n of nelder"]).select(names), kinds), counts)
     total = int(counts.sum())
     return Tally(chunk, counts, total) if rows.expected in (None, total) else None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C be Ctrl-C, of which DuckDB makes an error of its own."""
+    try:
+        yield
+    except Exception as problem:
+        if str(problem).strip().lower().endswith(("query interrupted", "interrupted!")):
+            raise KeyboardInterrupt from None
+        raise
 
 
 @contextmanager
