@@ -324,8 +324,10 @@ def block_rows(block: Block, n: int) -> int:
     """How many of n rows like those of this block a block takes: so few that there is work for all threads to the end,
     and so many that a matrix of each is small beside them.
     """
-    even = max(SHARED_ROWS, min(BLOCK_ROWS, -(-n // 2)))
-    return max(SLICE_ROWS, 16 * block.p, min(even, 2 * SLICE_NUMBERS // max(block.width, 1)))
+    most = SLICE_NUMBERS // max(block.width, 1)
+    even = max(min(SHARED_ROWS, most // 4), min(BLOCK_ROWS, -(-n // 2)))
+    square = 16 * block.p if block.long is None else 0
+    return max(SLICE_ROWS, square, min(even, 2 * most))
 
 
 def split(block: Block, size: int | None = None) -> list[Block]:

@@ -24,8 +24,8 @@ def joined(block: Block) -> Block:
     """The same columns in fewer parts, which depend on the codings alone; a factor that is to be eliminated stays
     alone.
     """
-    parts, long = block.parts, block.long
-    single = [part for part in parts if isinstance(part, Coded) and part.multiplier is None and part is not long]
+    parts = block.parts
+    single = [part for part in parts if isinstance(part, Coded) and joins(part, block)]
     groups: list[list[Coded]] = []
     for part in sorted(single, key=lambda part: -part.coding.levels):
         room = (group for group in groups if levels_of(group) * part.coding.levels <= COMBINED)
@@ -39,9 +39,14 @@ def joined(block: Block) -> Block:
     return replace(block, parts=tuple(made.get(id(part), part) for part in parts if id(part) not in gone))
 
 
+def joins(part: Coded, block: Block) -> bool:
+    """Whether a part is a factor of few levels, which may be one with others."""
+    return part.multiplier is None and part is not block.long and part.coding.levels <= COMBINED
+
+
 def with_coded_ones(block: Block) -> Block:
-    """The same columns where one of ones, beside factors, is a factor of one level."""
-    if not any(isinstance(part, Coded) for part in block.parts):
+    """The same columns where one of ones, beside factors that it can be joined with, is a factor of one level."""
+    if not any(isinstance(part, Coded) and joins(part, block) for part in block.parts):
         return block
     pieces = [without_ones(part) if isinstance(part, Dense) else [part] for part in block.parts]
     return replace(block, parts=tuple(piece for several in pieces for piece in several))
