@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from nelder.compression import EXACT
-from nelder.diagnosis import OddResponse
+from nelder.diagnosis import Diagnosis, OddResponse
 from nelder.errors import NotConvergedWarning
 from nelder.explanation.calls import anew
 from nelder.explanation.case import Case
@@ -13,7 +13,7 @@ from nelder.explanation.endings import EXPLAINED, sentence
 from nelder.explanation.reasons import Gravity, Said
 from nelder.solvers import Reason, Tolerance
 
-ELSEWHERE = (*EXPLAINED, OddResponse)
+ELSEWHERE: tuple[type[Diagnosis], ...] = (*EXPLAINED, OddResponse)
 
 
 def said(case: Case) -> Said | None:
