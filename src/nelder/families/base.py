@@ -129,6 +129,7 @@ class Family(ABC):
 
     def log_density(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Array:
         """Each row's complete log-likelihood: what a perfect fit has, less ½ w d(y, μ) / φ."""
+        y = np.asarray(y, dtype=float)  # NumPy's functions of whole numbers are cut to them, or of few digits
         return self.log_saturated(y, phi, weight) - 0.5 * weight * self.unit_deviance(y, mean) / phi
 
     def normaliser_slopes(self, nu: Array) -> tuple[Array, Array, Array] | None:
@@ -225,11 +226,11 @@ class Family(ABC):
 
     def cdf(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
         """P(Y ≤ y)."""
-        return self.log_tails(y, mean, phi, weight).cdf
+        return self.log_tails(np.asarray(y, dtype=float), mean, phi, weight).cdf
 
     def cdf_below(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
         """P(Y < y)."""
-        return self.log_tails(self.before(y, weight), mean, phi, weight).cdf
+        return self.log_tails(self.before(np.asarray(y, dtype=float), weight), mean, phi, weight).cdf
 
     def anscombe(self, y: Array, mean: Mean) -> Array:
         """Anscombe's residual at prior weight 1, by quadrature unless a family knows its closed form."""
@@ -306,7 +307,7 @@ def stirling_remainder(x: Array) -> Array:
         if len(others) < len(x) / 2:
             result[others] = stirling_remainder(x[others])
             return result
-    result = np.zeros_like(x)
+    result = np.zeros_like(x, dtype=float)
     small, large = (x > 0) & (x < 16.0), x >= 16.0
     if small.any():
         some = x[small]

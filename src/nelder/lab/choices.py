@@ -10,7 +10,8 @@ from typing import Any
 from nelder.errors import InputError, a_count
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit
-from nelder.formula import learn
+from nelder.formula import learn, quoted
+from nelder.formula.expressions import lookup
 from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.model import glm
@@ -141,16 +142,14 @@ def literal(text: str) -> str:
 
 def formula_from(response: str, terms: Sequence[str]) -> str:
     """The formula of a response and its terms; raises InputError for a name that no formula can hold."""
-    return f"{quoted(response)} ~ {' + '.join(quoted(term) for term in terms) or '1'}"
+    return f"{in_formula(response)} ~ {' + '.join(in_formula(term) for term in terms) or '1'}"
 
 
-def quoted(name: str) -> str:
-    """The name of a column as a formula holds it."""
-    if name.isidentifier():
-        return name
+def in_formula(name: str) -> str:
+    """The name of a column as a formula holds it; raises InputError for one that no formula can hold."""
     if "`" in name or not name.strip():
         raise InputError(f"column {name!r} cannot be named in a formula: rename it")
-    return f"`{name}`"
+    return quoted(lookup(name))
 
 
 def family_names() -> tuple[str, ...]:

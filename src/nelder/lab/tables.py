@@ -12,7 +12,7 @@ import numpy as np
 from nelder import datasets
 from nelder.errors import DataError, NelderError
 from nelder.formula import parse_formula
-from nelder.lab.choices import Choices, formula_from, literal, quoted
+from nelder.lab.choices import Choices, formula_from, in_formula, literal
 from nelder.model_frame import concatenated
 from nelder.sources import Chunk, Column, Labels, Numbers, Source, source_of
 from nelder.table import Table
@@ -194,7 +194,7 @@ def columns_of(source: Source) -> tuple[dict[str, Column], dict[str, str]]:
                 refused[name] = str(problem)
     for name in list(columns):
         try:
-            quoted(name)
+            in_formula(name)
         except NelderError as problem:
             refused[name] = str(problem)
             del columns[name]
