@@ -41,27 +41,37 @@ def read_of(wanted: Asked) -> Read:
 
 def fit_in_parts(model: Model, wanted: Asked, response: str, recorder: Recorder) -> Fit:
     """The fit of a table that is read in parts."""
+    read_of(wanted)  # what cannot be read is refused before anything is
     tally = tallied(model, wanted)
     if tally is not None:
         return fit_tally(model, wanted, tally, response, recorder)
-    partitions = spooled(model.engine, wanted.source.partitions, wanted.needed, recorder.reading)
-    looked = look(model.engine, partitions, sought(wanted))
-    if wanted.missing == "error":
-        refuse_missing(looked, sought(wanted))
-    schema, states = learned(wanted, looked)
-    loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, model.engine.together)
-    parts = tuple(Part(each, begin) for each, begin in zip(wanted.source.partitions, looked.begins, strict=False))
-    once = tuple(replace(part, partition=each) for part, each in zip(parts, partitions, strict=True))
-    loaded = Loaded.of(model, wanted, model.engine.load(once, loader))
+    loaded, apart, complete = read_table(model, wanted, recorder)
+    schema = apart.loader.schema
     terms = Terms(schema.names, response, schema)
     objective = objective_over(model, loaded.handles, terms, loaded)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_objective(objective, model.solver, terms, recorder)
-    apart = Apart(wanted.source, parts, loader, looked.total, loaded.rows)
-    fit = with_rows(fit, Kept(None, looked.total, apart.chunk, wanted.source, apart), looked.complete - loaded.rows)
-    dropped = looked.total - looked.complete
-    notes: tuple[str, ...] = (f"{dropped} of {looked.total} rows left out for missing values",) if dropped else ()
+    fit = with_rows(fit, Kept(None, apart.total, apart.chunk, wanted.source, apart), complete - loaded.rows)
+    dropped = apart.total - complete
+    notes: tuple[str, ...] = (f"{dropped} of {apart.total} rows left out for missing values",) if dropped else ()
     return replace(fit, notes=(*notes, *fit.notes))
+
+
+def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded, Apart, int]:
+    """The table as blocks, where its rows are, and how many of them are complete. What was decoded on the way is let
+    go.
+    """
+    engine, partitions = model.engine, wanted.source.partitions
+    once = spooled(engine, partitions, wanted.needed, recorder.reading)
+    looked = look(engine, once, sought(wanted))
+    if wanted.missing == "error":
+        refuse_missing(looked, sought(wanted))
+    schema, states = learned(wanted, looked)
+    loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, engine.together)
+    parts = [Part(each, begin) for each, begin in zip(once, looked.begins, strict=False)]
+    loaded = Loaded.of(model, wanted, engine.load(parts, loader))
+    again = tuple(Part(each, begin) for each, begin in zip(partitions, looked.begins, strict=False))
+    return loaded, Apart(wanted.source, again, loader, looked.total, loaded.rows), looked.complete
 
 
 def sought(wanted: Asked) -> Sought:
