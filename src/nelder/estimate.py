@@ -77,12 +77,17 @@ class Limit:
     unique: bool = True
 
 
+# why a column is not to be had of a fit that keeps columns but no table: `Kept.chunk` without `Kept.data`
+DISTINCT = "this fit holds the distinct rows of its table in the columns of its formula only: fit with compress=False"
+
+
 @dataclass(frozen=True)
 class Kept:
     """The rows of a fit: their `numbers` in the caller's table (n,), and how many rows that had.
 
-    A fit by formula also keeps their columns, and the table itself for columns that the formula did not use. Of a table
-    that was read in parts, `apart` finds numbers and columns when they are asked for.
+    A fit by formula also keeps their columns, and the table itself for columns that the formula did not use, unless
+    its rows were counted where they lie. Of a table that was read in parts, `apart` finds numbers and columns when they
+    are asked for.
     """
 
     numbers: NDArray[np.integer] | None

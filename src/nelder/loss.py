@@ -11,6 +11,7 @@ from nelder.design import Block
 from nelder.families import Family
 from nelder.lazy import lazy
 from nelder.linalg import Array
+from nelder.links import Log, Logit
 from nelder.mean import Interval, Link, Mean
 
 STEADY = 1e-13  # the relative difference of weights that are the same but for rounding
@@ -33,6 +34,11 @@ class Loss:
         """The open interval of means that both allow."""
         low = max(self.family.mean_interval[0], self.link.mean_interval[0])
         return low, min(self.family.mean_interval[1], self.link.mean_interval[1])
+
+    @property
+    def unbounded_link(self) -> str | None:
+        """The name of a link that gives every η one of these means, and them all; None where none is known."""
+        return next((link.name for link in (Log, Logit) if link.mean_interval == self.mean_bounds), None)
 
     @lazy
     def steady(self) -> bool:

@@ -18,6 +18,7 @@ from nelder.design import Block, Design, split
 from nelder.diagnosis import PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.errors import CapabilityError, DataError, InputError, some_rows, unknown_name
+from nelder.estimate import DISTINCT
 from nelder.fit import Fit, Solved, Statistics, Terms
 from nelder.fitting import constants, fit_objective
 from nelder.formula import Schema, restricted
@@ -194,14 +195,16 @@ def handles_of(fit: Fit, schema: Schema) -> Sequence[Block]:
 def with_table_columns(fit: Fit, names: Sequence[str]) -> Fit:
     """The same fit, holding more columns of the caller's table at its rows, for models that need them.
 
-    Raises UnknownNameError for a column that the table does not have, DataError where the table is no longer that of
-    the fit, or where the column is missing in a row of the fit.
+    Raises UnknownNameError for a column that the table does not have, CapabilityError without a table, DataError where
+    the table is no longer that of the fit, or where the column is missing in a row of the fit.
     """
     if fit.kept is None or fit.kept.chunk is None:
         raise CapabilityError("this fit does not hold its columns: fit by formula, nd.glm('y ~ x', data)")
     more = [name for name in dict.fromkeys(names) if name not in fit.kept.chunk]
     if not more:
         return fit
+    if fit.kept.data is None:
+        raise CapabilityError(f"there is no column {more[0]!r} here: {DISTINCT}")
     source, known = source_of(fit.kept.data), fit.kept.chunk
     table = concatenated(list(source.chunks([*more, *(name for name in known if name in source.names)])))
     total = len(next(iter(table.values())))

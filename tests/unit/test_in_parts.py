@@ -212,6 +212,27 @@ def test_what_reads_a_fit_reads_one_whose_rows_are_in_a_file(reader, pair):
         np.testing.assert_allclose(np.asarray(parts), np.asarray(whole), rtol=1e-9, atol=1e-12)
 
 
+def test_a_fit_of_distinct_rows_has_the_columns_of_its_formula_and_says_why_no_others(tmp_path):
+    pytest.importorskip("duckdb")
+    random = np.random.default_rng(5)
+    data = {"x": random.integers(0, 4, 5_000), "g": random.choice(["a", "b", "c"], 5_000), "firm": np.arange(5_000) % 9}
+    data["y"] = random.poisson(np.exp(0.2 * data["x"]))
+    pq.write_table(pa.table(data), tmp_path / "rows.parquet")
+    whole = nd.glm("y ~ x + g", data, "poisson")
+    counted = nd.glm("y ~ x + g", tmp_path / "rows.parquet", "poisson", engine=nd.Threads(memory=1))
+    assert "distinct ones" in counted.notes[0]
+    for name in ("estimate", "se"):
+        ours, theirs = (np.asarray(fit.predictions(by="g").table()[name]) for fit in (counted, whole))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+    for attempt in (
+        lambda: counted.with_covariance(nd.Clustered("firm")),
+        lambda: counted.update("y ~ x + firm"),
+        lambda: counted.predictions(by="firm"),
+    ):
+        with pytest.raises(nd.CapabilityError, match=r"'firm'.*distinct rows of its table.*compress=False"):
+            attempt()
+
+
 def test_a_fit_of_parts_is_saved_and_loaded(pair, tmp_path):
     pair[1].save(tmp_path / "fit.json")
     assert str(nd.load(tmp_path / "fit.json").summary()) == str(pair[1].summary())

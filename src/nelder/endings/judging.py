@@ -86,7 +86,8 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     if np.isfinite(objective.loss.bounds).any() and (doubtful or len(edge_rows(objective, beta))):
         edge = find_edge(objective, beta)
         if edge is not None:
-            finding = Boundary(len(edge.rows), tuple(edge.rows[:5].tolist()))
+            first = tuple(edge.rows[:5].tolist())
+            finding = Boundary(len(edge.rows), first, objective.loss.unbounded_link)
             last = precise_model(objective, edge.beta)
             return Ending(edge.beta, everything, Reason.AT_EDGE, (finding,), last, edge.covariance)
     if solution.converged and seen.change >= SETTLED:

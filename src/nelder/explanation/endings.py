@@ -110,7 +110,10 @@ def without_aliased(fit: Fit) -> str:
 def boundary(case: Case) -> Said | None:
     """Means at the edge of what the link allows."""
     finding = case.find(Boundary)
-    return Said(sentence(finding.sentence), with_own_link(case.fit)) if finding is not None else None
+    if finding is None:
+        return None
+    inside = f'fit.update(link="{finding.link}")' if finding.link else "fit.table()"
+    return Said(sentence(finding.sentence), inside)
 
 
 def several_minima(case: Case) -> Said | None:

@@ -217,8 +217,9 @@ def _interior(objective: Objective) -> Array:
         if np.isfinite(objective.values(beta[None, :])[0]):
             return beta
     family, link = objective.loss.family.label(), objective.loss.link.label()
+    other = objective.loss.unbounded_link
+    instead = f"use link={other!r}, which keeps the mean inside by itself, or " if other else ""
     raise DataError(
         f"no coefficients give every row a mean that {family} with link {link} allows (each linear predictor must lie "
-        f"between {low:g} and {high:g}): use a link that keeps the mean inside by itself, such as "
-        f"'{'logit' if objective.loss.mean_bounds[1] == 1 else 'log'}', or add an intercept"
+        f"between {low:g} and {high:g}): {instead}add an intercept"
     )
