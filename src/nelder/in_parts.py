@@ -171,7 +171,7 @@ def fit_tally(model: Model, wanted: Asked, tally: Tally, response: str, recorder
     fit = fit_rows(replace(model, compress="auto"), schema.parts(chunk, rows), seen, terms, recorder)
     assert fit.kept is not None
     used = np.searchsorted(rows, fit.kept.rows)
-    kept = Kept(fit.kept.rows, len(complete), {name: column.take(used) for name, column in chunk.items()}, tally.chunk)
+    kept = Kept(fit.kept.rows, len(complete), {name: column.take(used) for name, column in chunk.items()})
     notes = (f"{dropped} of {total} rows left out for missing values",) if dropped else ()
     counted = f"{total:,} rows -> {len(complete):,} distinct ones, exact: what is one a row is one a distinct row"
     return replace(fit, notes=(*notes, counted, *fit.notes), kept=kept)

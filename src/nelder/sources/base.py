@@ -224,13 +224,11 @@ def joined(columns: Sequence[Column]) -> Column:
 
 
 def column_of(name: str, values: object) -> Column:
-    """One column from an array or a list of numbers, booleans or strings (None and nan are missing), or as it is.
+    """One column from an array or a list of numbers, booleans or strings (None and nan are missing).
 
     Raises InputTypeError naming the column for dates, complex numbers and mixtures, DataError for anything but one
     dimension.
     """
-    if isinstance(values, Numbers | Labels):
-        return values
     if isinstance(values, np.ma.MaskedArray):
         values = np.ma.filled(
             values.astype(np.float64) if values.dtype.kind in "biuf" else values.astype(object), np.nan
