@@ -342,10 +342,17 @@ import os, signal, threading, nelder as nd
 signal.signal(signal.SIGINT, signal.default_int_handler)
 many = "select sum(a.range * b.range) as s from range(3000000) a, range(3000000) b"
 source = nd.sql(many)
-threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+ended = threading.Event()
+
+def press():  # until it is heard, as a person would: DuckDB is not listening at every moment
+    while not ended.wait(0.5):
+        os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=press, daemon=True).start()
 try:
     {action}
 except KeyboardInterrupt:
+    ended.set()
     print("interrupted")
 """
 
