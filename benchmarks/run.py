@@ -6,6 +6,7 @@
     python3 dev.py bench --rivals nelder glum only these, and the unit X.T @ X
     python3 dev.py bench --scaling            how nelder's time grows with rows, columns and threads
     python3 dev.py bench --write-docs         also write docs/benchmarks.md and its pictures
+    python3 dev.py bench scale                tables in files: seconds, memory, engines; `bench scale --help` says more
     python3 dev.py bench --from FILE --write-docs   write them from an earlier run
 
 Each run is kept as JSON in benchmarks/results.
@@ -129,4 +130,9 @@ def keep(run: dict[str, Any], options: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:2] == ["scale"]:
+        from at_scale.run import main as at_scale
+
+        at_scale(*sys.argv[2:])
+    else:
+        main(*sys.argv[1:])

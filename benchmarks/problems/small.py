@@ -8,7 +8,7 @@ from problems.drawing import dense, normal
 TITLE = "100 rows, 3 columns"
 FAIR = "From arrays; each fit is repeated for a tenth of a second and its mean time counts."
 SIZES = {"full": (100, 3), "quick": (100, 3), "tiny": (100, 3)}
-GOALS = {"seconds": 2.5e-4}
+GOALS = {"statsmodels": 0.34}  # 0.25 ms where statsmodels takes 0.74: machines differ, and their ratio hardly does
 
 
 def make(n: int, p: int) -> Problem:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nelder import datasets, plots
-    from nelder.engines import Threads
+    from nelder.engines import Dask, Spark, Threads
     from nelder.errors import (
         AliasedWarning,
         BoundaryWarning,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CodingWarning,
         DataError,
         DivergedWarning,
+        EngineError,
         FormulaError,
         IllConditionedWarning,
         InputError,
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from nelder.saving import load
     from nelder.simulation import Draw, simulate
     from nelder.solvers import IRLS, LBFGS, ClosedForm, GradientDescent, Newton, StochasticGradientDescent
+    from nelder.sources import spill, sql
     from nelder.table import Table
     from nelder.watchers import Progress, progress
 
@@ -84,10 +86,10 @@ __version__ = "0.1.0"
 
 # where each public name lives
 _HOMES = {
-    "engines": "Threads",
+    "engines": "Dask Spark Threads",
     "errors": (
-        "AliasedWarning BoundaryWarning CapabilityError CodingWarning DataError DivergedWarning FormulaError "
-        "IllConditionedWarning InputError InputTypeError LevelError MissingExtraError NelderError "
+        "AliasedWarning BoundaryWarning CapabilityError CodingWarning DataError DivergedWarning EngineError "
+        "FormulaError IllConditionedWarning InputError InputTypeError LevelError MissingExtraError NelderError "
         "NelderWarning NotConvergedWarning ResponseWarning SavedFitError SeveralMinimaWarning "
         "SupportError UnknownNameError"
     ),
@@ -111,6 +113,7 @@ _HOMES = {
     "saving": "load",
     "simulation": "Draw simulate",
     "solvers": "ClosedForm GradientDescent IRLS LBFGS Newton StochasticGradientDescent",
+    "sources": "spill sql",
     "table": "Table",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -125,9 +128,11 @@ __all__ = [
     "ClosedForm",
     "Clustered",
     "CodingWarning",
+    "Dask",
     "DataError",
     "DivergedWarning",
     "Draw",
+    "EngineError",
     "Estimates",
     "Explanation",
     "Family",
@@ -171,6 +176,7 @@ __all__ = [
     "Ridge",
     "SavedFitError",
     "SeveralMinimaWarning",
+    "Spark",
     "Sqrt",
     "Steps",
     "StochasticGradientDescent",
@@ -191,6 +197,8 @@ __all__ = [
     "quasipoisson",
     "sampling",
     "simulate",
+    "spill",
+    "sql",
 ]
 
 

@@ -182,7 +182,7 @@ class Variances:
     values: Array
 
     def diagonal(self) -> Array:
-        """It."""
+        """The variances (p,), as `numpy.ndarray.diagonal` has them of a covariance."""
         return self.values
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nelder.fit import Fit
 
 EPILOG = "Formulas are R's: 'claims ~ area + bs(age, df=5) + offset(log(exposure))'. Put them in quotes."
+DATA = "a .csv or .parquet file, a folder of them, or a pattern in quotes, such as 'claims/*.parquet'"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,8 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     predict = commands.add_parser("predict", help="predict from a saved fit at the rows of a file")
     predict.add_argument("fit", help="a fit saved by nelder fit --save")
-    predict.add_argument("data", help="a .csv or .parquet file with the fit's columns")
-    predict.add_argument("-o", "--output", metavar="OUT.csv", help="where to write; the screen by default")
+    predict.add_argument("data", help=f"{DATA}, with the fit's columns")
+    predict.add_argument(
+        "-o", "--output", metavar="OUT", help="a .csv file, or a .parquet one of any size; the screen by default"
+    )
     predict.add_argument(
         "--kind", default="response", help="response (default), the mean, or link, the linear predictor"
     )
@@ -78,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_fit(commands: Any) -> None:
-    fit = commands.add_parser("fit", help="fit a formula to a CSV or Parquet file and print the summary", epilog=EPILOG)
-    fit.add_argument("data", help="a .csv or .parquet file")
+    fit = commands.add_parser("fit", help="fit a formula to CSV or Parquet files and print the summary", epilog=EPILOG)
+    fit.add_argument("data", help=DATA)
     fit.add_argument("formula", help="such as 'y ~ x1 + x2'")
     _add_model(fit)
     fit.add_argument(
@@ -100,7 +103,7 @@ def _add_fit(commands: Any) -> None:
 
 def _add_explain(commands: Any) -> None:
     explain = commands.add_parser("explain", help="say what happens in a fit and what to do about it", epilog=EPILOG)
-    explain.add_argument("data", help="a .csv or .parquet file, or a fit saved by nelder fit --save")
+    explain.add_argument("data", help=f"{DATA}; or a fit saved by nelder fit --save")
     explain.add_argument("formula", nargs="?", help="such as 'y ~ x1 + x2'; none for a saved fit")
     _add_model(explain)
     explain.set_defaults(run=run_explain)
@@ -191,6 +194,13 @@ def run_predict(options: argparse.Namespace) -> int:
 
     fit = load(options.fit)
     interval = "confidence" if options.interval else None
+    if options.output is not None and options.output.endswith(".parquet"):
+        from nelder.inference.predictions.prediction import Request
+        from nelder.inference.predictions.written import predict_to
+
+        rows = predict_to(fit, options.output, options.data, Request(options.kind, interval, options.level))
+        print(f"{rows:,} predictions written to {options.output}")
+        return 0
     predicted: Any = fit.predict(options.data, options.kind, interval, options.level)
     columns = predicted.to_dict() if interval else {"fit": predicted.tolist()}
     if options.output is None:

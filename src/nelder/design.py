@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import LONG, Arrow, Layout, Matrix
+from nelder.engines import counts_of, pattern_of
 from nelder.lazy import lazy
 from nelder.linalg import Array
-from nelder.parts import Coded, Codes, Dense, Part, rows_of
+from nelder.parts import Coded, Codes, Dense, Part, rows_of, stacked_parts
 from nelder.sparse import Sparse, too_wide
 from nelder.twofold import Twofold, twofold
 
 BLOCK_ROWS = 65_536
+SHARED_ROWS = 16_384  # of a block: fewer are not worth another thread
 STILL = 1e-9  # a row whose x'd is this small beside |x|'|d| does not move along d
 SLICE_ROWS = 4_096  # of what is made dense a slice at a time
 SLICE_NUMBERS = 2**20  # of a slice: small enough for the cache, so large that Python's share of the work is small
@@ -145,8 +147,8 @@ class Block:
         return total
 
     def squares(self, weight: Array) -> Array:
-        """The diagonal of X'WX (p,)."""
-        total = np.zeros(self.p)
+        """The diagonal of X'WX (p,), or (p, k) for weights (n, k)."""
+        total = np.zeros((self.p, *weight.shape[1:]))
         for part in self.parts:
             total[part.place] = part.squares(weight)
         return total
@@ -210,12 +212,12 @@ class Block:
         for start in range(0, self.n, size):
             yield self.rows(slice(start, start + size))
 
-    def bare_slices(self, size: int = 16_384) -> Iterator[tuple[slice, Block]]:
-        """The rows without their columns, in slices that stay in cache."""
-        bare = replace(self, parts=(), p=0)
+    def bare_slices(self, size: int = 8_192) -> Iterator[tuple[slice, Block]]:
+        """The rows in slices that stay in cache, without their columns, which are not needed."""
         if self.n <= size:
-            yield slice(None), bare
+            yield slice(None), self
             return
+        bare = replace(self, parts=(), p=0)
         for start in range(0, self.n, size):
             few = slice(start, start + size)
             yield few, bare.rows(few)
@@ -252,17 +254,28 @@ class Design:
     @lazy
     def wide(self) -> bool:
         """Whether p is so large that no p × p matrix is made; see `sparse`."""
-        return any(block.wide for block in self.handles)
+        return bool(pattern_of(self.handles).wide)
+
+    @lazy
+    def long(self) -> Coded | None:
+        """The factor of the first rows that is better eliminated; see `Block.long`."""
+        long: Coded | None = pattern_of(self.handles).long
+        return long
 
     @lazy
     def vast(self) -> bool:
         """Whether no p × p matrix is made in full, as there is no need of one: p is large, and a factor long."""
-        return too_wide(self.p) and any(block.long is not None for block in self.handles)
+        return too_wide(self.p) and self.long is not None
+
+    @property
+    def counts(self) -> Sequence[int]:
+        """The number of rows of each block."""
+        return counts_of(self.handles)
 
     @property
     def rows(self) -> int:
         """The number of rows, which need not be that of observations."""
-        return sum(block.n for block in self.handles)
+        return sum(self.counts)
 
 
 def crossed(parts: Sequence[Part], places: Sequence[slice | Codes], weight: Array, p: int) -> Array:
@@ -285,11 +298,44 @@ def put(matrix: Array, rows: slice | Codes, columns: slice | Codes, values: Arra
         matrix[np.ix_(rows, columns)] = values
 
 
-def split(block: Block, size: int = BLOCK_ROWS) -> list[Block]:
+def stacked(blocks: Sequence[Block]) -> Block:
+    """Several blocks as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    first = blocks[0]
+    y, weight, offset = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("y", "weight", "offset"))
+    precision = None if first.precision is None else np.concatenate([block.own_precision for block in blocks])
+    return Block(stacked_parts([block.parts for block in blocks]), first.p, y, weight, offset, precision)
+
+
+def restacked(blocks: list[Block]) -> list[Block]:
+    """Few blocks of the rows of many small ones, which are taken from the list as they are stacked."""
+    size = block_rows(blocks[0], sum(block.n for block in blocks))
+    made: list[Block] = []
+    while blocks:
+        few = [blocks.pop(0)]
+        while blocks and sum(block.n for block in few) < size:
+            few.append(blocks.pop(0))
+        made.append(stacked(few))
+    return made
+
+
+def block_rows(block: Block, n: int) -> int:
+    """How many of n rows like those of this block a block takes: so few that there is work for all threads to the end,
+    and so many that a matrix of each is small beside them.
+    """
+    most = SLICE_NUMBERS // max(block.width, 1)
+    even = max(min(SHARED_ROWS, most // 4), min(BLOCK_ROWS, -(-n // 2)))
+    square = 16 * block.p if block.long is None else 0
+    return max(SLICE_ROWS, square, min(even, 2 * most))
+
+
+def split(block: Block, size: int | None = None) -> list[Block]:
     """One block as several of at most `size` rows; the cut depends on the rows alone.
 
     Sparse rows stay together: SciPy multiplies them one thread at a time, so that others would only wait.
     """
+    size = size or block_rows(block, block.n)
     if block.n <= size or any(isinstance(part, Sparse) for part in block.parts):
         return [block]
     return [block.rows(slice(start, start + size)) for start in range(0, block.n, size)]

@@ -251,10 +251,14 @@ class Remembered(Diagnosis):
 
 @dataclass(frozen=True)
 class Boundary(Diagnosis):
-    """The best mean lies, in some rows, at the edge of what link and family allow, where no score need vanish."""
+    """The best mean lies, in some rows, at the edge of what link and family allow, where no score need vanish.
+
+    `link` names one that keeps means inside by itself, if one is known.
+    """
 
     rows: int
     first: tuple[int, ...]
+    link: str | None = None
 
     category = BoundaryWarning
 
@@ -264,10 +268,10 @@ class Boundary(Diagnosis):
     @property
     def sentence(self) -> str:
         some = ", ".join(map(str, self.first))
+        instead = f"; use link={self.link!r}, which keeps the mean inside" if self.link else ""
         return (
             f"the optimum lies at the edge of the means allowed ({self.rows} rows, such as {some}), and the likelihood "
-            "would rise beyond it: standard errors take those rows as fixed and tests mean little; use a link that "
-            "keeps the mean inside, such as 'log' or 'logit'"
+            f"would rise beyond it: standard errors take those rows as fixed and tests mean little{instead}"
         )
 
 

@@ -10,6 +10,7 @@ NelderError
 │   ├── CapabilityError               two parts that do not go together: names both and a remedy
 │   └── SavedFitError                 a saved fit that cannot be trusted or understood
 ├── InputTypeError (TypeError)        a value of the wrong kind
+├── EngineError (RuntimeError)        a cluster that cannot do its work: lost, closed, without memory
 └── MissingExtraError (ImportError)   an optional library is not installed: names the extra
 
 NelderWarning (UserWarning)
@@ -38,6 +39,7 @@ __all__ = [
     "CodingWarning",
     "DataError",
     "DivergedWarning",
+    "EngineError",
     "FormulaError",
     "IllConditionedWarning",
     "InputError",
@@ -102,11 +104,19 @@ class InputTypeError(NelderError, TypeError):
     """A value of the wrong kind."""
 
 
+class EngineError(NelderError, RuntimeError):
+    """A cluster that cannot do its work."""
+
+
 class MissingExtraError(NelderError, ImportError):
     """An optional library is not installed."""
 
     def __init__(self, library: str, extra: str, purpose: str) -> None:
+        self.given = (library, extra, purpose)
         super().__init__(f"{purpose} needs {library}: pip install 'nelder[{extra}]'")
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+        return MissingExtraError, self.given
 
 
 class NelderWarning(UserWarning):

@@ -14,6 +14,7 @@ from nelder.errors import DataError
 from nelder.families import Family
 from nelder.formula import Schema
 from nelder.linalg import Array
+from nelder.loading import Apart
 from nelder.mean import Link
 from nelder.objective import Objective
 from nelder.sources import Chunk
@@ -76,17 +77,32 @@ class Limit:
     unique: bool = True
 
 
+# why a column is not to be had of a fit that keeps columns but no table: `Kept.chunk` without `Kept.data`
+DISTINCT = "this fit holds the distinct rows of its table in the columns of its formula only: fit with compress=False"
+
+
 @dataclass(frozen=True)
 class Kept:
-    """The rows of a fit: their numbers in the caller's table (n,), and how many rows that had.
+    """The rows of a fit: their `numbers` in the caller's table (n,), and how many rows that had.
 
-    A fit by formula also keeps their columns, and the table itself for columns that the formula did not use.
+    A fit by formula also keeps their columns, and the table itself for columns that the formula did not use, unless
+    its rows were counted where they lie. Of a table that was read in parts, `apart` finds numbers and columns when they
+    are asked for.
     """
 
-    rows: NDArray[np.integer]
+    numbers: NDArray[np.integer] | None
     total: int
     chunk: Chunk | None = None
     data: object = None
+    apart: Apart | None = None
+
+    @property
+    def rows(self) -> NDArray[np.integer]:
+        """The numbers of the rows in the caller's table (n,)."""
+        if self.numbers is not None:
+            return self.numbers
+        assert self.apart is not None
+        return self.apart.numbers
 
     def aligned(self, values: object, argument: str) -> NDArray[np.generic]:
         """Values (n,) at the rows of the fit, from one a row of the caller's table or one a row of the fit.

@@ -174,6 +174,20 @@ class Fit(Estimate):
 
         return predict(self, new, Request(kind, interval, level), offset)
 
+    def predict_to(
+        self,
+        path: str | Path,
+        new: object,
+        kind: str = "response",
+        interval: str | None = None,
+        keep: Sequence[str] = (),
+    ) -> int:
+        """Predictions written to Parquet, part by part; see `predictions.written.predict_to`."""
+        from nelder.inference.predictions.prediction import Request
+        from nelder.inference.predictions.written import predict_to
+
+        return predict_to(self, path, new, Request(kind, interval), keep)
+
     @property
     def fitted(self) -> Array:
         """The means at the rows of the fit (n,)."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Variances
 from nelder.compression import EXACT, compressed, keeps_its_digits, obstacle
-from nelder.design import SLICE_NUMBERS, Block, Design, Ray, split
+from nelder.design import Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.endings import Ending, blurred, ending, is_perfect, refuse_overflow
-from nelder.engines import Counted, Engine, one_thread
+from nelder.engines import Counted, Engine, merge, one_thread
 from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
 from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
+from nelder.joining import joined, with_coded_ones
+from nelder.kernels import Constants, constants_kernel, odd_kernel
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Link
@@ -66,27 +69,48 @@ class Model:
 
 def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: Terms, recorder: Recorder) -> Fit:
     """Fit a model to rows in memory. Rows of weight zero are left out before any arithmetic."""
-    p = len(terms.names)
-    block = Block(parts, p, seen.y, seen.weight, seen.offset, seen.precision)
+    block = Block(parts, len(terms.names), seen.y, seen.weight, seen.offset, seen.precision)
+    block = joined(with_coded_ones(block))
     used = np.flatnonzero(seen.weight > 0)
-    notes: tuple[str, ...] = ()
-    if len(used) < block.n:
-        notes = (f"{block.n - len(used)} rows of weight zero left out",)
-        block = block.rows(used)
-    handles = model.engine.load(split(block), lambda part: part)
-    design = Design(handles, terms.names, constants(block), seen.counted)
-    if p == 0:
-        raise DataError("the model has no columns: add an intercept or a predictor")
-    objective = Objective(design, Loss(model.family, model.link), model.penalty, model.engine, seen.sampling)
-    notes += (PSEUDO,) if seen.sampling else ()
-    odd = model.family.oddities(block.y, block.own_precision)
-    findings = (OddResponse(model.family.label(), odd),) if odd else ()
+    block = block if len(used) == block.n else block.rows(used)
+    objective = objective_over(model, model.engine.hold(split(block)), terms, seen)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_of_cells(model, objective, block, terms, recorder)
         fit = fit or fit_objective(objective, model.solver, terms, recorder)
-    found = tuple(finding.renumbered(seen.rows[used]) for finding in fit.warnings)
-    kept = Kept(seen.rows[used], len(seen.rows))
-    return replace(fit, warnings=(*findings, *found), notes=(*fit.notes, *notes), kept=kept)
+    return with_rows(fit, Kept(seen.rows[used], len(seen.rows)), len(seen.rows) - block.n)
+
+
+class Sample(Protocol):
+    """How many observations there are, and whether their weights are those of a sample."""
+
+    @property
+    def counted(self) -> float: ...
+    @property
+    def sampling(self) -> bool: ...
+
+
+def objective_over(model: Model, handles: Sequence[Block], terms: Terms, seen: Sample) -> Objective:
+    """The objective of blocks that are on their engine."""
+    if not terms.names:
+        raise DataError("the model has no columns: add an intercept or a predictor")
+    design = Design(handles, terms.names, constants(model.engine, handles), seen.counted)
+    return Objective(design, Loss(model.family, model.link), model.penalty, model.engine, seen.sampling)
+
+
+def with_rows(fit: Fit, kept: Kept, weightless: int) -> Fit:
+    """The fit of an objective with its rows, and with what they show; so many more had the weight zero."""
+    objective = fit.rows_of_data("a look at its responses")
+    notes: tuple[str, ...] = (f"{weightless} rows of weight zero left out",) if weightless else ()
+    notes += (PSEUDO,) if objective.sampling else ()
+    return replace(fit, warnings=found_in_rows(fit, kept.rows), notes=(*fit.notes, *notes), kept=kept)
+
+
+def found_in_rows(fit: Fit, rows: NDArray[np.integer]) -> tuple[Diagnosis, ...]:
+    """The findings of the fit of an objective with its rows called by their numbers (n,), and what responses show."""
+    objective = fit.rows_of_data("a look at its responses")
+    odd = sum(objective.engine.map(odd_kernel, objective.design.handles, fit.family))
+    findings = (OddResponse(fit.family_to_fit.label(), fit.family.odd_words(odd)),) if odd else ()
+    return (*findings, *(finding.renumbered(rows) for finding in fit.warnings))
 
 
 def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms, recorder: Recorder) -> Fit | None:
@@ -117,19 +141,10 @@ def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms,
     return replace(fit, objective=objective, notes=(*fit.notes, f"{block.n:,} rows -> {cells.design.rows:,}{EXACT}"))
 
 
-def constants(block: Block) -> Array:
+def constants(engine: Engine, handles: Sequence[Block]) -> Array:
     """The value of each column that is the same in every row (p,), 0 for the others."""
-    value = block.rows(slice(0, 1)).dense()[0]
-    few = block.rows(slice(0, max(2, min(1000, SLICE_NUMBERS // max(block.p, 1))))).dense()
-    same = (few == value).all(axis=0) & (value != 0)
-    if len(few) == block.n:
-        return np.where(same, value, 0.0)
-    candidates = np.flatnonzero(same)
-    result = np.zeros(block.p)
-    for column in candidates:
-        whole = block.column(int(column))
-        result[column] = value[column] if (whole == value[column]).all() else 0.0
-    return result
+    known: Constants = merge(engine.map(constants_kernel, handles))
+    return known.value
 
 
 def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, recorder: Recorder) -> Fit:
@@ -304,8 +319,8 @@ def null_model(objective: Objective) -> tuple[float, int]:
     """
     design = objective.design
     constant = np.flatnonzero(design.constant)[:1]
-    if len(constant) and not objective.has_offset and objective.mean_eta is not None:
-        return 2 * objective.value_at_level(objective.mean_eta), 1
+    if len(constant) and objective.level is not None:
+        return 2 * objective.value_at_level(objective.level), 1
     small = replace(objective, design=selected(objective, _mask(design.p, constant)), penalty=Unpenalised())
     if not len(constant):
         return 2 * float(small.values(np.zeros((1, 0)))[0]), 0

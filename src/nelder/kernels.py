@@ -9,8 +9,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nelder.design import Block, Ray
+from nelder.arrow import Matrix
+from nelder.design import SLICE_NUMBERS, Block, Ray
 from nelder.engines import merge
 from nelder.families import Family
 from nelder.linalg import Array, triangle
@@ -22,6 +24,7 @@ from nelder.twofold import Twofold, two_sum, twofold
 ROUNDING = np.finfo(float).eps
 POSITIVE = 1e-3  # of the expected weight: an observed one that a Triangle can use
 Form = type[Gram] | type[Triangle]
+Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
 
 
 @dataclass(frozen=True)
@@ -84,18 +87,27 @@ def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed
     with np.errstate(all="ignore"):
         parts = []
         for rows in block.slices(filled=form is Triangle):
-            mean = Mean(loss.link, rows.eta(beta))
-            value = loss.value(rows, mean)
+            eta = fine = rows.eta(beta)
             if form is Triangle:  # its value stays that of a line search, which sees the plain η
                 fine = rows.fine_eta(beta)
-                mean = Mean(loss.link, fine) if loss.allows(fine) else mean
-            score = rows.weight * loss.family.score(rows.y, mean)
-            bend = weight_of(rows.y, mean, loss.family, form if observed else None)
-            pieces = (value, score, rows.weight * bend)
+                fine = fine if loss.allows(fine) else eta
+            pieces = pieces_of(rows, eta, fine, loss, form if observed else None)
             parts.append(
-                gram_of(rows, pieces, mean.eta, beta, observed) if form is Gram else triangle_of(rows, pieces, beta)
+                gram_of(rows, pieces, eta, beta, observed) if form is Gram else triangle_of(rows, pieces, beta)
             )
         return merge(parts)
+
+
+def pieces_of(rows: Block, eta: Array, fine: Array, loss: Loss, observed_for: Form | None) -> Pieces:
+    """What the rows of a model are made of: their value at η (n,), their weighted scores and weights at a finer one."""
+    value, score, weight = 0.0, np.empty_like(eta), np.empty_like(eta)
+    for few, bare in rows.bare_slices():  # of what is one number a row
+        plain = Mean(loss.link, eta[few])
+        value += loss.value(bare, plain)
+        mean = plain if fine is eta else Mean(loss.link, fine[few])
+        score[few] = bare.weight * loss.family.score(bare.y, mean)
+        weight[few] = bare.weight * weight_of(bare.y, mean, loss.family, observed_for)
+    return value, score, weight
 
 
 def implicit_kernel(block: Block, beta: Array, loss: Loss) -> Implicit:
@@ -154,7 +166,7 @@ def basis_kernel(block: Block, beta: Array, loss: Loss, basis: Array) -> Array:
     with np.errstate(all="ignore"):
         total = np.zeros_like(basis)
         for rows in block.slices(filled=True):
-            weight = rows.weight * loss.family.expected_weight(Mean(loss.link, rows.eta(beta)))
+            weight = expected(rows, beta, loss)
             turned = rows.fine_times(basis).rounded
             total += turned.T @ (weight[:, None] * turned)
         return total
@@ -182,9 +194,13 @@ def sample_kernel(block: Block, loss: Loss, many: int, instead: float) -> tuple[
 
 def drawn_kernel(block: Block, share: float) -> Block:
     """A share of the rows: one drawn from each of as many stretches, so that sorted rows are all represented."""
-    many = max(1, round(share * block.n))
-    place = ((np.arange(many) + np.random.default_rng(0).random(many)) * (block.n / many)).astype(np.intp)
-    return block.rows(place[np.diff(place, prepend=-1) > 0])  # a row on the border of two stretches may be drawn twice
+    return block.rows(one_of_each(block.n, max(1, round(share * block.n))))
+
+
+def one_of_each(n: int, many: int) -> NDArray[np.intp]:
+    """About so many of n rows, in their order: one from each of as many stretches, the same ones each time."""
+    drawn = ((np.arange(many) + np.random.default_rng(0).random(many)) * (n / many)).astype(np.intp)
+    return drawn[np.diff(drawn, prepend=-1) > 0]  # a row on the border of two stretches may be drawn twice
 
 
 def block_kernel(block: Block) -> Block:
@@ -193,12 +209,24 @@ def block_kernel(block: Block) -> Block:
 
 
 def level_kernel(block: Block, eta: float, loss: Loss) -> float:
-    """Half the deviance where η is the same in all rows; it does not need X."""
+    """Half the deviance where X adds the same η to the offset of every row; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
         for _, rows in block.bare_slices():
-            deviance = loss.family.unit_deviance(rows.y, Mean(loss.link, np.full(rows.n, eta)))
+            deviance = loss.family.unit_deviance(rows.y, Mean(loss.link, rows.offset + eta))
             total += 0.5 * float(rows.weight @ deviance)
+        return total
+
+
+def rate_kernel(block: Block, power: float) -> Array:
+    """(Σ w e^(1 − p) y, Σ w e^(2 − p)) for exposures e, the exponentials of offsets: their ratio is the m at which the
+    means m e fit best, where the variance is the power p of the mean.
+    """
+    with np.errstate(all="ignore"):
+        total = np.zeros(2)
+        for _, rows in block.bare_slices():
+            exposed = rows.weight * np.exp((1.0 - power) * rows.offset)
+            total += exposed @ rows.y, exposed @ np.exp(rows.offset)
         return total
 
 
@@ -212,10 +240,59 @@ def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
     return merge(parts)
 
 
+@dataclass(frozen=True)
+class Constants:
+    """The value of each column that is the same in every row (p,), 0 for the others."""
+
+    value: Array
+
+    def __add__(self, other: Constants) -> Constants:
+        return Constants(np.where(self.value == other.value, self.value, 0.0))
+
+
+def constants_kernel(block: Block) -> Constants:
+    """The constant columns of some rows."""
+    value = block.rows(slice(0, 1)).dense()[0]
+    few = block.rows(slice(0, max(2, min(1000, SLICE_NUMBERS // max(block.p, 1))))).dense()
+    same = (few == value).all(axis=0) & (value != 0)
+    if len(few) == block.n:
+        return Constants(np.where(same, value, 0.0))
+    result = np.zeros(block.p)
+    for column in np.flatnonzero(same):
+        whole = block.column(int(column))
+        result[column] = value[column] if (whole == value[column]).all() else 0.0
+    return Constants(result)
+
+
+def odd_kernel(block: Block, family: Family) -> int:
+    """How many responses do not look like a family's."""
+    return int(np.sum(family.odd(block.y, block.own_precision)))
+
+
 def squares_kernel(block: Block) -> Array:
     """Σ x² of each column (p,)."""
     with np.errstate(all="ignore"):
         return block.squares(np.ones(block.n))
+
+
+def movement_kernel(block: Block, beta: Array, ahead: Array, loss: Loss) -> Array:
+    """Σ w x² (p, 2) with the expected weights at β and at another."""
+    with np.errstate(all="ignore"):
+        total = np.zeros((block.p, 2))
+        for rows in block.slices():
+            total += rows.squares(np.stack([expected(rows, beta, loss), expected(rows, ahead, loss)], axis=1))
+        return total
+
+
+def turn_kernel(block: Block, beta: Array, ahead: Array, loss: Loss) -> Matrix:
+    """X'(V − W)X of the expected weights W at β and V at another."""
+    with np.errstate(all="ignore"):
+        return merge([rows.cross(expected(rows, ahead, loss) - expected(rows, beta, loss)) for rows in block.slices()])
+
+
+def expected(rows: Block, beta: Array, loss: Loss) -> Array:
+    """Expected weights (n,) at β."""
+    return rows.weight * loss.family.expected_weight(Mean(loss.link, rows.eta(beta)))
 
 
 def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, fine: bool) -> Totals:
@@ -247,9 +324,6 @@ def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
 def mean_kernel(block: Block) -> Array:
     """(Σ w y, Σ w), which make the mean response, and Σ |offset|."""
     return np.array([block.weight @ block.y, block.weight.sum(), np.abs(block.offset).sum()])
-
-
-Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
 
 
 def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array, observed: bool = False) -> Gram:

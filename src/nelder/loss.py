@@ -11,7 +11,10 @@ from nelder.design import Block
 from nelder.families import Family
 from nelder.lazy import lazy
 from nelder.linalg import Array
+from nelder.links import Log, Logit
 from nelder.mean import Interval, Link, Mean
+
+STEADY = 1e-13  # the relative difference of weights that are the same but for rounding
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,19 @@ class Loss:
         """The open interval of means that both allow."""
         low = max(self.family.mean_interval[0], self.link.mean_interval[0])
         return low, min(self.family.mean_interval[1], self.link.mean_interval[1])
+
+    @property
+    def unbounded_link(self) -> str | None:
+        """The name of a link that gives every η one of these means, and them all; None where none is known."""
+        return next((link.name for link in (Log, Logit) if link.mean_interval == self.mean_bounds), None)
+
+    @lazy
+    def steady(self) -> bool:
+        """Whether expected weights are the same at every η, as of gamma with log: then one information serves all β."""
+        mu = np.array([0.3, 1.0, 1.7, 4.0]) if self.mean_bounds[1] > 4.0 else np.array([0.1, 0.5, 0.7])
+        with np.errstate(all="ignore"):
+            weight = self.family.expected_weight(Mean(self.link, self.link.link(mu)))
+        return bool(np.allclose(weight, weight[0], rtol=STEADY, atol=0.0))
 
     def allows(self, eta: Array) -> bool:
         """Whether every η lies inside the bounds."""

@@ -9,15 +9,16 @@ import numpy as np
 
 from nelder.diagnosis import announce
 from nelder.engines import ENGINES, Engine
-from nelder.errors import DataError, InputError, InputTypeError
+from nelder.errors import CapabilityError, DataError, InputError, InputTypeError
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_rows
 from nelder.formula import learn
+from nelder.in_parts import fit_in_parts
 from nelder.inference.covariances.covariance import design_based
 from nelder.links import LINKS
 from nelder.mean import Link
-from nelder.model_frame import model_frame
+from nelder.model_frame import asked, model_frame
 from nelder.names import resolve
 from nelder.observations import design_of, numeric, observe, same_rows, vector_of
 from nelder.penalties import PENALTIES, Penalty
@@ -38,10 +39,13 @@ def glm(
     missing: str = "drop",
     compress: bool | str = "auto",
     watch: Callable[[Record], None] | None = None,
+    engine: str | Engine = "threads",
 ) -> Fit:
     """Fit a generalized linear model by formula, as R's glm.
 
-    `data` is a pandas, Polars or Arrow table, a dictionary of columns, or the path of a .csv or .parquet file.
+    `data` is a pandas, Polars or Arrow table, a dictionary of columns, the path of CSV or Parquet files or of their
+    folder, or a query by `nd.sql`. Rows that do not fit into memory are read in parts, and `engine` says where they are
+    worked on: here (`nd.Threads(memory="1GB")`), or on a cluster.
     `family`, `link`, `solver` and `penalty` take a name or an object. `weights` are prior weights (an array or an
     expression on the data), or say what else they are: `nd.frequency(counts)`, `nd.sampling(weights)`. `offset` is an
     array or an expression, beside any offset() in the formula. Rows with a missing value in a column that is used are
@@ -51,15 +55,23 @@ def glm(
 
     Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
     """
-    model = replace(resolve_model(family, link, solver, penalty), compress=compression(compress))
+    model = replace(resolve_model(family, link, solver, penalty, engine), compress=compression(compress))
     if isinstance(offset, str):
         formula, offset = f"{formula} + offset({offset})", None
     same_rows(data, {"weights": weights, "offset": offset})
-    frame = model_frame(formula, data, weights, missing)
-    schema = learn(frame.formula, frame.chunk, frame.rows)
+    wanted, response = asked(formula, data, weights, missing), formula.partition("~")[0].strip()
+    if model.engine.reads_in_parts(wanted.source.size(wanted.needed)):
+        if offset is not None:
+            raise CapabilityError("the table is read in parts, so that offset must be an expression on its columns")
+        with recording(watch) as recorder:
+            fit = fit_in_parts(model, wanted, response, recorder)
+        announce(fit.warnings)
+        return design_based(fit)
+    frame = model_frame(wanted)
+    schema = learn(wanted.formula, frame.chunk, frame.rows)
     added = schema.offset(frame.chunk, frame.rows) + frame.offset(offset)
-    seen = observe(model.family, frame.response(), frame.weights(weights), added, frame.rows)
-    terms = Terms(schema.names, formula.partition("~")[0].strip(), schema, offset is not None)
+    seen = observe(model.family, frame.response(), frame.weights(), added, frame.rows)
+    terms = Terms(schema.names, response, schema, offset is not None)
     with recording(watch) as recorder:
         fit = fit_rows(model, schema.parts(frame.chunk, frame.rows), seen, terms, recorder)
     announce(fit.warnings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,16 +12,73 @@ from nelder.formula import Expression, Formula, complete_rows, numeric_column, p
 from nelder.formula.transforms import State
 from nelder.linalg import Array
 from nelder.observations import Weights, vector_of
-from nelder.sources import Chunk, Labels, Numbers, source_of
+from nelder.sources import Chunk, Source, concatenated, source_of
+
+__all__ = ["MISSING", "ModelFrame", "concatenated", "model_frame"]
 
 MISSING = ("drop", "error")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is fitted to which table: a formula, weights beside it (None, an array, or an expression, of any kind), and
+    what to do about missing values.
+    """
+
+    formula: Formula
+    source: Source
+    weights: object
+    missing: str
+
+    @property
+    def factors(self) -> tuple[Expression, ...]:
+        """The factors of the formula's terms, each once."""
+        found = {factor.text: factor for term in self.formula.terms for factor in term.factors}
+        return tuple(found.values())
+
+    @property
+    def others(self) -> tuple[Expression, ...]:
+        """Response, offsets and weights, where these are an expression."""
+        beside = self.weights.given if isinstance(self.weights, Weights) else self.weights
+        weights = (beside,) if isinstance(beside, Expression) else ()
+        return (*self.formula.response, *self.formula.offsets, *weights)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns of which none may be missing."""
+        beside = (name for each in self.others for name in each.columns)
+        return tuple(dict.fromkeys([*self.formula.columns, *beside]))
+
+
+def asked(formula: str, data: object, weights: object, missing: str) -> Asked:
+    """What was asked for, checked. Raises FormulaError without a response, UnknownNameError for a column that is not
+    there.
+    """
+    if missing not in MISSING:
+        raise unknown_name("missing=", missing, MISSING)
+    source = source_of(data)
+    parsed = parse_formula(formula, source.names)
+    if not parsed.response:
+        raise FormulaError(f"{formula!r} has no response: write it before ~, as in 'y ~ x'")
+    found = Asked(parsed, source, in_words(weights), missing)
+    for name in found.needed:
+        if name not in source.names:
+            raise unknown_name("column", name, source.names)
+    return found
+
+
+def in_words(weights: object) -> object:
+    """Weights of any kind, with those that are a text as the expression it holds."""
+    if isinstance(weights, Weights):
+        return replace(weights, given=in_words(weights.given))
+    return parse(weights) if isinstance(weights, str) else weights
 
 
 @dataclass(frozen=True)
 class ModelFrame:
     """`chunk` has the rows that are complete; `rows` (n,) are their numbers in the table, which had `total`."""
 
-    formula: Formula
+    asked: Asked
     chunk: Chunk
     rows: NDArray[np.integer]
     total: int
@@ -30,23 +86,27 @@ class ModelFrame:
     def column(self, expression: Expression, role: str) -> Array:
         """An expression on these rows (n,), which may learn from them, as it is never asked for again."""
         states: dict[str, State] = {}
+        expression.check_levels(self.chunk)
         expression.evaluate(self.chunk, states, self.rows, learn=True)
         return numeric_column(expression, self.chunk, self.rows, states, role)
 
     def response(self) -> list[Array]:
         """y, or successes and failures."""
-        return [self.column(expression, "response") for expression in self.formula.response]
+        return [self.column(expression, "response") for expression in self.asked.formula.response]
 
     def offset(self, given: object) -> Array:
         """An offset given as an array with a value for every row of the table, at these rows (n,); 0 for None."""
         return np.zeros(len(self.rows)) if given is None else vector_of(given, "offset", self.total)[self.rows]
 
-    def weights(self, given: object) -> object:
+    def weights(self) -> object:
         """Weights of any kind for these rows; arrays have a value for every row of the table."""
+        return self._weights(self.asked.weights)
+
+    def _weights(self, given: object) -> object:
         if isinstance(given, Weights):
-            return replace(given, given=self.weights(given.given))
-        if isinstance(given, str):
-            return self.column(parse(given), "weights")
+            return replace(given, given=self._weights(given.given))
+        if isinstance(given, Expression):
+            return self.column(given, "weights")
         return None if given is None else vector_of(given, "weights", self.total)[self.rows]
 
     def at(self, rows: NDArray[np.integer]) -> Chunk:
@@ -63,25 +123,17 @@ class ModelFrame:
         return (f"{dropped} of {self.total} rows left out for missing values",) if dropped else ()
 
 
-def model_frame(formula: str, data: object, weights: object, missing: str) -> ModelFrame:
+def model_frame(wanted: Asked) -> ModelFrame:
     """Read what a formula, and weights beside it, use of a table.
 
-    Rows with a missing value in any of these columns are dropped, or with missing="error" refused. Raises FormulaError
-    without a response, UnknownNameError for a column that is not there, DataError where no row is left.
+    Rows with a missing value in any of these columns are dropped, or with missing="error" refused. Raises DataError
+    where no row is left.
     """
-    if missing not in MISSING:
-        raise unknown_name("missing=", missing, MISSING)
-    source = source_of(data)
-    parsed = parse_formula(formula, source.names)
-    if not parsed.response:
-        raise FormulaError(f"{formula!r} has no response: write it before ~, as in 'y ~ x'")
-    beside = weights.given if isinstance(weights, Weights) else weights
-    extra = parse(beside).columns if isinstance(beside, str) else ()
-    needed = list(dict.fromkeys([*parsed.columns, *extra]))
-    table = concatenated(list(source.chunks(needed)))
+    needed = wanted.needed
+    table = concatenated(list(wanted.source.chunks(needed)))
     complete = complete_rows(table, needed)
     rows = np.flatnonzero(complete)
-    if missing == "error" and len(rows) < len(complete):
+    if wanted.missing == "error" and len(rows) < len(complete):
         first = next(name for name in needed if table[name].missing.any())
         bad = some_rows(np.flatnonzero(table[first].missing).tolist())
         raise DataError(f"column {first!r} has missing values at {bad}: fill or remove them, or use missing='drop'")
@@ -89,23 +141,4 @@ def model_frame(formula: str, data: object, weights: object, missing: str) -> Mo
         words = f"of {len(complete)} rows none has a value in every column of {', '.join(needed)}"
         raise DataError(f"there are no rows to fit: {words if len(complete) else 'the table is empty'}")
     chunk = table if len(rows) == len(complete) else {name: column.take(rows) for name, column in table.items()}
-    return ModelFrame(parsed, chunk, rows, len(complete))
-
-
-def concatenated(chunks: Sequence[Chunk]) -> Chunk:
-    """Chunks of one table as one; levels are joined in order of appearance."""
-    if len(chunks) == 1:
-        return chunks[0]
-    whole: Chunk = {}
-    for name, first in chunks[0].items():
-        columns = [chunk[name] for chunk in chunks]
-        if isinstance(first, Numbers):
-            values = [column.values for column in columns if isinstance(column, Numbers)]
-            whole[name] = Numbers(np.concatenate(values), first.kind)
-            continue
-        labels = [column for column in columns if isinstance(column, Labels)]
-        levels = tuple(dict.fromkeys(level for column in labels for level in column.levels))
-        place = {level: code for code, level in enumerate(levels)}
-        codes = [np.array([*(place[level] for level in column.levels), -1])[column.codes] for column in labels]
-        whole[name] = Labels(np.concatenate(codes), levels)
-    return whole
+    return ModelFrame(wanted, chunk, rows, len(complete))

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Block, Design, Ray
-from nelder.engines import Engine, merge
+from nelder.arrow import Matrix
+from nelder.design import Block, Design, Ray, restacked
+from nelder.engines import Engine, counts_of, merge
 from nelder.kernels import (
     Form,
     Slope,
@@ -25,14 +26,17 @@ from nelder.kernels import (
     implicit_kernel,
     level_kernel,
     mean_kernel,
+    movement_kernel,
     noise_kernel,
     quadratic_kernel,
+    rate_kernel,
     residual_kernel,
     sample_kernel,
     saturated_kernel,
     slope_kernel,
     start_kernel,
     totals_kernel,
+    turn_kernel,
     values_kernel,
 )
 from nelder.lazy import lazy
@@ -105,6 +109,16 @@ class Objective:
         total: Array = merge(self.engine.map(basis_kernel, self.design.handles, beta, self.loss, basis))
         return total + basis.T @ (self.penalty.strength(self.free)[:, None] * basis)
 
+    def turned(self, beta: Array, ahead: Array) -> Matrix:
+        """How the expected information changes from one β (p,) to another."""
+        turn: Matrix = merge(self.engine.map(turn_kernel, self.design.handles, beta, ahead, self.loss))
+        return turn
+
+    def movement(self, beta: Array, ahead: Array) -> float:
+        """The largest relative change on its diagonal."""
+        before, after = merge(self.engine.map(movement_kernel, self.design.handles, beta, ahead, self.loss)).T
+        return float(np.max(np.abs(after / before - 1.0), initial=0.0))
+
     def values(self, betas: Array) -> Array:
         """The objective at each of betas (k, p): a whole line search in one pass."""
         total = merge(self.engine.map(values_kernel, self.design.handles, betas, self.loss))
@@ -158,33 +172,55 @@ class Objective:
         """Whether any offset is not zero."""
         return bool(self._sums[2] > 0)
 
-    @property
-    def mean_eta(self) -> float | None:
-        """The linear predictor of the mean response; None where it is not allowed."""
+    @lazy
+    def is_exposed(self) -> bool:
+        """Whether the offset is an exposure: it multiplies the mean, and a power of it the variance."""
+        loss = self.loss
+        return self.has_offset and loss.link.multiplicative and loss.family.variance_power is not None
+
+    @lazy
+    def level(self) -> float | None:
+        """The η that fits best where it is the same in every row, offset apart; None where that is not known or not
+        allowed.
+        """
+        if self.has_offset and not self.is_exposed:
+            return None
+        if not self.has_offset:
+            return self.level_of(self.mean_response)
+        power = self.loss.family.variance_power
+        claims, exposure = merge(self.engine.map(rate_kernel, self.design.handles, power))
+        return self.level_of(float(claims / exposure)) if exposure > 0 else None
+
+    def level_of(self, mean: float) -> float | None:
+        """The η of a mean; None where it is not allowed."""
         low, high = self.loss.mean_bounds
-        eta = self.loss.link.link(np.asarray(self.mean_response)) if low < self.mean_response < high else np.nan
+        eta = self.loss.link.link(np.asarray(mean)) if low < mean < high else np.nan
         return float(eta) if np.isfinite(eta) else None
 
     def value_at_level(self, eta: float) -> float:
-        """Half the deviance where every row has this linear predictor."""
+        """Half the deviance where η is the same in every row, offset apart."""
         return float(merge(self.engine.map(level_kernel, self.design.handles, eta, self.loss)))
 
     def without(self, rows: NDArray[np.integer]) -> Objective:
         """The same objective without the rows at these positions."""
-        pairs, before = [], 0
-        for block in self.design.handles:
-            kept = np.ones(block.n, dtype=bool)
-            kept[rows[(rows >= before) & (rows < before + block.n)] - before] = False
-            pairs.append((block, np.flatnonzero(kept)))
-            before += block.n
-        handles = self.engine.load(pairs, lambda pair: Block.rows(*pair))
+        kept, before = [], 0
+        for count in self.design.counts:
+            inside = np.ones(count, dtype=bool)
+            inside[rows[(rows >= before) & (rows < before + count)] - before] = False
+            kept.append((np.flatnonzero(inside),))
+            before += count
+        handles = self.engine.derive(Block.rows, self.design.handles, each=kept)
         return replace(self, design=replace(self.design, handles=handles))
 
     def sampled(self, size: int) -> Objective:
         """The same objective on about `size` rows drawn without replacement, the same ones each time."""
         design = self.design
-        handles = self.engine.map(drawn_kernel, design.handles, size / design.rows)
-        drawn = sum(block.n for block in handles)
+        drawing = (drawn_kernel, design.handles, size / design.rows)
+        if self.engine.holds_rows:  # few rows of many blocks are many rows of few
+            handles = self.engine.hold(restacked([*self.engine.draw(*drawing)]))
+        else:
+            handles = self.engine.draw(*drawing)
+        drawn = sum(counts_of(handles))
         return replace(self, design=replace(design, handles=handles, n=design.n * drawn / design.rows))
 
     def batches(self, random: np.random.Generator, size: int) -> Sequence[Block]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from nelder.parts import Dense
 from nelder.sparse import Sparse, compressed, is_sparse
 
 LARGEST = 1e150
+NO_WEIGHT = "all weights are zero: nothing is left to fit"
 Rows = NDArray[np.integer]
 
 
@@ -163,14 +164,28 @@ def finite(array: Array, argument: str) -> Array:
 
 
 def observe(family: Family, response: Sequence[Array], weights: object, offset: Array, rows: Rows) -> Observations:
-    """Check a response, y or (successes, failures), with weights of any kind or None, against the family.
+    """Check a response, y or (successes, failures), with weights of any kind or None, against the family. Those of a
+    sample are scaled to a mean of one over the rows that have any.
 
     `rows` (n,) are the numbers of these rows in the caller's table, for errors. Raises SupportError naming rows the
     family cannot have produced, DataError for weights that mean nothing.
     """
-    n = len(offset)
-    if n == 0:
+    if not len(offset):
         raise DataError("there are no rows to fit: the table is empty, or every row has a missing value")
+    seen = observed(family, response, weights, offset, rows)
+    weighed = seen.weight > 0
+    if not weighed.any():
+        raise DataError(NO_WEIGHT)
+    if seen.sampling and seen.precision is not None:
+        drawn = seen.weight[weighed] / seen.precision[weighed]
+        unit = drawn / drawn.max()
+        seen = replace(seen, weight=seen.weight / drawn.max() / unit.mean())
+    return seen
+
+
+def observed(family: Family, response: Sequence[Array], weights: object, offset: Array, rows: Rows) -> Observations:
+    """Some rows of a table, checked as by `observe`; there may be none, and all may have the weight zero."""
+    n = len(offset)
     ones = np.ones(n)
     counts, sampled = isinstance(weights, Frequency), isinstance(weights, Sampling)
     weight = ones if weights is None else _weights(weights, rows)
@@ -187,17 +202,15 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
         y = np.divide(response[0], trials, out=np.zeros(n), where=trials > 0)
         precision, weight = np.where(trials > 0, trials, 1.0), weight * trials
     used = np.flatnonzero(weight > 0)
-    if not len(used):
-        raise DataError("all weights are zero: nothing is left to fit")
     family.validate(y[used], rows[used])
-    size = float(np.abs(y[used]).max())
+    size = float(np.abs(y[used]).max(initial=0.0))
     if size > LARGEST or 0 < size < 1 / LARGEST:
         raise DataError(f"y has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other units")
     return Observations(y, weight, precision, offset, float(frequencies[used].sum()), rows, sampled)
 
 
 def _weights(given: object, rows: Rows) -> Array:
-    """Checked weights (n,); those of a sample are scaled to a mean of one over the rows that have any."""
+    """Checked weights (n,)."""
     counts = isinstance(given, Frequency)
     if isinstance(given, Weights) and (given.given is None or isinstance(given.given, Weights)):
         raise InputTypeError(
@@ -211,9 +224,6 @@ def _weights(given: object, rows: Rows) -> Array:
     parts = np.flatnonzero(weight != np.round(weight))
     if counts and len(parts):
         raise DataError(f"nd.frequency counts must be whole numbers; {some_rows(rows[parts].tolist())} are not")
-    if isinstance(given, Sampling) and weight.any():
-        unit = weight / weight.max()
-        return unit / unit[unit > 0].mean()
     return weight
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,16 @@ def bincount(codes: Codes, weight: Array, levels: int) -> Array:
     return np.asarray(np.bincount(codes, weight, levels), dtype=np.float64)
 
 
+def fine_product(X: Array, beta: Array) -> Twofold:
+    """X (n, k) times beta (k,) or (k, d), with more digits where many terms cancel."""
+    bits = exact_bits(max(X.shape))
+    lead = leading(X, bits)
+    scale = powers_of_two(np.abs(X).max(axis=0, initial=0.0))
+    scale = scale if beta.ndim == 1 else scale[:, None]
+    first = scale * leading(beta / scale, bits)
+    return Twofold(lead @ first, lead @ (beta - first) + (X - lead) @ beta)
+
+
 @dataclass(frozen=True)
 class Coding:
     """What a level puts into each column: indicators of the levels `kept` (k,), or a `matrix` (levels, k)."""
@@ -40,6 +50,11 @@ class Coding:
     def width(self) -> int:
         """k."""
         return len(self.kept) if self.kept is not None else self.full().shape[1]
+
+    @lazy
+    def filled(self) -> int:
+        """How many columns at most a level puts something into."""
+        return 1 if self.matrix is None else int(np.count_nonzero(self.matrix, axis=1).max(initial=0))
 
     def full(self) -> Array:
         """The coding as a matrix (levels, k)."""
@@ -69,6 +84,10 @@ class Coding:
         effects[self.kept] = beta
         return effects
 
+    def fine_spread(self, beta: Array) -> Twofold:
+        """`spread`, with more digits where many terms cancel."""
+        return twofold(self.spread(beta)) if self.matrix is None else fine_product(self.matrix, beta)
+
     def gather(self, sums: Array) -> Array:
         """Column sums (k, …) from level sums (levels, …)."""
         return sums[self.kept] if self.kept is not None else self.full().T @ sums
@@ -78,6 +97,10 @@ class Coding:
         if self.kept is not None:
             return replace(self, kept=self.kept[chosen])
         return replace(self, matrix=self.full()[:, chosen])
+
+    def squared(self) -> Coding:
+        """The coding with squares."""
+        return self if self.matrix is None else replace(self, matrix=self.matrix**2)
 
     def magnitude(self) -> Coding:
         """The coding with absolute values."""
@@ -115,7 +138,7 @@ class Part(ABC):
         """Their transpose times values (n,) or (n, d)."""
 
     def squares(self, weight: Array) -> Array:
-        """Their transpose, each number squared, times weight (n,)."""
+        """Their transpose, each number squared, times weight (n,) or (n, k)."""
         return self.dense().T ** 2 @ weight
 
     def fine_times(self, beta: Array) -> Twofold:
@@ -146,22 +169,42 @@ class Part(ABC):
     def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Part:
         """Some of the columns, at other places."""
 
+    @abstractmethod
+    def stacked(self, others: Sequence[Any]) -> Part:
+        """These rows and those of the same columns in other blocks."""
+
 
 def rows_of(parts: Sequence[Part], chosen: slice | Codes) -> tuple[Part, ...]:
     """Some of the rows of several parts; codes that they share are still shared."""
-    made: dict[int, Codes] = {}
-    taken = [part.rows(chosen) for part in parts]
-    for place, (part, new) in enumerate(zip(parts, taken, strict=True)):
-        if isinstance(part, Coded) and isinstance(new, Coded):
-            taken[place] = replace(new, codes=made.setdefault(id(part.codes), new.codes))
-    return tuple(taken)
+    return sharing(parts, [part.rows(chosen) for part in parts])
+
+
+def stacked_parts(blocks: Sequence[Sequence[Part]]) -> tuple[Part, ...]:
+    """The parts of several blocks as those of one; codes that they share are still shared."""
+    return sharing(blocks[0], [pieces[0].stacked(pieces[1:]) for pieces in zip(*blocks, strict=True)])
+
+
+def sharing(parts: Sequence[Part], made: Sequence[Part]) -> tuple[Part, ...]:
+    """Parts made of others, with one array of codes where these have one."""
+    known: dict[int, Codes] = {}
+    return tuple(
+        replace(new, codes=known.setdefault(id(part.codes), new.codes))
+        if isinstance(part, Coded) and isinstance(new, Coded)
+        else new
+        for part, new in zip(parts, made, strict=True)
+    )
 
 
 @dataclass(frozen=True)
 class Dense(Part):
-    """X (n, k) as it is."""
+    """X (n, k) as it is, row by row or column by column."""
 
     X: Array
+
+    @property
+    def by_columns(self) -> bool:
+        """Whether it lies column by column in memory."""
+        return self.X.strides[0] < self.X.strides[1]
 
     def times(self, beta: Array) -> Array:
         return self.X @ beta
@@ -173,12 +216,7 @@ class Dense(Part):
         return self.X.T @ values
 
     def fine_times(self, beta: Array) -> Twofold:
-        bits = exact_bits(max(self.X.shape))
-        lead = leading(self.X, bits)
-        scale = powers_of_two(np.abs(self.X).max(axis=0, initial=0.0))
-        scale = scale if beta.ndim == 1 else scale[:, None]
-        first = scale * leading(beta / scale, bits)
-        return Twofold(lead @ first, lead @ (beta - first) + (self.X - lead) @ beta)
+        return fine_product(self.X, beta)
 
     def fine_transpose_times(self, values: Twofold) -> Twofold:
         bits = exact_bits(max(self.X.shape))
@@ -200,8 +238,9 @@ class Dense(Part):
         n, k = self.X.shape
         total, size = np.zeros((k, k)), max(256, PIECE // max(k, 1))
         for start in range(0, n, size):
-            rows = self.X[start : start + size]
-            rooted = np.multiply(rows, root[start : start + size, None], out=scratch(len(rows), k))
+            rows, weight = self.X[start : start + size], root[start : start + size]
+            room = scratch(k, len(rows)).T if self.by_columns else scratch(len(rows), k)  # laid out as X is
+            rooted = np.multiply(rows, weight[:, None], out=room)
             total += rooted.T @ rooted
         return total
 
@@ -215,7 +254,10 @@ class Dense(Part):
         return Dense(self.columns, self.X[chosen])
 
     def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Dense:
-        return Dense(columns, np.ascontiguousarray(self.X[:, chosen]))
+        return Dense(columns, self.X[:, chosen].copy(order="F" if self.by_columns else "C"))
+
+    def stacked(self, others: Sequence[Dense]) -> Dense:
+        return Dense(self.columns, np.concatenate([self.X, *(other.X for other in others)]))
 
 
 @dataclass(frozen=True)
@@ -228,7 +270,7 @@ class Coded(Part):
 
     @property
     def width(self) -> int:
-        return 1 if self.coding.kept is not None else super().width
+        return self.coding.filled
 
     @property
     def indicates(self) -> bool:
@@ -251,9 +293,7 @@ class Coded(Part):
         return self.coding.gather(self.level_sums(self.scaled(values)))
 
     def squares(self, weight: Array) -> Array:
-        if self.indicates:
-            return self.transpose_times(weight)
-        return super().squares(weight)
+        return self.coding.squared().gather(self.level_sums(self.scaled(self.scaled(weight))))
 
     def level_sums(self, values: Array) -> Array:
         """Σ of values (n,) or (n, d) over the rows of each level."""
@@ -262,14 +302,15 @@ class Coded(Part):
         return np.stack([bincount(self.codes, v, self.coding.levels) for v in values.T], axis=1)
 
     def fine_times(self, beta: Array) -> Twofold:
-        effects = self.coding.spread(beta)[self.codes]
+        fine = self.coding.fine_spread(beta)
+        effects, rest = fine.lead[self.codes], fine.rest[self.codes]
         if self.multiplier is None:
-            return twofold(effects)
+            return Twofold(effects, rest)
         half, first = leading(self.multiplier, HALF), leading(effects, HALF)
         whole, by = self.multiplier, half
         if effects.ndim > 1:
             whole, by = whole[:, None], by[:, None]
-        return Twofold(by * first, by * (effects - first) + (whole - by) * effects)
+        return Twofold(by * first, by * (effects - first) + (whole - by) * effects + whole * rest)
 
     def fine_transpose_times(self, values: Twofold) -> Twofold:
         bits = exact_bits(len(self.codes))
@@ -312,3 +353,9 @@ class Coded(Part):
 
     def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Coded:
         return replace(self, coding=self.coding.select(chosen), columns=columns)
+
+    def stacked(self, others: Sequence[Coded]) -> Coded:
+        pieces = (self, *others)
+        multipliers = [piece.multiplier for piece in pieces if piece.multiplier is not None]
+        multiplier = np.concatenate(multipliers) if multipliers else None
+        return replace(self, codes=np.concatenate([piece.codes for piece in pieces]), multiplier=multiplier)

@@ -33,8 +33,8 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
         told_apart_by_penalty(objective)
         return np.ones(len(names), dtype=bool), None, None
     enough = PER_COLUMN * len(names)
-    long = any(block.long is not None for block in objective.design.handles)
-    few = objective.sampled(enough) if objective.design.rows > 8 * enough and not long else objective
+    many = objective.design.rows > 8 * enough and objective.design.long is None
+    few = objective.sampled(enough) if many else objective
     if merge(objective.engine.map(gram_kernel, few.design.handles, Gram)).safe:
         return np.ones(len(names), dtype=bool), None, None
     if objective.design.vast:
@@ -125,5 +125,5 @@ def _combination(names: Sequence[str], weights: Array, name: str) -> str:
 def selected(objective: Objective, kept: NDArray[np.bool_]) -> Design:
     """The design with only the columns kept."""
     chosen, design = np.flatnonzero(kept), objective.design
-    handles = objective.engine.map(Block.select, design.handles, chosen)
+    handles = objective.engine.derive(Block.select, design.handles, chosen)
     return Design(handles, tuple(design.names[j] for j in chosen), design.constant[kept], design.n)

@@ -6,6 +6,7 @@ row for each row of the data; what needs such a matrix says so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -173,3 +174,8 @@ class Sparse(Part):
 
     def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Sparse:
         return Sparse(columns, self.X[:, chosen])
+
+    def stacked(self, others: Sequence[Sparse]) -> Sparse:
+        from scipy import sparse
+
+        return replace(self, X=sparse.csr_array(sparse.vstack([self.X, *(other.X for other in others)])))

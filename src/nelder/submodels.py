@@ -18,9 +18,11 @@ from nelder.design import Block, Design, split
 from nelder.diagnosis import PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.errors import CapabilityError, DataError, InputError, some_rows, unknown_name
+from nelder.estimate import DISTINCT
 from nelder.fit import Fit, Solved, Statistics, Terms
 from nelder.fitting import constants, fit_objective
 from nelder.formula import Schema, restricted
+from nelder.joining import joined, with_coded_ones
 from nelder.linalg import Array, eliminate
 from nelder.model_frame import concatenated
 from nelder.objective import Objective
@@ -77,7 +79,7 @@ def with_rows_of(fit: Fit, objective: Objective, terms: Terms) -> Fit:
         return replace(without_columns(fit, objective), terms=terms)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         made = fit_objective(objective, None, terms, Recorder(()))
-    rows = np.arange(sum(block.n for block in objective.design.handles)) if fit.kept is None else fit.kept.rows
+    rows = np.arange(objective.design.rows) if fit.kept is None else fit.kept.rows
     found = tuple(finding.renumbered(rows) for finding in made.warnings)
     return replace(made, warnings=found, notes=notes_of(fit), kept=fit.kept)
 
@@ -174,23 +176,35 @@ def objective_of(fit: Fit, schema: Schema) -> Objective:
         raise CapabilityError("this fit does not hold its columns: fit by formula, nd.glm('y ~ x', data)")
     if not schema.names:
         return replace(objective, design=selected(objective, np.zeros(objective.design.p, dtype=bool)))
-    seen, parts = observations_of(fit), schema.parts(fit.kept.chunk, fit.kept.rows)
+    handles = handles_of(fit, schema)
+    known = constants(objective.engine, handles)
+    return replace(objective, design=Design(handles, schema.names, known, objective.design.n))
+
+
+def handles_of(fit: Fit, schema: Schema) -> Sequence[Block]:
+    """The rows of a fit in the columns of another schema, on their engine."""
+    engine, kept = fit.rows_of_data("another model").engine, fit.kept
+    assert kept is not None and kept.chunk is not None
+    if kept.apart is not None:
+        return kept.apart.handles(schema, engine)
+    seen, parts = observations_of(fit), schema.parts(kept.chunk, kept.rows)
     block = Block(parts, len(schema.names), seen.y, seen.weight, seen.offset, seen.precision)
-    handles = objective.engine.load(split(block), lambda part: part)
-    return replace(objective, design=Design(handles, schema.names, constants(block), objective.design.n))
+    return engine.hold(split(joined(with_coded_ones(block))))
 
 
 def with_table_columns(fit: Fit, names: Sequence[str]) -> Fit:
     """The same fit, holding more columns of the caller's table at its rows, for models that need them.
 
-    Raises UnknownNameError for a column that the table does not have, DataError where the table is no longer that of
-    the fit, or where the column is missing in a row of the fit.
+    Raises UnknownNameError for a column that the table does not have, CapabilityError without a table, DataError where
+    the table is no longer that of the fit, or where the column is missing in a row of the fit.
     """
     if fit.kept is None or fit.kept.chunk is None:
         raise CapabilityError("this fit does not hold its columns: fit by formula, nd.glm('y ~ x', data)")
     more = [name for name in dict.fromkeys(names) if name not in fit.kept.chunk]
     if not more:
         return fit
+    if fit.kept.data is None:
+        raise CapabilityError(f"there is no column {more[0]!r} here: {DISTINCT}")
     source, known = source_of(fit.kept.data), fit.kept.chunk
     table = concatenated(list(source.chunks([*more, *(name for name in known if name in source.names)])))
     total = len(next(iter(table.values())))
@@ -249,7 +263,7 @@ def constrained(fit: Fit, matrix: Array, right: Array, hold_shape: bool = True) 
     if not solved.consistent:
         raise InputError("the constraints contradict each other: no coefficients meet them all")
     design, free = objective.design, np.setdiff1d(np.arange(objective.design.p), solved.pivots)
-    handles = objective.engine.map(turned, design.handles, solved.basis, solved.origin)
+    handles = objective.engine.derive(turned, design.handles, solved.basis, solved.origin)
     alone = (solved.basis[solved.pivots] == 0).all(axis=0)
     constant = np.where(alone, design.constant[free], 0.0)
     names = tuple(design.names[j] for j in free)

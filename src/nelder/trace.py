@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -19,9 +20,11 @@ from nelder.solvers import Step
 from nelder.table import Table
 
 LAST = 4  # steps at the end that are always kept
-MOST = 2_000  # records kept; beyond, every second one is dropped and the stride doubles
+MOST = 2_000  # records kept
 NUMBERS = 2**22  # coefficients kept, of all records together: fewer records are kept of many columns
 FEWEST = 32
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -146,14 +149,30 @@ def landmarks(n: int) -> list[int]:
 
 
 @dataclass
+class Thinned(Generic[Item]):
+    """Steps of a fit, evenly thinned however long it is: of more than allowed, every second one is dropped and the
+    stride doubles.
+    """
+
+    kept: list[Item] = field(default_factory=list)
+    stride: int = 1
+
+    def add(self, number: int, step: Item, most: int) -> None:
+        """One more step, whose number is one more than the last one's; at most so many are kept."""
+        if number % self.stride == 0:
+            self.kept.append(step)
+            if len(self.kept) > most:
+                self.kept, self.stride = self.kept[::2], 2 * self.stride
+
+
+@dataclass
 class Recorder:
     """Watches a fit and keeps its records; `also` sees each record as it comes. `objective` is what is being solved."""
 
     names: Sequence[str]
     also: Callable[[Record], None] | None = None
     objective: Objective | None = None
-    records: list[Record] = field(default_factory=list)
-    stride: int = 1
+    records: Thinned[Record] = field(default_factory=Thinned)
     tail: deque[Record] = field(default_factory=lambda: deque(maxlen=LAST))
     began: float = field(default_factory=time.perf_counter)
 
@@ -162,14 +181,16 @@ class Recorder:
         seconds = time.perf_counter() - self.began
         place = (self._distance(step.value, decrement), self._passes())
         record = Record(number, step.beta, 2 * step.value, norm, decrement, step.size, step.halvings, seconds, *place)
-        if number % self.stride == 0:
-            self.records.append(record)
-            if len(self.records) > max(FEWEST, min(MOST, NUMBERS // max(len(self.names), 1))):
-                self.records = self.records[::2]
-                self.stride *= 2
+        self.records.add(number, record, max(FEWEST, min(MOST, NUMBERS // max(len(self.names), 1))))
         self.tail.append(record)
         if self.also is not None:
             self.also(record)
+
+    def reading(self, rows: int, total: int | None) -> None:
+        """Tell a watcher that listens to it how many rows have been read before the first step, of how many."""
+        told = getattr(self.also, "reading", None)
+        if callable(told):
+            told(rows, total, time.perf_counter() - self.began)
 
     def _distance(self, value: float, decrement: float) -> float:
         if self.objective is None or not 0 <= decrement < math.inf:
@@ -184,7 +205,7 @@ class Recorder:
 
     def trace(self, solver: str, likelihood: Likelihood) -> Trace:
         """The records, the last few always among them: they show whether the steps settle or bounce."""
-        early = [record for record in self.records if record.step < self.tail[0].step] if self.tail else []
+        early = [record for record in self.records.kept if record.step < self.tail[0].step] if self.tail else []
         return Trace((*early, *self.tail), tuple(self.names), solver, likelihood)
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nelder.diagnosis import OddResponse, announce
+from nelder.diagnosis import announce
 from nelder.errors import InputError
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Terms
-from nelder.fitting import fit_objective
+from nelder.fitting import fit_objective, found_in_rows
 from nelder.formula import Schema, learn, parse_formula
 from nelder.inference.covariances.covariance import design_based
 from nelder.links import LINKS
@@ -47,14 +47,12 @@ def update(fit: Fit, changes: Changes) -> Fit:
         fit, schema = with_formula(fit, changes.formula)
     objective = objective_with(fit, schema, changes)
     solver = None if changes.solver in (None, "auto") else resolve("solver", SOLVERS, changes.solver, Solver)
-    seen, family = observations_of(fit), objective.loss.family
-    family.validate(seen.y, seen.rows)
-    odd = family.oddities(seen.y, seen.weight if seen.precision is None else seen.precision)
+    seen = observations_of(fit)
+    objective.loss.family.validate(seen.y, seen.rows)
     terms = Terms(objective.design.names, fit.terms.response, schema, fit.terms.offset_given)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         made = fit_objective(objective, solver, terms, Recorder(()))
-    findings = (OddResponse(family.label(), odd),) if odd else ()
-    found = (*findings, *(finding.renumbered(seen.rows) for finding in made.warnings))
+    found = found_in_rows(made, seen.rows)
     announce(found)
     return design_based(replace(made, warnings=found, notes=(*made.notes, *notes_of_rows(fit)), kept=fit.kept))
 

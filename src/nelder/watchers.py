@@ -94,6 +94,7 @@ class Progress:
     line: Line | None
     seen: deque[Moment] = field(default_factory=lambda: deque(maxlen=WINDOW))
     shown: bool = False
+    last_read: float = 0.0
 
     def __call__(self, record: Record) -> None:
         """Show a step, at most ten a second."""
@@ -107,8 +108,17 @@ class Progress:
                 self.line.show(words(record, list(self.seen)))
                 self.shown = True
 
+    def reading(self, rows: int, total: int | None, seconds: float) -> None:
+        """Show how far the reading of a table is, at most ten times a second."""
+        if self.line is None or seconds < PATIENCE or seconds - self.last_read < EVERY:
+            return
+        self.last_read = seconds
+        self.line.show(reading_words(rows, total, seconds))
+        self.shown = True
+
     def close(self) -> None:
         """Take the line away."""
+        self.last_read = 0.0
         if self.line is not None and self.shown:
             self.line.clear()
         self.seen.clear()
@@ -134,6 +144,15 @@ def words(record: Record, seen: list[Moment]) -> str:
     left = seconds_left(seen)
     if left is not None:
         said.append(f"about {duration(left)} left")
+    return "  ".join(said)
+
+
+def reading_words(rows: int, total: int | None, seconds: float) -> str:
+    """The line for rows that have been read in so many seconds, of a total that may not be known."""
+    rate = rows / seconds
+    said = [f"read {rows:,}{f' of {total:,}' if total else ''} rows", f"{rate:,.0f} rows/s"]
+    if total and rows:
+        said.append(f"about {duration((total - rows) / rate)} left")
     return "  ".join(said)
 
 

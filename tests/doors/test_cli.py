@@ -75,6 +75,16 @@ def test_fit_prints_the_summary(ships, name):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("kind", ["folder", "pattern"])
+def test_fit_takes_folders_and_patterns(ships, tmp_path, kind):
+    table = pa.parquet.read_table(ships / "ships.parquet")
+    for place in range(2):
+        pa.parquet.write_table(table.slice(place * 20, 20), tmp_path / f"{place}.parquet")
+    given = {"folder": tmp_path, "pattern": tmp_path / "[01].parquet"}[kind]
+    done = nelder("fit", given, FORMULA, "--family", "poisson")
+    assert same_but_for_steps(done.stdout) == same_but_for_steps(str(reference().summary()))
+
+
 def test_fit_is_gaussian_unless_told(ships):
     printed = nelder("fit", ships / "ships.csv", "incidents ~ service").stdout
     assert printed.strip() == str(nd.glm("incidents ~ service", nd.datasets.ships()).summary()).strip()

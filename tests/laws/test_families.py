@@ -169,6 +169,21 @@ def test_impossible_responses_are_named_by_row(each_family):
     each_family.validate(BAD[::2])
 
 
+@pytest.mark.parametrize("kind", [int, np.uint8, bool])
+def test_likelihoods_of_whole_numbers_are_those_of_the_same_floats(likely_family, kind):
+    family, phi = likely_family, 1.0 if likely_family.dispersion_known else 0.4
+    y = np.arange(2 if kind is bool else 10)
+    y = y[family.in_support(y.astype(float))].astype(kind)
+    mean, weight = Mean(Identity(), np.linspace(0.2, 0.8, len(y))), np.ones(len(y))
+    functions = [lambda y: family.log_density(y, mean, phi, weight)]
+    if family.has_distribution:
+        functions += [lambda y: family.cdf(y, mean, phi, weight), lambda y: family.cdf_below(y, mean, phi, weight)]
+    if kind is int:
+        functions += [lambda y: family.log_saturated(y, phi, weight), lambda y: family.unit_deviance(y, mean)]
+    for f in functions:
+        assert np.array_equal(f(y), f(y.astype(float)))
+
+
 def test_samples_have_the_mean_and_the_variance_stated(likely_family):
     n, phi = 200_000, 1.0 if likely_family.dispersion_known else 0.4
     random = np.random.default_rng(1972)

@@ -22,6 +22,9 @@ from nelder.diagnosis import (
     Separated,
     SeveralMinima,
 )
+from nelder.families import Poisson
+from nelder.links import Identity
+from nelder.loss import Loss
 
 Finding = TypeVar("Finding", bound=Diagnosis)
 DAYS = np.arange(6.0)
@@ -125,6 +128,27 @@ def test_an_optimum_at_the_edge_is_one_and_says_so() -> None:
     assert fit.coef["days"] == pytest.approx(31 / 15, rel=1e-9)
     assert fit.se["days"] == pytest.approx(np.sqrt(31) / 15, rel=1e-6)
     assert fit.coef["Intercept"] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("family", "link", "inside"),
+    [("poisson", "identity", "log"), ("binomial", "identity", "logit"), ("binomial", "log", "logit")],
+)
+def test_a_link_that_is_advised_is_not_the_one_that_led_to_the_edge(family: str, link: str, inside: str) -> None:
+    yes = np.concatenate([np.arange(10) < many for many in (1, 4, 9, 10)])
+    binomial = {"x": np.repeat(np.arange(4.0), 10), "y": yes.astype(float)}
+    data = binomial if family == "binomial" else {"x": DAYS, "y": EVENTS}
+    with pytest.warns(nd.BoundaryWarning, match=f"; use link='{inside}', which keeps the mean inside$"):
+        fit = nd.glm("y ~ x", data, family, link)
+    assert fit.explain()["boundary"].call == f'fit.update(link="{inside}")'
+
+
+def test_no_link_is_advised_where_none_is_known() -> None:
+    class Capped(type(Poisson())):  # type: ignore[misc]
+        mean_interval = (0.0, 10.0)
+
+    assert Loss(Capped(), Identity()).unbounded_link is None
+    assert Boundary(1, (0,)).sentence.endswith("tests mean little")
 
 
 def test_a_coefficient_that_the_edge_holds_has_no_standard_error() -> None:

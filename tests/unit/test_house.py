@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "nelder"
 
 MODULE_LINES = 400
-LONGER = {"nelder.fit": 440}  # a list of doors, six lines each, and nothing else
+LONGER = {"nelder.fit": 455}  # a list of doors, six lines each, and nothing else
 BODY_LINES = 40
 PARAMETERS = 5
-WIDER = {"nelder.model.glm": 12, "nelder.model.glm_fit": 12}
+WIDER = {"nelder.model.glm": 13, "nelder.model.glm_fit": 12}
 DOCSTRING_SHARE = 0.35  # of the lines of a module that has more than SHORT
 SHORT = 60
 FORBIDDEN = {"core", "utils", "helpers", "common"}

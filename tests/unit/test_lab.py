@@ -16,9 +16,10 @@ import nelder as nd
 from nelder.errors import MissingExtraError
 from nelder.lab import page, pictures, server, views
 from nelder.lab.choices import OWN, Choices, family_names, formula_from, link_names, planned
-from nelder.lab.jobs import MOST, Job, Seen, stop_all
+from nelder.lab.jobs import MOST, Job, Watching, stop_all
 from nelder.lab.tables import BUNDLED, LARGEST, bundled, dropped, opened
 from nelder.trace import Record
+from nelder.watchers import Progress
 
 CSV = b"x,group,y\n1,a,2.5\n2,b,3.5\n3,a,6\n4,b,7.5\n5,a,11\n6,b,12\n"
 
@@ -283,11 +284,13 @@ def test_all_that_runs_can_be_stopped():
 
 
 def test_the_steps_of_a_running_fit_are_thinned():
-    seen = Seen()
+    job = Job({})
+    watching = Watching(job, Progress(None))
     for step in range(10_000):
-        seen.add(Record(step, np.zeros(1), float(step), 0.0, 0.0, 1.0, 0, 0.0))
-    assert len(seen.steps) == len(seen.deviances) <= MOST and seen.steps[-1] > 9_900
-    assert np.unique(np.diff(seen.steps)).size == 1 and seen.steps[0] == 0
+        watching(Record(step, np.zeros(1), 2.0 * step, 0.0, 0.0, 1.0, 0, 0.0))
+    steps, deviances = np.array(job.seen.kept).T
+    assert MOST / 2 <= len(steps) <= MOST and steps[-1] > 9_900 and (deviances == 2 * steps).all()
+    assert np.unique(np.diff(steps)).size == 1 and steps[0] == 0
 
 
 def test_what_was_not_foreseen_is_said_and_not_raised():

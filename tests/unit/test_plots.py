@@ -297,6 +297,24 @@ def test_a_forest_shows_the_table(poisson, yes):
         nd.glm("y ~ x", {"y": [1.0, 2, 4], "x": [1.0, 2, 3]}).plot.forest(exponentiate=True)
 
 
+def test_a_forest_with_no_room_for_all_keeps_the_infinite_ones():
+    rows = np.arange(600)
+    y = np.where(rows < 300, rows % 2, 0)
+    data = {"y": y, "only": (rows >= 300) * 1.0, "g": [f"g{k % 75:02d}" for k in rows]}
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm("y ~ only + g", data, "poisson")
+    assert np.isneginf(fit.coef["only"]) and len(fit.names) > 62
+    labels = [label.get_text() for label in fit.plot.forest().get_yticklabels()]
+    assert len(labels) == 60 and "only" in labels and "Intercept" not in labels
+
+
+def test_a_constant_column_is_the_intercept_whatever_it_is_called():
+    rng = np.random.default_rng(4)
+    fit = nd.glm_fit(np.column_stack([np.ones(50), rng.normal(size=(50, 2))]), rng.normal(size=50))
+    assert len(fit.plot.forest().get_yticklabels()) == 2
+    assert fit.plot.sweep().get_xlabel().startswith(fit.names[1])
+
+
 def test_a_forest_is_honest_about_what_has_no_number():
     x = np.arange(20.0)
     data = {"x": x, "y": (x > 9.5) * 1.0, "g": np.array(list("ab"))[np.arange(20) % 2], "w": 2 * x}

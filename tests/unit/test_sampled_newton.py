@@ -122,3 +122,15 @@ def test_levels_without_an_event_in_the_sample_do_not_mislead(share):
     fit, reference = (nd.glm("y ~ x + f", table, "poisson", solver=solver) for solver in ("auto", "irls"))
     assert fit.converged and np.abs((fit.coef - reference.coef) / reference.se).max() < 1e-9
     assert np.asarray(fit.se) == pytest.approx(np.asarray(reference.se), rel=1e-8)
+
+
+def test_rows_that_are_alike_round_alike_and_do_not_stop_the_search():
+    random = np.random.default_rng(1)
+    n = 200_000
+    years, region = random.uniform(0.1, 1.0, n), random.choice(["north", "east", "south", "west"], n)
+    count = random.poisson(years * np.exp(-1.5 + 0.3 * (region == "south")))
+    table = {"count": count, "region": region}
+    fit = nd.glm("count ~ region", table, "poisson", compress=False)
+    assert fit.solved.solver == "sampled_newton" and fit.converged and not fit.warnings
+    means = [count[region == name].mean() for name in ("east", "north", "south", "west")]
+    np.testing.assert_allclose(np.exp(fit.coef[0] + np.append(0.0, fit.coef[1:])), means, rtol=1e-13)

@@ -11,7 +11,7 @@ import nelder as nd
 from nelder import errors
 from nelder import sparse as page
 from nelder.design import Block
-from nelder.fitting import constants
+from nelder.kernels import constants_kernel
 from nelder.sparse import Sparse
 
 FAMILIES = [
@@ -208,7 +208,7 @@ def test_a_constant_column_is_told_from_one_that_is_mostly_so():
     X = sparse.csr_array(np.array([[1.0, 2, 0, 3], [1, 2, 0, 3], [1, 0, 0, 3], [1, 2, 0, -3]]))
     nothing = np.zeros(4)
     block = Block((Sparse(np.arange(4), X),), 4, nothing, nothing, nothing)
-    assert constants(block).tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert constants_kernel(block).value.tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
 # designs too wide for any matrix of their columns

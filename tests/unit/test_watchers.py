@@ -205,3 +205,39 @@ def test_ctrl_c_returns_the_best_fit_so_far_flagged():
     assert not fit.converged and fit.reason == "interrupted"
     assert fit.deviance == pytest.approx(fit.trace.deviance[:-1].min(), rel=1e-9)  # the last was not taken any more
     assert np.isfinite(fit.coef).all()
+
+
+def test_the_line_says_how_far_the_reading_of_a_table_is():
+    heard = Heard()
+    watcher = Progress(heard)
+    watcher.reading(10, 1_000_000, 0.1)  # too soon to be worth a line
+    watcher.reading(500_000, 1_000_000, 1.0)
+    watcher.reading(510_000, 1_000_000, 1.01)  # too soon after the last
+    watcher.reading(600_000, None, 2.0)
+    assert heard.said == [
+        "read 500,000 of 1,000,000 rows  500,000 rows/s  about 1 s left",
+        "read 600,000 rows  300,000 rows/s",
+    ]
+    watcher.close()
+    assert heard.said[-1] == ""
+
+
+def test_a_watcher_that_listens_hears_of_every_part(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    random = np.random.default_rng(2)
+    for k in range(3):
+        x = random.normal(size=100)
+        parquet.write_table(arrow.table({"y": random.poisson(np.exp(x)), "x": x}), tmp_path / f"{k}.parquet")
+
+    class Listens:
+        heard = ()
+
+        def __call__(self, record):
+            pass
+
+        def reading(self, rows, total, seconds):
+            self.heard += ((rows, total),)
+
+    watcher = Listens()
+    nd.glm("y ~ x", tmp_path, "poisson", engine=nd.Threads(memory=1), watch=watcher, compress=False)
+    assert watcher.heard == ((100, 300), (200, 300), (300, 300))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nelder.compression.keys import Numbers, columns_of, numbered, promises
 from nelder.design import Block, Design, Ray, split
+from nelder.engines import pattern_of
 from nelder.families import Family
 from nelder.kernels import ROUNDING, Form, Slope, Totals
 from nelder.linalg import Array
@@ -91,7 +92,7 @@ def obstacle(objective: Objective, solver: Solver | None) -> str | None:
         return f"{family.shape_name} of {family.name} is estimated from single rows: write it out"
     if adjustment is not None:
         return f"penalty '{adjustment.name}' takes the leverages of single rows"
-    if not all(part.by_column for block in objective.design.handles for part in block.parts):
+    if not all(part.by_column for part in pattern_of(objective.design.handles).parts):
         return "rows are told apart column by column, of which a sparse design has too many: use a table of categories"
     if solver is not None and solver.by_rows:
         return f"solver '{solver.name}' draws single rows: use solver='newton'"
@@ -118,8 +119,7 @@ def compressed(objective: Objective, block: Block, always: bool) -> Cells | None
 
 def is_exposed(objective: Objective, block: Block) -> bool:
     """Whether the offset is an exposure that y and weight can take up."""
-    allowed = objective.loss.link.multiplicative and objective.loss.family.variance_power is not None
-    if not allowed or not objective.has_offset:
+    if not objective.is_exposed:
         return False
     longest = max(float(block.offset.max()), -float(block.offset.min()))
     size = max(float(block.y.max()), -float(block.y.min()))
@@ -151,7 +151,7 @@ def gathered(objective: Objective, block: Block, cell: Numbers, many: int) -> Ce
     first[cell] = np.arange(block.n)
     cells = Block(rows_of(block.parts, first), block.p, y, weight, block.offset[first])
     rows = objective.design
-    design = Design(objective.engine.load(split(cells, PIECE), lambda part: part), rows.names, rows.constant, rows.n)
+    design = Design(objective.engine.hold(split(cells, PIECE)), rows.names, rows.constant, rows.n)
     within = half_deviance(objective.loss.family, block, y, cell)
     return Cells(
         design,

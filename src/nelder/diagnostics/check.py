@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nelder.design import Block
 from nelder.diagnostics.collinearity import vif
 from nelder.diagnostics.discrimination import roc
 from nelder.diagnostics.dispersion_tests import score_tails
@@ -22,6 +23,7 @@ from nelder.diagnostics.normality import normality
 from nelder.diagnostics.outliers import outliers
 from nelder.diagnostics.spread import spread_test
 from nelder.diagnostics.zero_inflation import zero_inflation
+from nelder.engines import merge
 from nelder.errors import BoundaryWarning, CapabilityError, DataError, NotConvergedWarning
 from nelder.fit import Fit
 from nelder.inference.simultaneous import f_quantile
@@ -159,10 +161,10 @@ def enough_data(fit: Fit, alpha: float) -> Line | None:
         few = n / k < 5
         meaning = "few observations for each coefficient" if few else "observations for each coefficient"
         return Line("data", LOOK if few else FINE, number(n / k, 3), meaning, "fewer terms")
-    total = objective.mean_response * sum(float(block.weight.sum()) for block in objective.design.handles)
+    total = objective.mean_response * objective.total_weight
     events = total
     if fit.family.mean_interval == UNIT:
-        events = min(total, sum(float(block.weight @ (1.0 - block.y)) for block in objective.design.handles))
+        events = min(total, merge(objective.engine.map(failures_kernel, objective.design.handles)))
     each = events / max(k - 1.0, 1.0)
     if each >= 10:
         return Line("data", FINE, number(each, 3), "events for each coefficient beside the intercept")
@@ -170,11 +172,21 @@ def enough_data(fit: Fit, alpha: float) -> Line | None:
     return Line("data", LOOK if each >= 5 else PROBLEM, number(each, 3), meaning, "fewer terms, or a penalty")
 
 
+def failures_kernel(block: Block) -> float:
+    """Σ w (1 − y)."""
+    return float(block.weight @ (1.0 - block.y))
+
+
+def trials_kernel(block: Block) -> float:
+    """The most trials behind one row."""
+    return float(block.own_precision.max())
+
+
 def dispersion(fit: Fit, alpha: float) -> Line | None:
     """φ = 1, where the family says so."""
-    single = fit.family.mean_interval == UNIT and all(
-        (block.precision if block.precision is not None else block.weight).max() <= 1
-        for block in fit.rows_of_data("a check of the model").design.handles
+    objective = fit.rows_of_data("a check of the model")
+    single = (
+        fit.family.mean_interval == UNIT and max(objective.engine.map(trials_kernel, objective.design.handles)) <= 1
     )
     if not fit.family.dispersion_known or single:
         return None

@@ -180,7 +180,7 @@ def listed(names: Sequence[str]) -> str:
 
 def labels_of(fit: Fit, folds: object, seed: int, groups: object) -> NDArray[np.generic]:
     """The fold of each row (n,): given, or dealt at random, a group at a time."""
-    n = sum(block.n for block in fit.rows_of_data("cross-validation").design.handles)
+    n = fit.rows_of_data("cross-validation").design.rows
     if isinstance(folds, str) or np.ndim(folds) > 0:  # type: ignore[arg-type]
         if groups is not None:
             raise InputError("folds= already says where each row goes: leave out groups=")

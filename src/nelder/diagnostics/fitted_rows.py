@@ -201,7 +201,7 @@ def refitted(fit: Fit, columns: dict[str, Array], offset: Array, start: Sequence
         blocks.append(replace(block, parts=parts, p=X.shape[1], offset=offset[rows]))
         begin += block.n
     constant = np.where((X[0] == X).all(axis=0), X[0], 0.0)
-    handles = objective.engine.load(blocks, lambda block: block)
+    handles = objective.engine.hold(blocks)
     design = Design(handles, tuple(columns), constant, objective.design.n)
     loss = replace(objective.loss, family=fit.family_to_fit)
     other = replace(objective, design=design, loss=loss, penalty=Unpenalised())

@@ -22,6 +22,7 @@ from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.table import Table
 
+CONTOURS = (0.5, 1.0)  # of Cook's distance, as R draws them
 VALUES_AT_A_TIME = 4_000_000
 
 
@@ -147,6 +148,13 @@ class Influence:
         return str(table)
 
     __repr__ = __str__
+
+
+def cook_contour(leverage: Array, distance: float, rank: float) -> Array:
+    """How large standardised Pearson residuals r (n,) at leverages h (n,) are where Cook's distance D is as given, for
+    a fit of rank p: D = r² h / (p (1 − h)) (Cook & Weisberg 1982).
+    """
+    return np.sqrt(distance * rank * (1.0 - leverage) / leverage)
 
 
 def influence(fit: Fit) -> Influence:

@@ -48,6 +48,16 @@ def normality(fit: Fit, seed: int = 0) -> Table:
     return Table(columns, "Are the quantile residuals normal? (skewness 0, kurtosis 3)", caveats(fit))
 
 
+def in_order(values: Array, times: Array) -> tuple[Array, Array, float]:
+    """The finite ones of values (n,) in their order, the middle of the ranks that each takes, from 1, where it was seen
+    so many times, and how many were seen in all: what `normal_order` is asked for.
+    """
+    fine = np.flatnonzero(np.isfinite(values))
+    order = fine[np.argsort(values[fine], kind="stable")]
+    reached = np.cumsum(times[order])
+    return values[order], reached - 0.5 * (times[order] - 1.0), float(times[fine].sum())
+
+
 def normal_order(k: Array, n: float, level: float = 0.95) -> Table:
     """Where the k-th smallest (m,), from 1, of n standard normal numbers lies: columns expected, lower, upper.
 

@@ -77,7 +77,7 @@ def quantile_residuals(fit: Fit, seed: int | None = None) -> Array:
             "a family with a likelihood"
         )
     phi, begin = known_dispersion(fit), 0
-    n = sum(block.n for block in objective.design.handles)
+    n = objective.design.rows
     share = np.clip(random.random(n), 2.0**-54, 1.0 - 2.0**-53)
     found = []
     for block in objective.design.handles:

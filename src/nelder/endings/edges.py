@@ -125,7 +125,7 @@ def along(objective: Objective, basis: Array, origin: Array) -> Objective:
         return replace(block, parts=(part,), p=basis.shape[1], offset=block.eta(origin))
 
     names = tuple(f"direction {k + 1}" for k in range(basis.shape[1]))
-    handles = objective.engine.map(turned, objective.design.handles)
+    handles = objective.engine.derive(turned, objective.design.handles)
     penalty = Turned(objective.penalty, objective.free, basis, origin)
     return replace(objective, design=Design(handles, names, np.zeros(len(names)), objective.design.n), penalty=penalty)
 

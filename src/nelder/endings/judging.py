@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Variances
-from nelder.design import Ray
+from nelder.design import Block, Ray
 from nelder.diagnosis import (
     Boundary,
     Diagnosis,
@@ -29,9 +30,11 @@ from nelder.endings.separation import (
     refuse_separated_levels,
     straightened,
 )
-from nelder.errors import DataError
+from nelder.engines import merge
+from nelder.errors import CapabilityError, DataError
 from nelder.kernels import ROUNDING, Totals
 from nelder.linalg import Array, Factored, cholesky, independent_columns
+from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.quadratic import Direction, Gram, Implicit, Quadratic, Triangle, steepest
@@ -77,13 +80,14 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     everything = np.ones(objective.design.p, dtype=bool)
     seen = seen_at(objective, solution, last)
     doubtful = suspicious(objective, solution, seen)
-    end = without_optimum(objective, beta, last) if doubtful else None
+    end = searched(objective, solution, last) if doubtful else None
     if end is not None:
         return end
     if np.isfinite(objective.loss.bounds).any() and (doubtful or len(edge_rows(objective, beta))):
         edge = find_edge(objective, beta)
         if edge is not None:
-            finding = Boundary(len(edge.rows), tuple(edge.rows[:5].tolist()))
+            first = tuple(edge.rows[:5].tolist())
+            finding = Boundary(len(edge.rows), first, objective.loss.unbounded_link)
             last = precise_model(objective, edge.beta)
             return Ending(edge.beta, everything, Reason.AT_EDGE, (finding,), last, edge.covariance)
     if solution.converged and seen.change >= SETTLED:
@@ -99,6 +103,18 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
     covariance = inverse(objective, beta, last)
     return Ending(beta, everything, reason, findings, last, covariance, totals=seen.totals)
+
+
+def searched(objective: Objective, solution: Solution, last: Quadratic) -> Ending | None:
+    """`without_optimum`, which looks at rows: where they may not be had, a solver that was cut short is not judged by
+    them, as that it has not converged is said in any case.
+    """
+    try:
+        return without_optimum(objective, solution.step.beta, last)
+    except CapabilityError:
+        if objective.engine.holds_rows or solution.reason not in (Reason.INTERRUPTED, Reason.LIMIT):
+            raise
+        return None
 
 
 def without_optimum(objective: Objective, beta: Array, last: Quadratic) -> Ending | None:
@@ -208,15 +224,21 @@ def findings_of(
 
 def edge_rows(objective: Objective, beta: Array) -> NDArray[np.integer]:
     """The rows whose η is at a finite end of the interval that link and family allow, to a millionth of its size."""
-    bounds, found, before = objective.loss.bounds, [np.zeros(0, dtype=np.intp)], 0
-    for block in objective.design.handles:
-        eta, size = block.eta(beta), block.magnitude(beta)
-        scale = max(float(size.max(initial=0.0)), np.finfo(float).tiny)
-        near = [np.abs(eta - end) < 1e-6 * max(scale, abs(end)) for end in bounds if np.isfinite(end)]
-        if near:
-            found.append(before + np.flatnonzero(np.any(near, axis=0)))
-        before += block.n
-    return np.concatenate(found)
+    ends = [end for end in objective.loss.bounds if np.isfinite(end)]
+    if not ends:
+        return np.zeros(0, dtype=np.intp)
+    handles = objective.design.handles
+    found = objective.engine.map(edge_kernel, handles, beta, ends)
+    begins = np.cumsum([0, *objective.design.counts])
+    return np.concatenate([begin + rows for begin, rows in zip(begins, found, strict=False)])
+
+
+def edge_kernel(block: Block, beta: Array, ends: Sequence[float]) -> NDArray[np.integer]:
+    """Which rows of a block have their η at one of these ends."""
+    eta, size = block.eta(beta), block.magnitude(beta)
+    scale = max(float(size.max(initial=0.0)), np.finfo(float).tiny)
+    near = [np.abs(eta - end) < 1e-6 * max(scale, abs(end)) for end in ends]
+    return np.flatnonzero(np.any(near, axis=0))
 
 
 def seen_at(objective: Objective, solution: Solution, last: Quadratic) -> Closing:
@@ -236,16 +258,21 @@ def seen_at(objective: Objective, solution: Solution, last: Quadratic) -> Closin
 
 def blurred(objective: Objective, beta: Array) -> float:
     """The relative change of the information that rounding in η alone can make at β, on average over its weights."""
-    change = total = 0.0
-    for block in objective.design.handles:
+    change, total = merge(objective.engine.map(blurred_kernel, objective.design.handles, beta, objective.loss))
+    return float(change / total) if total > 0 else 0.0
+
+
+def blurred_kernel(block: Block, beta: Array, loss: Loss) -> Array:
+    """The sums of which that is the ratio."""
+    total = np.zeros(2)
+    with np.errstate(all="ignore"):
         for rows in block.slices():
-            mean = Mean(objective.loss.link, rows.eta(beta))
-            weight = rows.weight * objective.loss.family.expected_weight(mean)
-            bend = np.abs(mean.curvature) + np.abs(objective.loss.family.log_variance_slope(mean))
+            mean = Mean(loss.link, rows.eta(beta))
+            weight = rows.weight * loss.family.expected_weight(mean)
+            bend = np.abs(mean.curvature) + np.abs(loss.family.log_variance_slope(mean))
             known = np.isfinite(weight) & np.isfinite(bend)
-            change += float(weight[known] @ (bend * ROUNDING * rows.magnitude(beta))[known])
-            total += float(weight[known].sum())
-    return change / total if total > 0 else 0.0
+            total += (weight[known] @ (bend * ROUNDING * rows.magnitude(beta))[known], weight[known].sum())
+    return total
 
 
 def worth(objective: Objective, solution: Solution, direction: Direction) -> float:

@@ -97,7 +97,8 @@ def refuse_separated_levels(objective: Objective) -> None:
     Its coefficient is infinite, and nothing else is; with so many columns no limit is worked out.
     """
     design = objective.design
-    long = next(block.long for block in design.handles if block.long is not None)
+    long = design.long
+    assert long is not None
     levels = long.coding.levels
     rows, above, below = (np.zeros(levels) for _ in range(3))
     for block in design.handles:

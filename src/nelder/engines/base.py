@@ -16,19 +16,83 @@ class Mergeable(Protocol):
 Sum = TypeVar("Sum", bound=Mergeable)
 
 
-class Engine(ABC):
-    """Two verbs: `load` brings partitions to where they will stay, `map` runs a kernel on each, in partition order."""
+class Handles(Sequence[Any], ABC):
+    """Blocks that are not in this process: asking for one brings it here, and nobody keeps it."""
 
-    name: str
-    holds_rows: bool = False  # whether blocks are in this process, for what needs single rows
+    @property
+    @abstractmethod
+    def counts(self) -> Sequence[int]:
+        """How many rows each has."""
 
     @abstractmethod
-    def load(self, parts: Iterable[Any], loader: Callable[[Any], Any]) -> Sequence[Any]:
-        """Handles of loader(part), one a partition."""
+    def one(self, place: int) -> Any:
+        """A block, brought here."""
+
+    @property
+    def pattern(self) -> Any:
+        """A block without rows, which shows the columns that all have."""
+        return self.one(0).rows(slice(0, 0))
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, place: Any) -> Any:
+        places = range(len(self))[place]
+        return [self.one(k) for k in places] if isinstance(places, range) else self.one(places)
+
+
+def counts_of(handles: Sequence[Any]) -> Sequence[int]:
+    """How many rows each block has, without bringing any here."""
+    return handles.counts if isinstance(handles, Handles) else [block.n for block in handles]
+
+
+def pattern_of(handles: Sequence[Any]) -> Any:
+    """A block that shows the columns which all have, whatever its rows."""
+    return handles.pattern if isinstance(handles, Handles) else handles[0]
+
+
+class Engine(ABC):
+    """`load` makes blocks where they will stay and `hold` takes those that are here; `map` runs a kernel on each of
+    them, in order, and `derive` and `draw` make others of them.
+    """
+
+    name: str
+    holds_rows: bool = False  # whether single rows are quickly had in this process
+    folder: str | None = None  # where rows go that do not fit into memory; None for the system's own
+    together: bool = True  # whether the rows of a part are to be one block
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that rows may take in this process, where that is limited."""
+        return None
+
+    def reads_in_parts(self, size: int | None) -> bool:
+        """Whether columns of a table of this size in bytes (0 for one in memory, None if unknown) are read part by part
+        where its rows are, rather than here and at once.
+        """
+        return True
+
+    @abstractmethod
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
+        """Handles of the blocks of loader(part), part by part."""
+
+    @abstractmethod
+    def hold(self, blocks: Sequence[Any]) -> Sequence[Any]:
+        """Handles of blocks that are in this process."""
 
     @abstractmethod
     def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
         """[kernel(block, *small) for each handle], in order."""
+
+    @abstractmethod
+    def derive(
+        self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any, each: Sequence[tuple[Any, ...]] = ()
+    ) -> Sequence[Any]:
+        """Handles of the blocks kernel(block, *small, *each[k]), which stay where the rows are."""
+
+    def draw(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> Sequence[Any]:
+        """As `derive`, for few of the rows: they may be kept apart from the others."""
+        return self.derive(kernel, handles, *small)
 
 
 def merge(results: Sequence[Sum]) -> Sum:

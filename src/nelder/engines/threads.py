@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
 from typing import Any
 
-from nelder.engines.base import Engine
+from nelder.engines.ahead import ahead
+from nelder.engines.base import Engine, Handles
+from nelder.engines.memory import bytes_of
+from nelder.engines.spilled import Derived, Spilled
 from nelder.errors import InputError
+
+DEPTH = 4  # blocks that are read before there is time for them
+NEAR = 256 * 10**6  # bytes of columns that are read at once, where memory allows
 
 
 @cache
@@ -21,10 +29,36 @@ def blas() -> Any:
     return ThreadpoolController()
 
 
-def one_thread() -> AbstractContextManager[Any]:
+@dataclass
+class Hold:
+    """BLAS held to one thread until the last of those who hold it lets go: the limit is one for the whole process."""
+
+    lock: Lock = field(default_factory=Lock)
+    holders: int = 0
+    limiter: Any = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold it for a while."""
+        with self.lock:
+            if not self.holders:
+                self.limiter = blas().limit(limits=1, user_api="blas")
+            self.holders += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.holders -= 1
+                if not self.holders:
+                    self.limiter.restore_original_limits()
+
+
+HOLD = Hold()
+
+
+def one_thread() -> AbstractContextManager[None]:
     """BLAS held to one thread for a while: for vectors, others only cost the time to wake them."""
-    held: AbstractContextManager[Any] = blas().limit(limits=1, user_api="blas")
-    return held
+    return HOLD.held()
 
 
 def cores() -> int:
@@ -33,21 +67,55 @@ def cores() -> int:
 
 
 class Threads(Engine):
-    """`workers` threads; by default as many as this process may use cores."""
+    """`workers` threads; by default as many as this process may use cores.
+
+    Rows that are read from files and take more than `memory` (bytes, or a text such as "1GB"; by default half of what
+    is free) go to a temporary file in `folder`, by default the system's own, and are mapped from there.
+    """
 
     name = "threads"
     holds_rows = True
+    together = False
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, memory: str | int | None = None, folder: str | None = None) -> None:
         if workers is not None and workers < 1:
             raise InputError(f"threads(workers={workers}): give 1 or more workers, or None for one a core")
-        self.workers = workers or cores()
+        if folder is not None and not os.path.isdir(folder):
+            raise InputError(f"threads(folder={folder!r}): there is no such folder")
+        self.workers, self.folder = workers or cores(), folder
+        self._memory = None if memory is None else bytes_of(memory)
 
-    def load(self, parts: Iterable[Any], loader: Callable[[Any], Any]) -> Sequence[Any]:
-        return [loader(part) for part in parts]
+    @property
+    def memory(self) -> int:
+        """Bytes that rows may take."""
+        return bytes_of(None) if self._memory is None else self._memory
+
+    def reads_in_parts(self, size: int | None) -> bool:
+        return size is None or size > min(self.memory, NEAR)
+
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
+        held = Spilled(self.memory, self.folder)
+        for block in ahead((block for part in parts for block in loader(part)), DEPTH):
+            held.add(block)
+        return held.settled()
+
+    def hold(self, blocks: Sequence[Any]) -> Sequence[Any]:
+        return blocks
 
     def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
         if len(handles) == 1:
             return [kernel(block, *small) for block in handles]
         with one_thread(), ThreadPoolExecutor(self.workers) as pool:
-            return list(pool.map(lambda block: kernel(block, *small), handles))
+            return list(pool.map(lambda place: kernel(handles[place], *small), range(len(handles))))
+
+    def derive(
+        self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any, each: Sequence[tuple[Any, ...]] = ()
+    ) -> Sequence[Any]:
+        if isinstance(handles, Handles):
+            return Derived(handles, kernel, small, each)
+        if each:
+            return [kernel(block, *small, *own) for block, own in zip(handles, each, strict=True)]
+        return self.map(kernel, handles, *small)
+
+    def draw(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> Sequence[Any]:
+        return self.map(kernel, handles, *small)

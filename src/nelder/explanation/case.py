@@ -13,14 +13,15 @@ from nelder.diagnostics.check import FINE, PROBLEM, SHOWN, SKIPPED, Check, Line,
 from nelder.explanation.reasons import Gravity
 from nelder.explanation.spectrum import Spectrum, spectrum_of
 from nelder.fit import Fit, Kept, Terms
+from nelder.kernels import one_of_each
 from nelder.lazy import lazy
 from nelder.linalg import Array
+from nelder.solvers import BY_RATE
 from nelder.submodels import with_rows_of
 
 NUMBERS = 1_000_000  # of the design: of one with more, a sample of rows is looked at
 FEWEST = 1_000  # rows, however many columns there are
 LEVEL = 0.05  # of the checks, as in fit.check()
-GRADIENTS = ("gradient_descent", "stochastic_gradient_descent")  # solvers that go by rates
 
 Finding = TypeVar("Finding", bound=Diagnosis)
 
@@ -39,7 +40,7 @@ class Case:
     @property
     def by_gradients(self) -> bool:
         """Whether it was solved by a method that goes by rates."""
-        return self.fit.solved.solver in GRADIENTS
+        return self.fit.solved.solver in BY_RATE
 
     def find(self, kind: type[Finding]) -> Finding | None:
         """The first finding of a kind among the warnings of the fit."""
@@ -54,14 +55,12 @@ class Case:
         many = max(FEWEST, NUMBERS // max(objective.design.p, 1))
         if rows <= many or isinstance(fit.point, Ray) or objective.design.vast:
             return fit  # a sample lacks levels of a factor that has so many
-        stretch = rows / many  # one row of each of as many stretches, so that sorted rows are all represented
-        chosen = np.zeros(rows, dtype=bool)
-        chosen[((np.arange(many) + np.random.default_rng(0).random(many)) * stretch).astype(np.intp)] = True
-        drawn, few = np.flatnonzero(chosen), objective.without(np.flatnonzero(~chosen))
+        drawn = one_of_each(rows, many)
+        few = objective.without(np.delete(np.arange(rows), drawn))
         counted = float(sum(block.frequency.sum() for block in few.design.handles))
         few = replace(few, design=replace(few.design, n=counted))
         kept = fit.kept or Kept(np.arange(rows), rows)
-        few_rows = replace(kept, rows=kept.rows[drawn], chunk=None, data=None)
+        few_rows = Kept(kept.rows[drawn], kept.total)
         made = with_rows_of(replace(fit, kept=few_rows), few, Terms(few.design.names, fit.terms.response))
         return replace(made, shape=fit.shape)
 

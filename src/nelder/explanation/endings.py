@@ -7,6 +7,7 @@ import math
 from nelder.diagnosis import (
     Aliased,
     Boundary,
+    Diagnosis,
     Diverged,
     IllConditioned,
     Imprecise,
@@ -30,6 +31,10 @@ from nelder.table import number
 
 RESTARTED = {"gradient_descent": "GradientDescent", "lbfgs": "LBFGS", "irls": "IRLS", "newton": "Newton"}
 RESTARTED |= {"stochastic_gradient_descent": "StochasticGradientDescent"}
+
+# findings that a rule of this page says in words
+EXPLAINED: tuple[type[Diagnosis], ...] = (Aliased, Boundary, IllConditioned, Imprecise, PerfectFit, Runaway, Separated)
+EXPLAINED += (SeveralMinima, SeveralShapes, ShapeAtEnd, ShapeUnknown)
 
 
 def interrupted(case: Case) -> Said | None:
@@ -105,7 +110,10 @@ def without_aliased(fit: Fit) -> str:
 def boundary(case: Case) -> Said | None:
     """Means at the edge of what the link allows."""
     finding = case.find(Boundary)
-    return Said(sentence(finding.sentence), with_own_link(case.fit)) if finding is not None else None
+    if finding is None:
+        return None
+    inside = f'fit.update(link="{finding.link}")' if finding.link else "fit.table()"
+    return Said(sentence(finding.sentence), inside)
 
 
 def several_minima(case: Case) -> Said | None:

@@ -7,10 +7,12 @@ import math
 import numpy as np
 
 from nelder.diagnosis import Diverged, NotConverged
+from nelder.engines import merge
 from nelder.explanation.calls import MOST_EPOCHS, by_descent, by_newton, rounded, scaled
 from nelder.explanation.case import Case
 from nelder.explanation.reasons import Gravity, Said
 from nelder.explanation.spectrum import epochs_needed
+from nelder.kernels import squares_kernel
 from nelder.linalg import Array
 from nelder.table import number
 
@@ -122,9 +124,9 @@ def measured_contraction(case: Case) -> float:
 
 def column_sizes(case: Case) -> tuple[tuple[str, ...], Array]:
     """The columns that are not aliased, and the root of their mean squares (k,)."""
-    design = case.fit.rows_of_data("its columns").design
-    total = sum(block.squares(np.ones(block.n)) for block in design.handles)
-    return design.names, np.sqrt(np.asarray(total) / design.rows)
+    objective = case.fit.rows_of_data("its columns")
+    total = merge(objective.engine.map(squares_kernel, objective.design.handles))
+    return objective.design.names, np.sqrt(total / objective.design.rows)
 
 
 def count_of(epochs: float) -> str:

@@ -5,30 +5,15 @@ from __future__ import annotations
 import math
 
 from nelder.compression import EXACT
-from nelder.diagnosis import (
-    Aliased,
-    Boundary,
-    Diagnosis,
-    IllConditioned,
-    Imprecise,
-    OddResponse,
-    PerfectFit,
-    Runaway,
-    Separated,
-    SeveralMinima,
-    SeveralShapes,
-    ShapeAtEnd,
-    ShapeUnknown,
-)
+from nelder.diagnosis import Diagnosis, OddResponse
 from nelder.errors import NotConvergedWarning
 from nelder.explanation.calls import anew
 from nelder.explanation.case import Case
-from nelder.explanation.endings import sentence
+from nelder.explanation.endings import EXPLAINED, sentence
 from nelder.explanation.reasons import Gravity, Said
 from nelder.solvers import Reason, Tolerance
 
-ELSEWHERE: tuple[type[Diagnosis], ...] = (Aliased, Boundary, IllConditioned, Imprecise, OddResponse, PerfectFit)
-ELSEWHERE += (Runaway, Separated, SeveralMinima, SeveralShapes, ShapeAtEnd, ShapeUnknown)
+ELSEWHERE: tuple[type[Diagnosis], ...] = (*EXPLAINED, OddResponse)
 
 
 def said(case: Case) -> Said | None:

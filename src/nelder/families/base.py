@@ -25,6 +25,9 @@ from nelder.linalg import Array, all_finite
 from nelder.links import Identity
 from nelder.mean import REALS, Interval, Link, Mean, special
 
+COUNTED = 256  # counts below are looked up where they are many
+FEW = 0.2  # of the responses: where fewer are not zero, they are worked out apart
+
 
 @dataclass(frozen=True)
 class Family(ABC):
@@ -126,6 +129,7 @@ class Family(ABC):
 
     def log_density(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Array:
         """Each row's complete log-likelihood: what a perfect fit has, less ½ w d(y, μ) / φ."""
+        y = np.asarray(y, dtype=float)  # NumPy's functions of whole numbers are cut to them, or of few digits
         return self.log_saturated(y, phi, weight) - 0.5 * weight * self.unit_deviance(y, mean) / phi
 
     def normaliser_slopes(self, nu: Array) -> tuple[Array, Array, Array] | None:
@@ -222,19 +226,28 @@ class Family(ABC):
 
     def cdf(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
         """P(Y ≤ y)."""
-        return self.log_tails(y, mean, phi, weight).cdf
+        return self.log_tails(np.asarray(y, dtype=float), mean, phi, weight).cdf
 
     def cdf_below(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
         """P(Y < y)."""
-        return self.log_tails(self.before(y, weight), mean, phi, weight).cdf
+        return self.log_tails(self.before(np.asarray(y, dtype=float), weight), mean, phi, weight).cdf
 
     def anscombe(self, y: Array, mean: Mean) -> Array:
         """Anscombe's residual at prior weight 1, by quadrature unless a family knows its closed form."""
         return any_anscombe(y, mean, self.log_variance)
 
+    def odd(self, y: Array, weight: Array) -> NDArray[np.bool_]:
+        """Which responses (n,) can be fitted but do not look like this family."""
+        return np.zeros(len(y), dtype=bool)
+
+    def odd_words(self, many: int) -> str:
+        """The word on so many of them."""
+        return f"{many} rows have a response that does not look like {self.label()}"
+
     def oddities(self, y: Array, weight: Array) -> str | None:
-        """A word on responses that can be fitted but do not look like this family, or None."""
-        return None
+        """That word, or None where there are none."""
+        many = int(np.sum(self.odd(y, weight)))
+        return self.odd_words(many) if many else None
 
     def validate(self, y: Array, rows: NDArray[np.integer] | None = None) -> None:
         """Raise SupportError naming the rows that this family cannot have produced, by their numbers in `rows` (n,)."""
@@ -271,6 +284,10 @@ def gap(x: Array) -> Array:
 
 def poisson_gap(y: Array, mu: Array, log_mu: Array) -> Array:
     """y log(y/μ) − (y − μ), half of Poisson's unit deviance, with its limit μ at y = 0."""
+    if y.shape == mu.shape[-1:] and np.count_nonzero(y) < FEW * len(y):  # as claims are
+        some, result = np.flatnonzero(y != 0), mu.copy()
+        result[..., some] = y[some] * gap(log_mu[..., some] - np.log(y[some]))
+        return result
     zero = (y == 0).astype(float)
     inside = gap(log_mu - np.log(y + zero))
     result = y * inside + zero * mu  # several times as fast as a choice row by row
@@ -284,7 +301,13 @@ def logarithm_slopes(nu: Array) -> tuple[Array, Array, Array]:
 
 def stirling_remainder(x: Array) -> Array:
     """log Γ(x + 1) − (x log x − x), without cancellation: a density is a deviance and a few of these (Loader 2000)."""
-    result = np.zeros_like(x)
+    if x.ndim == 1 and len(x) > 8 * COUNTED:  # counts are mostly small ones, and each is worked out once
+        whole = np.fmin(np.fmax(x, 0.0), COUNTED - 1.0).astype(np.intp)
+        result, others = stirling_remainder(np.arange(float(COUNTED)))[whole], np.flatnonzero(whole != x)
+        if len(others) < len(x) / 2:
+            result[others] = stirling_remainder(x[others])
+            return result
+    result = np.zeros_like(x, dtype=float)
     small, large = (x > 0) & (x < 16.0), x >= 16.0
     if small.any():
         some = x[small]

@@ -98,14 +98,14 @@ class Binomial(Family):
     def anscombe(self, y: Array, mean: Mean) -> Array:
         return binomial_anscombe(y, mean)
 
-    def oddities(self, y: Array, weight: Array) -> str | None:
+    def odd(self, y: Array, weight: Array) -> NDArray[np.bool_]:
         successes = weight * y
-        odd = int(np.sum(np.abs(successes - np.round(successes)) > 1e-3))
-        if odd == 0:
-            return None
+        return np.abs(successes - np.round(successes)) > 1e-3
+
+    def odd_words(self, many: int) -> str:
         return (
-            f"{odd} rows have a number of successes that is not whole: the estimates are quasi-likelihood ones and AIC "
-            "means little; give trials as weights, or use family='quasibinomial'"
+            f"{many} rows have a number of successes that is not whole: the estimates are quasi-likelihood ones and "
+            "AIC means little; give trials as weights, or use family='quasibinomial'"
         )
 
 

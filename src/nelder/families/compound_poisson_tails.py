@@ -19,7 +19,7 @@ def compound_tails(y: Array, rate: Array, jump: float, scale: Array) -> Tails:
     P(Y ≤ y) = e^−rate + Σ_j P(N = j) P(j jump, y/scale), and the upper tail likewise, all terms positive.
     """
     x = y / scale
-    lower, upper = np.zeros_like(y), -x
+    lower, upper = np.zeros_like(y, dtype=float), -x
     near = np.flatnonzero((x < BEYOND) | (x < 1e3 * rate * jump))  # beyond, the upper tail is e^−x to leading order
     for start in range(0, len(near), ROWS_AT_A_TIME):
         rows = near[start : start + ROWS_AT_A_TIME]

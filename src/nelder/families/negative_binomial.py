@@ -100,8 +100,11 @@ class NegativeBinomial(Family):
             return LIMIT.anscombe(y, mean)
         return negative_binomial_anscombe(y, mean, self.shape, self.log_variance(mean))
 
-    def oddities(self, y: Array, weight: Array) -> str | None:
-        return not_whole(y, "quasipoisson")
+    def odd(self, y: Array, weight: Array) -> NDArray[np.bool_]:
+        return y != np.round(y)
+
+    def odd_words(self, many: int) -> str:
+        return not_whole(many, "quasipoisson")
 
     def label(self) -> str:
         return self.name if self.unknown else f"{self.name}({self.shape:g})"

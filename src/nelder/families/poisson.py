@@ -61,16 +61,16 @@ class Poisson(Family):
     def anscombe(self, y: Array, mean: Mean) -> Array:
         return power_anscombe(y, mean, 1.0)
 
-    def oddities(self, y: Array, weight: Array) -> str | None:
-        return not_whole(y, "quasipoisson")
+    def odd(self, y: Array, weight: Array) -> NDArray[np.bool_]:
+        return y != np.round(y)
+
+    def odd_words(self, many: int) -> str:
+        return not_whole(many, "quasipoisson")
 
 
-def not_whole(y: Array, instead: str) -> str | None:
+def not_whole(many: int, instead: str) -> str:
     """The word on counts that are not whole numbers."""
-    odd = int(np.sum(y != np.round(y)))
-    if odd == 0:
-        return None
     return (
-        f"{odd} rows have a response that is not a whole number: the estimates are quasi-likelihood ones and AIC means "
-        f"little; use family='{instead}' to say so"
+        f"{many} rows have a response that is not a whole number: the estimates are quasi-likelihood ones and AIC "
+        f"means little; use family='{instead}' to say so"
     )

@@ -78,7 +78,7 @@ class Tweedie(Family):
     def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
         if not self.has_likelihood:
             return super().log_saturated(y, phi, weight)
-        phi_of_row, base = phi / weight, np.zeros_like(y)
+        phi_of_row, base = phi / weight, np.zeros_like(y, dtype=float)
         positive = y > 0
         if positive.any():
             base[positive] = log_base(y[positive], phi_of_row[positive], self.shape)
@@ -88,7 +88,7 @@ class Tweedie(Family):
         return deviance / n  # the density takes φ/w, so that the unit of the weights does not matter
 
     def dispersion_score(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
-        phi_of_row, base, positive = phi / weight, np.zeros_like(y), y > 0
+        phi_of_row, base, positive = phi / weight, np.zeros_like(y, dtype=float), y > 0
         base[positive] = base_slope_in_dispersion(y[positive], phi_of_row[positive], self.shape)
         return base + 0.5 * self.unit_deviance(y, mean) / phi_of_row
 
@@ -96,7 +96,7 @@ class Tweedie(Family):
         return np.array(GRID)
 
     def shape_score(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
-        phi_of_row, base, positive = phi / weight, np.zeros_like(y), y > 0
+        phi_of_row, base, positive = phi / weight, np.zeros_like(y, dtype=float), y > 0
         base[positive] = base_slope_in_power(y[positive], phi_of_row[positive], self.shape)
         return base - half_deviance_slope(y, mean, self.shape) / phi_of_row
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,31 @@ class Expression:
     columns: tuple[str, ...]
     tree: ast.expr = field(repr=False, compare=False)
     quoted: dict[str, str] = field(repr=False, compare=False)
+
+    @property
+    def may_be_categorical(self) -> bool:
+        """Whether it can give levels: a column as it is, or C() of one."""
+        tree = self.tree
+        return isinstance(tree, ast.Name) or (isinstance(tree, ast.Call) and called(tree.func) in ("C", "I"))
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it holds a transform whose state is learned from all rows at once, such as the knots of a spline."""
+        calls = (called(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+        return any(name in TRANSFORMS and name != "C" for name in calls)
+
+    def check_levels(self, chunk: Chunk) -> None:
+        """Raise UnknownNameError where a column is compared with a level that it does not have."""
+        for node in ast.walk(self.tree):
+            if not isinstance(node, ast.Compare):
+                continue
+            sides = [node.left, *node.comparators]
+            for left, right in itertools.pairwise(sides):
+                column = chunk.get(self.quoted.get(left.id, left.id)) if isinstance(left, ast.Name) else None
+                level = right.value if isinstance(right, ast.Constant) else None
+                if isinstance(column, Labels) and isinstance(level, str) and level not in column.levels:
+                    known = [str(each) for each in column.levels]
+                    raise unknown_name(f"level in {self.text!r}", level, known)
 
     def evaluate(self, chunk: Chunk, states: dict[str, State], rows: Rows, learn: bool = False) -> Any:
         """The value on these rows: an array (n,) or a Basis (n, k), Labels or Coded, or a number.
@@ -141,8 +167,6 @@ class Reader(ast.NodeVisitor):
         if isinstance(left, Labels) and isinstance(right, str):
             if not isinstance(op, ast.Eq | ast.NotEq):
                 raise FormulaError(f"{text!r}: levels have no order to compare by; use == or !=, or a numeric column")
-            if self.known is None and right not in left.levels:
-                raise unknown_name(f"level in {text!r}", right, [str(level) for level in left.levels])
             place = left.levels.index(right) if right in left.levels else -2
             return np.multiply(OPERATORS[type(op)](left.codes, place), 1.0)
         numbers = np.ndarray | np.generic | float | int

@@ -50,6 +50,7 @@ class CategoricalFactor:
 
 
 Factor = NumericFactor | CategoricalFactor
+Rows = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,13 @@ class Schema:
             numbers = _product(piece, self.factors, values, n)
             codings = [(f, self.factors[f], reduced) for f, reduced in piece.factors]
             categories = [(values[f], c.coding(r).coding) for f, c, r in codings if isinstance(c, CategoricalFactor)]
-            if not categories:
+            if categories:
+                coded += _coded_parts(piece, self.factors, categories, numbers)
+            else:
                 dense += list(numbers.T)
                 places += range(piece.first, piece.first + numbers.shape[1])
-            else:
-                coded += _coded_parts(piece, self.factors, categories, numbers)
-        if dense:
-            coded.insert(0, Dense(np.array(places, dtype=np.intp), np.column_stack(dense)))
+        if dense:  # column by column, as the table has them
+            coded.insert(0, Dense(np.array(places, dtype=np.intp), np.array(dense).T))
         return tuple(coded)
 
     def offset(self, chunk: Chunk, rows: NDArray[np.integer]) -> Array:
@@ -133,18 +134,21 @@ class Schema:
         return _finite(name, _matrix(value, len(rows)), rows)
 
 
-def learn(formula: Formula, chunk: Chunk, rows: NDArray[np.integer]) -> Schema:
+def learn(formula: Formula, chunk: Chunk, rows: Rows, whole: tuple[Chunk, Rows] | None = None) -> Schema:
     """Look once at the complete rows of a table and remember what encoding needs. `rows` (n,) are their numbers, for
     errors.
+
+    Of a table that is read in parts, these are some rows that have every level, and `whole` has all rows of the columns
+    that transforms with a memory read, and their numbers.
     """
     states: dict[str, State] = {}
     factors: dict[str, Factor] = {}
     for expression in (factor for term in formula.terms for factor in term.factors):
         if expression.text not in factors:
-            value = expression.evaluate(chunk, states, rows, learn=True)
-            factors[expression.text] = _learned(expression, value, len(rows))
+            value, n = learned_value(expression, states, (chunk, rows), whole)
+            factors[expression.text] = _learned(expression, value, n)
     for expression in formula.offsets:
-        expression.evaluate(chunk, states, rows, learn=True)
+        learned_value(expression, states, (chunk, rows), whole)
     schema = assemble(formula, factors, states)
     for name, reduced in (factor for piece in schema.pieces for factor in piece.factors):
         single = factors[name]
@@ -154,6 +158,15 @@ def learn(formula: Formula, chunk: Chunk, rows: NDArray[np.integer]) -> Schema:
                 "told from the intercept: leave it out"
             )
     return schema
+
+
+def learned_value(
+    expression: Expression, states: dict[str, State], few: tuple[Chunk, Rows], whole: tuple[Chunk, Rows] | None
+) -> tuple[Any, int]:
+    """The value of an expression on the rows that it has to be learned from, and their number; see `learn`."""
+    chunk, rows = whole if whole is not None and expression.remembers else few
+    expression.check_levels(chunk)
+    return expression.evaluate(chunk, states, rows, learn=True), len(rows)
 
 
 def assemble(formula: Formula, factors: dict[str, Factor], states: dict[str, State]) -> Schema:

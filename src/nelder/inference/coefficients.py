@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.fit import Fit
 from nelder.inference.effects.relativities import exponentiated
+from nelder.inference.effects.variables import constant_columns
 from nelder.inference.intervals import confint
 from nelder.inference.wald import coefficient_table as wald_table
 from nelder.table import Table
@@ -23,3 +25,21 @@ def coefficient_table(fit: Fit, level: float = 0.95, intervals: str = "wald", ex
     other = confint(fit, level, intervals)
     ends = {end: np.exp(other[end]) if exponentiate else other[end] for end in ("lower", "upper")}
     return Table({**table, **ends}, table.title, (*table.notes, *other.notes))
+
+
+def furthest_from_zero(fit: Fit, places: NDArray[np.integer], most: int) -> NDArray[np.integer]:
+    """At most so many of the coefficients at some places (m,), in their order: those furthest from zero in standard
+    errors, or by themselves where there are none; infinite ones before all.
+    """
+    if len(places) <= most:
+        return places
+    size, se = np.abs(np.asarray(fit.coef)[places]), np.asarray(fit.se)[places]
+    with np.errstate(all="ignore"):
+        far = np.where(np.isinf(size), np.inf, size / se if np.isfinite(se).any() else size)
+    return np.sort(places[np.argsort(-np.where(np.isnan(far), -1.0, far), kind="stable")[:most]])
+
+
+def beside_intercept(fit: Fit, most: int) -> NDArray[np.integer]:
+    """At most so many of the coefficients but the intercept, those furthest from zero; the intercept if it is alone."""
+    others = np.flatnonzero(~constant_columns(fit))
+    return furthest_from_zero(fit, others, most) if len(others) else np.arange(len(fit.names))

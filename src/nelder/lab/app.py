@@ -18,9 +18,10 @@ with app.setup:
     import marimo as mo
 
     from nelder.lab import page, pictures, tables, views
-    from nelder.lab.choices import BY_RATE, SOLVER_NAMES, Choices, family_names, link_names
+    from nelder.lab.choices import SOLVER_NAMES, Choices, family_names, link_names
     from nelder.lab.server import DATA
     from nelder.plots.descent import CLOCKS
+    from nelder.solvers import BY_RATE
 
     FAMILIES, LINKS = family_names(), link_names()
 

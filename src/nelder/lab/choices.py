@@ -10,21 +10,18 @@ from typing import Any
 from nelder.errors import InputError, a_count
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit
-from nelder.formula import learn
+from nelder.formula import learn, quoted
+from nelder.formula.expressions import lookup
 from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.model import glm
-from nelder.model_frame import model_frame
+from nelder.model_frame import asked, model_frame
 from nelder.names import resolve
-from nelder.solvers import SOLVERS, GradientDescent, Solver, StochasticGradientDescent
+from nelder.solvers import BY_RATE, SOLVERS, Solver
 from nelder.sources import Source
 from nelder.trace import Record
 
 OWN = "the family's own"  # link
-BY_RATE: dict[str, type[GradientDescent] | type[StochasticGradientDescent]] = {
-    "gradient_descent": GradientDescent,
-    "stochastic_gradient_descent": StochasticGradientDescent,
-}
 SOLVER_NAMES = ("auto", *SOLVERS)
 MOST_EPOCHS = 1_000_000
 
@@ -119,8 +116,8 @@ def start_of(choices: Choices, data: Source, formula: str) -> tuple[list[float] 
         return None, ""
     if len(numbers) > 1:
         return numbers, repr(numbers)
-    frame = model_frame(formula, data, None, "drop")
-    many = len(learn(frame.formula, frame.chunk, frame.rows).names)
+    frame = model_frame(asked(formula, data, None, "drop"))
+    many = len(learn(frame.asked.formula, frame.chunk, frame.rows).names)
     return numbers * many, f"{numbers!r} * {many}" if many > 1 else repr(numbers)
 
 
@@ -145,16 +142,14 @@ def literal(text: str) -> str:
 
 def formula_from(response: str, terms: Sequence[str]) -> str:
     """The formula of a response and its terms; raises InputError for a name that no formula can hold."""
-    return f"{quoted(response)} ~ {' + '.join(quoted(term) for term in terms) or '1'}"
+    return f"{in_formula(response)} ~ {' + '.join(in_formula(term) for term in terms) or '1'}"
 
 
-def quoted(name: str) -> str:
-    """The name of a column as a formula holds it."""
-    if name.isidentifier():
-        return name
+def in_formula(name: str) -> str:
+    """The name of a column as a formula holds it; raises InputError for one that no formula can hold."""
     if "`" in name or not name.strip():
         raise InputError(f"column {name!r} cannot be named in a formula: rename it")
-    return f"`{name}`"
+    return quoted(lookup(name))
 
 
 def family_names() -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from nelder.errors import NelderError, NelderWarning
 from nelder.fit import Fit
 from nelder.lab.choices import Plan
-from nelder.trace import Record
+from nelder.trace import Record, Thinned
 from nelder.watchers import Line, Progress
 
-MOST = 400  # steps that are kept to be drawn; beyond, every second one is dropped and the stride doubles
+MOST = 400  # steps that are kept to be drawn
 
 
 class Told(Line):
@@ -30,32 +30,16 @@ class Told(Line):
         self.words = ""
 
 
-@dataclass
-class Seen:
-    """The steps of a fit that is running, thinned: their numbers and deviances."""
-
-    steps: list[int] = field(default_factory=list)
-    deviances: list[float] = field(default_factory=list)
-    stride: int = 1
-
-    def add(self, record: Record) -> None:
-        """One more step."""
-        if record.step % self.stride == 0:
-            self.steps, self.deviances = [*self.steps, record.step], [*self.deviances, record.deviance]
-        if len(self.steps) > MOST:
-            self.steps, self.deviances, self.stride = self.steps[::2], self.deviances[::2], 2 * self.stride
-
-
 @dataclass(eq=False)
 class Job:
     """Plans that run one after the other in a thread of their own, by name; `fits` and `refusals` are what became of
-    them.
+    them. `seen` are steps of the one that is running: their numbers and deviances.
     """
 
     plans: Mapping[str, Plan]
     fits: dict[str, Fit] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
-    seen: Seen = field(default_factory=Seen)
+    seen: Thinned[tuple[int, float]] = field(default_factory=Thinned)
     told: Told = field(default_factory=Told)
     name: str = ""
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -89,7 +73,7 @@ class Job:
 
     def run_one(self, name: str, plan: Plan) -> None:
         """Run one plan: its fit, or in words why there is none."""
-        self.seen, progress = Seen(), Progress(self.told)
+        self.seen, progress = Thinned(), Progress(self.told)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NelderWarning)  # the page says them
@@ -125,7 +109,7 @@ class Watching:
 
     def __call__(self, record: Record) -> None:
         """See a step."""
-        self.job.seen.add(record)
+        self.job.seen.add(record.step, (record.step, record.deviance), MOST)
         self.progress(record)
         if self.job.stopping.is_set():
             raise KeyboardInterrupt

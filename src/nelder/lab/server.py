@@ -8,13 +8,14 @@ import runpy
 import secrets
 import socket
 import sys
+import threading
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from nelder.errors import InputError, MissingExtraError
 from nelder.lab.jobs import stop_all
-from nelder.sources.files import FileSource
+from nelder.sources import source_of
 
 HOST = "127.0.0.1"
 PORTS = range(2718, 2768)  # tried one after the other
@@ -44,7 +45,7 @@ def open_lab(opening: Opening) -> int:
         if find_spec(name) is None:
             raise MissingExtraError(library, "lab", "the lab")
     if opening.data is not None:
-        _ = FileSource(opening.data).names
+        _ = source_of(opening.data).names
     port, token = free_port(opening.port), secrets.token_urlsafe(16)
     print(f"nelder lab: http://{HOST}:{port}/?access_token={token}", flush=True)
     print("Only this machine can reach it, and only with this address. Ctrl-C stops it.", flush=True)
@@ -58,18 +59,30 @@ def serve(port: int, token: str, browser: bool) -> int:
     words = ["marimo", "--quiet", "--yes", "--log-level", "critical", "run", "--host", HOST, "--port", str(port)]
     words += ["--token", "--token-password", token, "--no-sandbox", "--no-check"]
     logging.getLogger("uvicorn.error").addFilter(worth_saying)
+    code = 0
     try:
         sys.argv = [*words, *([] if browser else ["--headless"]), str(APP)]
         runpy.run_module("marimo", run_name="__main__", alter_sys=True)
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
+        code = ended.code if isinstance(ended.code, int) else 0
     except KeyboardInterrupt:
         pass
     finally:
         sys.argv = before
-        if not stop_all(PATIENCE):
-            os._exit(0)  # a thread deep in one long step cannot be told to stop, and Python would wait for it or abort
-    return 0
+        stop_all(PATIENCE)
+    return leave(code)
+
+
+def leave(code: int) -> int:
+    """The exit code; where threads of the page still run, the process ends here and now.
+
+    Python would tear them out of whatever they are in as it ends, and abort where that is a library's C++.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def worth_saying(record: logging.LogRecord) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -12,10 +12,9 @@ import numpy as np
 from nelder import datasets
 from nelder.errors import DataError, NelderError
 from nelder.formula import parse_formula
-from nelder.lab.choices import Choices, formula_from, literal, quoted
+from nelder.lab.choices import Choices, formula_from, in_formula, literal
 from nelder.model_frame import concatenated
-from nelder.sources import Column, Labels, Numbers, Source, source_of
-from nelder.sources.files import FileSource
+from nelder.sources import Chunk, Column, Labels, Numbers, Source, source_of
 from nelder.table import Table
 
 LARGEST = 100_000_000  # bytes of a file that is dropped
@@ -113,9 +112,34 @@ def bundled(name: str) -> Loaded:
     )
 
 
+class Held(Source):
+    """A table that was read once and is in memory, with what was said of the columns that cannot be used."""
+
+    def __init__(self, data: Source) -> None:
+        self.names_read = data.names
+        self.columns, self.refused = columns_of(data)
+
+    @classmethod
+    def reads(cls, data: object) -> bool:
+        return isinstance(data, Source)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.names_read
+
+    def size(self, names: Sequence[str]) -> int:
+        return 0
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        for name in names:
+            if name not in self.columns:
+                raise DataError(self.refused[name])
+        yield {name: self.columns[name] for name in names}
+
+
 def opened(path: str | Path) -> Loaded:
     """A CSV or Parquet file of this machine; raises a DataError for one that cannot be read or used."""
-    return loaded(FileSource(path), Path(path).name, literal(str(path)))
+    return loaded(Held(source_of(path)), Path(path).name, literal(str(path)))
 
 
 def dropped(name: str, contents: bytes) -> Loaded:
@@ -130,7 +154,9 @@ def dropped(name: str, contents: bytes) -> Loaded:
         path = Path(folder) / f"data{PurePosixPath(plain).suffix}"
         path.write_bytes(contents)
         try:
-            return loaded(FileSource(path), plain, literal(plain))
+            held = Held(source_of(path))
+            held.refused = {column: said.replace(str(path), plain) for column, said in held.refused.items()}
+            return loaded(held, plain, literal(plain))
         except NelderError as problem:
             raise DataError(str(problem).replace(repr(str(path)), repr(plain)).replace(str(path), plain)) from None
 
@@ -158,13 +184,20 @@ def columns_of(source: Source) -> tuple[dict[str, Column], dict[str, str]]:
     """The columns that nelder can use, and what it says of the others."""
     columns: dict[str, Column] = {}
     refused: dict[str, str] = {}
-    for name in source.names:
+    try:
+        columns = dict(concatenated(list(source.chunks(source.names))))
+    except NelderError:
+        for name in source.names:
+            try:
+                columns[name] = concatenated(list(source.chunks([name])))[name]
+            except NelderError as problem:
+                refused[name] = str(problem)
+    for name in list(columns):
         try:
-            columns[name] = concatenated(list(source.chunks([name])))[name]
-            quoted(name)
+            in_formula(name)
         except NelderError as problem:
             refused[name] = str(problem)
-            columns.pop(name, None)
+            del columns[name]
     return columns, refused
 
 

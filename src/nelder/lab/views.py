@@ -73,11 +73,9 @@ def refusal(title: str, words: str) -> str:
 
 def live(job: Job) -> str:
     """A fit that is running: where it stands in words, and its loss so far."""
-    seen = job.seen
     words = job.told.words.replace("  ", " · ") or "getting ready"
     name = f"{job.name}: " if len(job.plans) > 1 else ""
-    steps, loss = np.array(seen.steps, dtype=float), np.array(seen.deviances)
-    steps, loss = steps[: len(loss)], loss[: len(steps)]
+    steps, loss = np.array([*job.seen.kept]).reshape(-1, 2).T  # the fit goes on adding to it
     finite = loss[np.isfinite(loss)]
     picture = ""
     if len(finite) > 1:

@@ -230,7 +230,7 @@ def clock_of(fit: Fit, by: str) -> Array:
         if np.isnan(fit.trace.passes).all():
             raise CapabilityError(f"the passes of {fit.trace.solver} were not counted: race by='step' or by='seconds'")
         return fit.trace.passes
-    return fit.trace.column("seconds") if by == "seconds" else fit.trace.step
+    return fit.trace.column("seconds")
 
 
 def every(fit: Fit, frames: object) -> NDArray[np.integer]:

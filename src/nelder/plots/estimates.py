@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nelder.errors import DataError, InputTypeError, unknown_name
 from nelder.fit import Fit
+from nelder.inference.coefficients import beside_intercept
 from nelder.inference.effects.relativities import ratio_name
 from nelder.inference.intervals import chosen
 from nelder.linalg import Array
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 MOST = 60  # coefficients that have room
 ROW = 0.26  # inches that a coefficient needs
-INTERCEPTS = ("intercept", "const", "(intercept)")
 
 
 def forest(fit: Fit, terms: object = None, exponentiate: bool = False, intervals: str = "wald", ax: Any = None) -> Axes:
@@ -34,7 +33,7 @@ def forest(fit: Fit, terms: object = None, exponentiate: bool = False, intervals
     said in words. Raises as `fit.table`.
     """
     table = fit.table(intervals=intervals, exponentiate=exponentiate)
-    places = shown(fit) if terms is None else chosen(fit, terms)
+    places = beside_intercept(fit, MOST) if terms is None else chosen(fit, terms)
     value, lower, upper = (np.asarray(table[name])[places] for name in (estimate_column(table), "lower", "upper"))
     none = 1.0 if exponentiate else 0.0
     ax = axes_for(ax, (SIZE[0], max(2.2, 1.1 + ROW * len(places))))
@@ -60,19 +59,6 @@ def forest(fit: Fit, terms: object = None, exponentiate: bool = False, intervals
     words = f"{what.partition(' (')[0]}s{bars}"
     dress(ax, some + words if some else words[0].upper() + words[1:], scale, "")
     return ax
-
-
-def shown(fit: Fit) -> NDArray[np.integer]:
-    """All coefficients but the intercept, or those furthest from zero in standard errors where they have no room."""
-    places = np.array([j for j, name in enumerate(fit.names) if name.lower() not in INTERCEPTS], dtype=np.intp)
-    if not len(places):
-        return np.arange(len(fit.names))
-    if len(places) <= MOST:
-        return places
-    with np.errstate(all="ignore"):
-        size, se = np.abs(np.asarray(fit.coef)[places]), np.asarray(fit.se)[places]
-        size = np.nan_to_num(size / se if np.isfinite(se).any() else size, posinf=np.inf)
-    return np.sort(places[np.argsort(-size, kind="stable")[:MOST]])
 
 
 def ratio_ticks(ax: Axes, wide: float) -> None:

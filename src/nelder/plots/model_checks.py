@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.diagnostics.fitted_rows import fitted_rows
-from nelder.diagnostics.normality import normal_order
+from nelder.diagnostics.influence import CONTOURS, cook_contour
+from nelder.diagnostics.normality import in_order, normal_order
 from nelder.diagnostics.residuals import KINDS
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 PLACED = 1_000  # points of a quantile plot, where there are more
 USUAL_ROOT = 0.8221789586624586  # the mean of √|Z| of a standard normal Z: 2^¼ Γ(¾) / √π
-COOK = (0.5, 1.0)  # contours of Cook's distance, as R draws them
 NAMED = 3  # rows whose number is written beside them
 
 
@@ -118,14 +118,10 @@ def quantiles(fit: Fit, kind: str | None = None, level: float = 0.95, ax: Any = 
     """
     checked_level(level)
     found = residuals_of(fit, kind)
-    known = np.isfinite(found.values)
-    order = np.argsort(found.values[known], kind="stable")
-    values, times = found.values[known][order], found.times[known][order]
-    reached, n = np.cumsum(times), float(times.sum())
-    k = reached - 0.5 * (times - 1.0)  # the middle of the ranks that a row takes
-    shown = some_ranks(len(values))
-    values, k = values[shown], k[shown]
-    order_of_normals = normal_order(k, n, level)
+    values, k, n = in_order(found.values, found.times)
+    known, shown = len(values), some_ranks(len(values))
+    values = values[shown]
+    order_of_normals = normal_order(k[shown], n, level)
     expected, tails = order_of_normals["expected"], (order_of_normals["lower"], order_of_normals["upper"])
     ax = axes_for(ax)
     if found.standard:
@@ -136,8 +132,8 @@ def quantiles(fit: Fit, kind: str | None = None, level: float = 0.95, ax: Any = 
     else:
         through_quartiles(ax, expected, values)
     ax.plot(expected, values, "o", color=BLUE, markersize=3.5, alpha=0.8, markeredgewidth=0)
-    thinned = f"{len(shown):,} of {int(np.sum(known)):,} rows, all of the tails" if len(shown) < np.sum(known) else ""
-    lost = int(np.sum(~known))
+    thinned = f"{len(shown):,} of {known:,} rows, all of the tails" if len(shown) < known else ""
+    lost = len(found.values) - known
     remark(ax, "; ".join(filter(None, (thinned, f"{lost:,} rows are not finite" if lost else ""))), (0.98, 0.02))
     dress(ax, "Quantiles: on the line if the distribution is right", "standard normal quantile", found.label)
     return ax
@@ -189,14 +185,14 @@ def leverage(fit: Fit, ax: Any = None) -> Axes:
 
 
 def contours(ax: Axes, rank: float, view: tuple[float, float]) -> None:
-    """Where Cook's distance is 0.5 and 1: r = ±√(D p (1 − h) / h)."""
+    """Where Cook's distance is 0.5 and 1."""
     low, high = max(view[0], 1e-9), min(view[1], 1.0 - 1e-9)
     if not low < high:
         return
     h = np.linspace(low, high, 201)
     bounds = ax.get_ylim()
-    for distance, style in zip(COOK, (":", "--"), strict=True):
-        r = np.sqrt(distance * rank * (1.0 - h) / h)
+    for distance, style in zip(CONTOURS, (":", "--"), strict=True):
+        r = cook_contour(h, distance, rank)
         seen = bool(np.any((r < bounds[1]) | (-r > bounds[0])))
         for sign in (-1.0, 1.0):
             label = f"Cook's distance {number(distance, 1)}" if sign > 0 and seen else "_"

@@ -10,6 +10,7 @@ import numpy as np
 
 from nelder.errors import CapabilityError, InputError, InputTypeError, a_count
 from nelder.fit import Fit
+from nelder.inference.effects.variables import constant_columns
 from nelder.inference.likelihood.profile import place_of
 from nelder.inference.wald import two_sided_quantile
 from nelder.linalg import Array
@@ -74,8 +75,8 @@ def swept(fit: Fit, name: str | None) -> int:
 
 def movable(fit: Fit) -> list[int]:
     """The coefficients that were estimated, the intercept last."""
-    free = np.flatnonzero(~fit.aliased).tolist()
-    return sorted(free, key=lambda j: fit.names[j].lower() in ("intercept", "const", "(intercept)"))
+    free, constant = np.flatnonzero(~fit.aliased), constant_columns(fit)
+    return sorted(free.tolist(), key=lambda j: bool(constant[j]))
 
 
 def base_of(fit: Fit) -> Array:

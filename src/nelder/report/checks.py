@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nelder.diagnostics.check import LOOK, PROBLEM, Check
 from nelder.diagnostics.fitted_rows import bands_of, fitted_rows, group_sums, whole_where_whole
-from nelder.diagnostics.normality import normal_order
+from nelder.diagnostics.influence import CONTOURS, cook_contour
+from nelder.diagnostics.normality import in_order, normal_order
 from nelder.diagnostics.residuals import standardised_pearson
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -23,7 +24,6 @@ from nelder.table import Table
 
 MOST = 800  # points of a picture
 BANDS, IN_BAND = 20, 12  # bands of rows, whose means the line through a picture joins, and rows in one of them
-CONTOURS = (0.5, 1.0)  # of Cook's distance
 SIZE = (WIDE, HIGH)
 
 
@@ -126,9 +126,7 @@ def level_line(drawing: Plane, at: float) -> str:
 
 def normal_quantiles(fit: Fit, rows: Rows) -> Picture | None:
     """Quantile residuals in order, against those of the normal distribution, with their pointwise band."""
-    fine = np.flatnonzero(np.isfinite(rows.residual))
-    order = fine[np.argsort(rows.residual[fine], kind="stable")]
-    residual, times = rows.residual[order], rows.times[order]
+    residual, middle_rank, total = in_order(rows.residual, rows.times)
     n = len(residual)
     if rows.kind != "quantile residual" or n < 2:
         return None
@@ -136,8 +134,7 @@ def normal_quantiles(fit: Fit, rows: Rows) -> Picture | None:
     if n > MOST:  # the ends in full, where the tails show, and others evenly between
         inner = np.linspace(MOST // 4, n - MOST // 4 - 1, MOST // 2).astype(int)
         ranks = np.unique(np.concatenate([ranks[: MOST // 4], inner, ranks[-MOST // 4 :]]))
-    middle_rank = np.cumsum(times) - 0.5 * (times - 1.0)  # of the ranks that a row takes
-    normal = normal_order(middle_rank[ranks], float(times.sum()))
+    normal = normal_order(middle_rank[ranks], total)
     low, middle, high = normal["lower"], normal["expected"], normal["upper"]
     drawing = plane(
         "normal", (middle, "normal quantile", False), (np.concatenate([residual[ranks], middle]), rows.kind, False)
@@ -194,8 +191,8 @@ def leverage(fit: Fit, rows: Rows) -> Picture:
     )
     across = np.linspace(max(drawing.x.high, 1e-9) / 200, min(drawing.x.high, 0.9999), 120)
     contours = [
-        drawing.line(across, side * np.sqrt(level * influence.single.rank * (1 - across) / across), "contour")
-        for level in CONTOURS
+        drawing.line(across, side * cook_contour(across, distance, influence.single.rank), "contour")
+        for distance in CONTOURS
         for side in (-1.0, 1.0)
     ]
     top = np.argsort(-np.where(np.isfinite(influence.cook), influence.cook, -1.0), kind="stable")[:20]

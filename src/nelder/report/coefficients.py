@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
+from nelder.inference.coefficients import beside_intercept, furthest_from_zero
 from nelder.inference.effects.relativities import ratio_name
+from nelder.inference.effects.variables import constant_columns
 from nelder.inference.wald import coefficient_table
 from nelder.linalg import Array
 from nelder.report.drawing import WIDE, Axis, axis, path, place, tick
@@ -20,34 +22,22 @@ MOST_DRAWN = 60  # and in the forest
 NAMES, ROW, TOP = 170, 24, 10  # pixels: the width of the names, the height of a row, the room above the first
 
 
-def standing_out(fit: Fit, most: int) -> NDArray[np.intp]:
-    """Which coefficients to show (at most `most`), in their order: those furthest from zero in standard errors, or
-    furthest from zero where there are none.
-    """
-    p = len(fit.names)
-    if p <= most:
-        return np.arange(p)
-    coef, se = np.asarray(fit.coef), np.asarray(fit.se)
-    with np.errstate(all="ignore"):
-        size = np.abs(coef / se) if np.isfinite(se).any() else np.abs(coef)
-    return np.sort(np.argsort(-np.where(np.isnan(size), -1.0, size), kind="stable")[:most])
-
-
-def of_rows(given: Table, rows: NDArray[np.intp]) -> Table:
+def of_rows(given: Table, rows: NDArray[np.integer]) -> Table:
     """Some rows of a table."""
     return Table({name: values[rows] for name, values in given.items()}, given.title, given.notes)
 
 
 def coefficients(fit: Fit, level: float) -> str:
     """The tables and the forest."""
-    rows, p = standing_out(fit, MOST_ROWS), len(fit.names)
+    p = len(fit.names)
+    rows = furthest_from_zero(fit, np.arange(p), MOST_ROWS)
     some = f", the {len(rows)} of {p:,} furthest from zero" if len(rows) < p else ""
     shown = [table(of_rows(Summary(fit, level).coefficients(), rows), f"Estimates{some}", MOST_ROWS)]
     shown.append(exponentials(fit, level, rows))
     return f'<div class="beside"><div class="tables">{"".join(shown)}</div>{forest(fit, level)}</div>'
 
 
-def exponentials(fit: Fit, level: float, rows: NDArray[np.intp]) -> str:
+def exponentials(fit: Fit, level: float, rows: NDArray[np.integer]) -> str:
     """The table of exp(β), where that means something."""
     try:
         name = ratio_name(fit)
@@ -64,16 +54,15 @@ def exponentials(fit: Fit, level: float, rows: NDArray[np.intp]) -> str:
 def forest(fit: Fit, level: float) -> str:
     """Estimates and intervals beside each other; nothing where there is none to draw."""
     given = coefficient_table(fit, level)
-    rows = standing_out(fit, MOST_DRAWN + 1)
-    apart = rows[[fit.names[row] == "Intercept" for row in rows]] if len(rows) > 1 else rows[:0]
-    rows = np.setdiff1d(rows, apart)[:MOST_DRAWN]
+    rows, constant = beside_intercept(fit, MOST_DRAWN), constant_columns(fit)
+    apart = 0 if constant.all() else int(constant.sum())
     estimate, low, high = (given[name][rows] for name in ("estimate", "lower", "upper"))
     if np.isnan(estimate).all():
         return ""
     bottom = TOP + ROW * len(rows)
     across = span(estimate, low, high)
-    notes = ["The intercept is left out." if len(apart) else "", clipped(across, low, high)]
-    if len(rows) + len(apart) < len(fit.names):
+    notes = ["The intercept is left out." if apart else "", clipped(across, low, high)]
+    if len(rows) + apart < len(fit.names):
         notes.append(f"Drawn are the {len(rows)} of {len(fit.names):,} coefficients furthest from zero.")
     marks = [
         mark(across, TOP + ROW * (k + 0.5), fit.names[row], (estimate[k], low[k], high[k]))

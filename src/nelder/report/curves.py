@@ -108,7 +108,7 @@ def curve(frames: Frames) -> Moving | None:
     rows = fitted_rows(fit, "a curve")
     ends = np.asarray(fit.predict(over.new))
     y = np.array([at_step(fit, record.beta, over.new) for record in frames.records])
-    drawn = some_of(len(rows.y), POINTS, None)
+    drawn = some_of(len(rows.y), POINTS)
     banded = len(np.unique(rows.y)) <= 2 or len(drawn) < len(rows.y)
     band = bands_of(over.values, rows.weight, BANDS)
     weight, x_sum, y_sum = group_sums(band, rows.weight, rows.weight * over.values, rows.weight * rows.y)
@@ -148,7 +148,7 @@ def observed_fitted(frames: Frames) -> Moving:
     """Observed against fitted means at each step: of rows, or of bands of many rows or of shares."""
     fit = frames.fit
     rows, objective = fitted_rows(fit, "observed against fitted"), fit.rows_of_data("observed against fitted")
-    read = some_of(len(rows.y), READ, None)
+    read = some_of(len(rows.y), READ)
     single = len(read) <= POINTS and len(np.unique(rows.y)) > 2
     band = np.arange(len(read)) if single else bands_of(rows.score[read], rows.weight[read], BANDS)
     weight, seen, final = group_sums(

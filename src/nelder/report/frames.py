@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.fit import Fit
+from nelder.inference.coefficients import furthest_from_zero
 from nelder.linalg import Array
-from nelder.report.coefficients import standing_out
 from nelder.report.markup import cut, plain
 from nelder.table import Table, number
 from nelder.trace import LAST, Record
@@ -26,7 +26,7 @@ class Frames:
 
     fit: Fit
     records: tuple[Record, ...]
-    columns: NDArray[np.intp]
+    columns: NDArray[np.integer]
     names: tuple[str, ...]
     beta: Array
 
@@ -84,7 +84,7 @@ class Frames:
 def frames_of(fit: Fit) -> Frames:
     """The frames of a fit: all steps of a few; else close together at the start, where most happens, and even after."""
     trace = fit.trace
-    columns = standing_out(fit, MOST_SHOWN)
+    columns = furthest_from_zero(fit, np.arange(len(fit.names)), MOST_SHOWN)
     records = tuple(trace.records[k] for k in chosen(len(trace)))
     beta = np.array([record.beta[columns] for record in records]).reshape(len(records), len(columns))
     return Frames(fit, records, columns, tuple(fit.names[column] for column in columns), beta)

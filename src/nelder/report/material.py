@@ -34,8 +34,8 @@ class Material:
 
 
 def some_of(n: int, most: int, outstanding: Array | None = None) -> NDArray[np.intp]:
-    """Which of n rows to draw (at most `most`), in their order: the ones of largest |outstanding| (n,), and others
-    by chance, always the same.
+    """Which of n rows to draw (`most`, or up to a tenth more), in their order: the ones of largest |outstanding| (n,),
+    and others by chance, always the same.
     """
     if n <= most:
         return np.arange(n)
@@ -44,4 +44,4 @@ def some_of(n: int, most: int, outstanding: Array | None = None) -> NDArray[np.i
         size = np.where(np.isfinite(outstanding), np.abs(outstanding), -1.0)
         first = np.argsort(-size, kind="stable")[: most // 10]
     others = np.random.default_rng(0).choice(n, most, replace=False)
-    return np.sort(np.unique(np.concatenate([first, others]))[:])
+    return np.unique(np.concatenate([first, others]))

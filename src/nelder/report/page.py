@@ -17,7 +17,7 @@ from nelder.report.markup import pairs, short, text
 from nelder.report.material import Material
 from nelder.report.replay import replay
 from nelder.report.summary import Summary
-from nelder.report.verdict import reasons, verdict
+from nelder.report.verdict import verdict
 from nelder.writing import write_whole
 
 SECTIONS = {
@@ -87,7 +87,7 @@ def sections(fit: Fit, level: float) -> dict[str, str]:
     refusal = material.refusals.get("checks", "")
     summary = Summary(fit, level)
     return {
-        "verdict": verdict(fit, reasons(fit), f"No checks of the model: {refusal}." if refusal else ""),
+        "verdict": verdict(fit, f"No checks of the model: {refusal}." if refusal else ""),
         "summary": pairs([*summary.facts(), *summary.measures()], "Summary of the fit"),
         "coefficients": coefficients(fit, level),
         "checks": said_checks(checked, f"No checks of the model: {refusal}.") + pictures(material),

@@ -2,47 +2,34 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from nelder.fit import Fit
 from nelder.report.markup import text
 
 
-class Reason(NamedTuple):
-    """Something to know: its title, what it is in words, and the call to try next, if any."""
-
-    title: str
-    words: str
-    call: str = ""
-
-
-def reasons(fit: Fit) -> list[Reason]:
-    """What a reader should know before anything else: what `fit.explain()` finds worth saying, the gravest first."""
-    return [Reason(each.title, each.words, each.call) for each in fit.explain().reasons if each.gravity]
-
-
-def headline(fit: Fit, found: list[Reason]) -> str:
-    """One sentence on the fit as a whole."""
+def headline(fit: Fit, many: int) -> str:
+    """One sentence on the fit as a whole, of which so many findings are worth a look."""
     if fit.limit is not None:
         arrived = "There are no finite estimates of all coefficients: the maximum of the likelihood lies at infinity."
     elif fit.converged:
         arrived = "The fit converged."
     else:
         arrived = f"The fit did not converge: {fit.reason}. Do not rely on its numbers."
-    if not found:
+    if not many:
         return f"{arrived} Nothing was found that asks for a look."
-    return f"{arrived} {f'{len(found)} findings are' if len(found) > 1 else 'One finding is'} worth a look:"
+    return f"{arrived} {f'{many} findings are' if many > 1 else 'One finding is'} worth a look:"
 
 
-def verdict(fit: Fit, found: list[Reason], refusal: str) -> str:
-    """The headline and each reason; `refusal` says why the checks could not be made, if so."""
+def verdict(fit: Fit, refusal: str) -> str:
+    """The headline and what `fit.explain()` finds worth a look, the gravest first; `refusal` says why the checks could
+    not be made, if so.
+    """
+    found = [reason for reason in fit.explain().reasons if reason.gravity]
     kind = "fine" if fit.converged and not found else "look" if fit.converged else "problem"
     items = "".join(
         f"<li><strong>{text(each.title)}.</strong> {text(each.words)}"
-        + (f' <span class="call">Try: <code>{text(each.call)}</code></span>' if each.call else "")
-        + "</li>"
+        f' <span class="call">Try: <code>{text(each.call)}</code></span></li>'
         for each in found
     )
     notes = "".join(f'<p class="note">{text(note)}</p>' for note in (*fit.notes, refusal) if note)
     listed = f"<ul>{items}</ul>" if items else ""
-    return f'<div class="verdict {kind}"><p class="headline">{text(headline(fit, found))}</p>{listed}</div>{notes}'
+    return f'<div class="verdict {kind}"><p class="headline">{text(headline(fit, len(found)))}</p>{listed}</div>{notes}'

@@ -17,6 +17,7 @@ from nelder.solvers.stopping import Reason, Tolerance
 from nelder.solvers.truncated_newton import TruncatedNewton
 
 __all__ = [
+    "BY_RATE",
     "IRLS",
     "LBFGS",
     "SOLVERS",
@@ -44,6 +45,12 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "sampled_newton": SampledNewton,
     "stochastic_gradient_descent": StochasticGradientDescent,
     "truncated_newton": TruncatedNewton,
+}
+
+# those that go by rates
+BY_RATE: dict[str, type[GradientDescent] | type[StochasticGradientDescent]] = {
+    "gradient_descent": GradientDescent,
+    "stochastic_gradient_descent": StochasticGradientDescent,
 }
 
 

@@ -7,14 +7,15 @@ says it nearly as well for a fraction of the price (Byrd, Chin, Neveitt & Noceda
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from nelder.arrow import Matrix, plus
+from nelder.arrow import plus
+from nelder.design import Block
 from nelder.errors import DataError
 from nelder.kernels import Slope
 from nelder.linalg import Array
@@ -28,6 +29,7 @@ from nelder.solvers.starts import start
 from nelder.solvers.stopping import Tolerance
 
 SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the information that leads on
+MOST = 500_000  # rows of a sample
 PER_COLUMN = 40  # at least so many rows for each column
 ROUGHLY = Tolerance(errors=1e-3)  # standard errors of a sample, whose optimum only leads
 MANY = 50_000  # rows: of fewer, all are as cheap as a sample
@@ -57,6 +59,10 @@ class SampledNewton(Solver):
         return wide if objective.design.wide else None
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
+        if objective.loss.steady:
+            beta = yield from settled(objective, beta)
+            yield from scoring_steps(objective, beta, observed=False)
+            return
         sample = sample_of(objective, SHARES[1]) if self.led is None else self.led.sample
         known = None if self.led is None or beta is not self.led.step.beta else self.led.step.model
         metric, begun = scaled(objective, sample, beta, known), objective.slope(beta)
@@ -104,13 +110,25 @@ def descent(objective: Objective, sample: Objective, begun: tuple[Array, Slope],
         if step.halvings or step.stuck or step.model is not None or len(seen) > PATIENCE:
             return
         if len(seen) == 3:
-            moved = change_of(metric.matrix, scaled(objective, sample, step.beta).matrix)
+            moved = sample.movement(begun[0], step.beta)
             near = min(NEAR * objective.dispersion_at(step.value), seen[1] * (MOVED / max(moved, MOVED)) ** 2)
 
 
-def change_of(before: Matrix, after: Matrix) -> float:
-    """The largest relative change on the diagonal of an information."""
-    return float(np.max(np.abs(after.diagonal() / before.diagonal() - 1.0), initial=0.0))
+def settled(objective: Objective, beta: Array) -> Generator[Step, None, Array]:
+    """Steps by gradients from β (p,), preconditioned by an information of all rows that is the same at every β; the
+    last β for the caller.
+    """
+    model = objective.quadratic(beta, Gram)
+    yield Step(beta, model.value, model.gradient, model)
+    if not isinstance(model, Gram) or not model.safe or model.factored is None:
+        return beta
+    steps = gradient_steps(objective.slope, objective, (beta, model), model.factored.solve)
+    for step in islice(steps, 1, PATIENCE):
+        beta = step.beta
+        yield replace(step, model=replace(model, value=step.value, gradient=step.gradient))
+        if step.halvings or step.stuck:
+            break
+    return beta
 
 
 def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step]:
@@ -122,14 +140,14 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
     model = last.model
     if not isinstance(model, Gram) or not model.safe or model.factored is None:
         return
-    before = scaled(objective, sample, last.beta).matrix
+    ratio = objective.design.n / sample.design.n
     steps = gradient_steps(objective.slope, objective, (last.beta, model), model.factored.solve)
     for step in islice(steps, 1, CHORDS):
         if step.halvings or step.stuck:
             return
-        after = scaled(objective, sample, step.beta).matrix
-        if change_of(before, after) <= 2 * MOVED:
-            moved = replace(model, matrix=plus(model.matrix, plus(after, -1.0 * before)))
+        turn = ratio * sample.turned(last.beta, step.beta)
+        if np.max(np.abs(turn.diagonal() / model.matrix.diagonal()), initial=0.0) <= 2 * MOVED:
+            moved = replace(model, matrix=plus(model.matrix, turn))
             yield replace(step, model=replace(moved, value=step.value, gradient=step.gradient))
         else:
             exact = objective.quadratic(step.beta, Gram)
@@ -140,22 +158,24 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
 def sample_of(objective: Objective, share: float) -> Objective:
     """The objective on that share of the rows, and not on too few for its columns."""
     rows = objective.design.rows
-    return objective.sampled(min(rows, max(round(share * rows), PER_COLUMN * objective.design.p)))
+    return objective.sampled(min(rows, max(min(round(share * rows), MOST), PER_COLUMN * objective.design.p)))
 
 
 def from_sample(objective: Objective) -> Solver:
-    """This solver, starting where a sample has its optimum; Newton's method where it has none."""
-    sample = sample_of(objective, SHARES[1])
-    try:
-        first = sample_of(objective, SHARES[0])
-        begun = solve(first, Newton(), tolerance=ROUGHLY)
-        near = begun.converged and at_rest(first, begun.step)
-        solution = solve(sample, Newton(start=begun.step.beta.tolist()) if near else Newton(), tolerance=ROUGHLY)
-    except DataError:
-        return Newton()
-    if not (solution.converged and at_rest(sample, solution.step)):
-        return Newton()
-    return SampledNewton(Led(sample, solution.step))
+    """This solver, starting where a sample has its optimum; Newton's method where it has none.
+
+    A first sample leads to a larger one, whose information is to lead on, where that of all rows is not had at once.
+    """
+    start: Sequence[float] | None = None
+    for share in SHARES[:1] if objective.loss.steady else SHARES:
+        sample = sample_of(objective, share)
+        try:
+            solution = solve(sample, Newton(start=start), tolerance=ROUGHLY)
+        except DataError:
+            return Newton()
+        resting = solution.converged and at_rest(sample, solution.step)
+        start = solution.step.beta.tolist() if resting else None
+    return SampledNewton(Led(sample, solution.step)) if resting else Newton()
 
 
 def at_rest(objective: Objective, step: Step) -> bool:
@@ -163,8 +183,13 @@ def at_rest(objective: Objective, step: Step) -> bool:
     direction = step.model.newton() if step.model is not None else None
     if direction is None:
         return False
-    moved = (np.abs(block.along(direction.delta)).max(initial=0.0) for block in objective.design.handles)
+    moved = objective.engine.map(reach_kernel, objective.design.handles, direction.delta)
     return max(moved) < RESTLESS
+
+
+def reach_kernel(block: Block, delta: Array) -> float:
+    """The largest change of η in any row along δ (p,)."""
+    return float(np.abs(block.along(delta)).max(initial=0.0))
 
 
 def scaled(objective: Objective, sample: Objective, beta: Array, known: Quadratic | None = None) -> Gram:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nelder.errors import DataError
+from nelder.errors import CapabilityError, DataError
 from nelder.linalg import Array
 from nelder.objective import Objective
 from nelder.quadratic import Gram, Triangle
@@ -72,7 +72,14 @@ def _exact_fits(objective: Objective, many: int) -> Array:
     """β (many, p) that give p random rows their own responses: some minima lie close to a few rows only."""
     if not many:
         return np.zeros((0, objective.design.p))
-    parts = objective.sample(SAMPLE)
+    try:
+        parts = objective.sample(SAMPLE)
+    except CapabilityError as refusal:
+        pair = f"{objective.loss.family.label()} with link {objective.loss.link.label()}"
+        raise CapabilityError(
+            f"{pair} may have several minima, and the search for a start looks at single rows; give the solver one, "
+            f"such as solver=nd.Newton(start=[…]). {refusal}"
+        ) from None
     X, eta = (np.concatenate(part) for part in zip(*parts, strict=True))
     random = np.random.default_rng(0)
     p = objective.design.p
@@ -169,8 +176,11 @@ def _least_squares(objective: Objective) -> list[Array]:
 
 
 def constant_mean(objective: Objective) -> list[Array]:
-    """The coefficients of the first constant column that give every row the mean response, ignoring the offset."""
-    columns, eta = np.flatnonzero(objective.design.constant), objective.mean_eta
+    """The coefficients of the first constant column that fit best alone; where that is not known, those that give every
+    row the mean response, ignoring the offset.
+    """
+    columns = np.flatnonzero(objective.design.constant)
+    eta = objective.level_of(objective.mean_response) if objective.level is None else objective.level
     if not len(columns) or eta is None:
         return []
     beta = np.zeros(objective.design.p)
@@ -207,8 +217,9 @@ def _interior(objective: Objective) -> Array:
         if np.isfinite(objective.values(beta[None, :])[0]):
             return beta
     family, link = objective.loss.family.label(), objective.loss.link.label()
+    other = objective.loss.unbounded_link
+    instead = f"use link={other!r}, which keeps the mean inside by itself, or " if other else ""
     raise DataError(
         f"no coefficients give every row a mean that {family} with link {link} allows (each linear predictor must lie "
-        f"between {low:g} and {high:g}): use a link that keeps the mean inside by itself, such as "
-        f"'{'logit' if objective.loss.mean_bounds[1] == 1 else 'log'}', or add an intercept"
+        f"between {low:g} and {high:g}): {instead}add an intercept"
     )

@@ -75,7 +75,7 @@ class StochasticGradientDescent(Solver):
         self, objective: Objective, beta: Array, anchor: Slope, rate: float, random: np.random.Generator
     ) -> Array:
         held, penalty, free = beta, objective.penalty, objective.free
-        total = sum(block.n for block in objective.design.handles)
+        total = objective.design.rows
         for rows in objective.batches(random, self.batch):
             share = rows.n / total
             gradient = slope_kernel(rows, beta, objective.loss).gradient + share * penalty.gradient(beta, free)

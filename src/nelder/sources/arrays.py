@@ -29,3 +29,6 @@ class ArraysSource(Source):
             listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
             raise DataError(f"columns must have the same length: {listed}")
         yield chunk
+
+    def size(self, names: Sequence[str]) -> int:
+        return 0

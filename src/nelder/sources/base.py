@@ -1,10 +1,10 @@
-"""Where rows come from: anything that yields chunks of named columns."""
+"""Where rows come from: anything that yields chunks of named columns, and can do so again."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,6 +15,9 @@ from nelder.errors import DataError, InputTypeError, unknown_name
 from nelder.linalg import Array
 
 Level: TypeAlias = str | int | float | bool
+
+PIECE = 262_144  # rows of a table that are held at once, at most
+NUMERIC = ("b", "i", "f")  # NumPy's letters for logical, whole and other numbers
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,33 @@ class Labels:
 
 
 Column: TypeAlias = Numbers | Labels
-Chunk: TypeAlias = dict[str, Column]
+Chunk: TypeAlias = Mapping[str, Column]
+
+
+class Partition(ABC):
+    """A stretch of a table that can be read by itself, on any machine: it is pickled with what it needs for that.
+
+    `label` names it in errors; `rows` is how many it has, where that is known without reading.
+    """
+
+    label: str
+    rows: int | None
+
+    @abstractmethod
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        """Its rows in order, in pieces of at most PIECE; at least one piece, which may be empty."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The distinct rows of some columns (k,), in a fixed order, how often each occurs (k,), and how many rows that is.
+
+    Missing values are values here.
+    """
+
+    chunk: Chunk
+    counts: Array
+    rows: int
 
 
 class Source(ABC):
@@ -89,6 +118,110 @@ class Source(ABC):
                 raise unknown_name("column", name, self.names)
         return self.read(names)
 
+    @property
+    def partitions(self) -> Sequence[Partition]:
+        """The table in stretches, in order: those that can be read by themselves, or the whole."""
+        return (Whole(self),)
+
+    def size(self, names: Sequence[str]) -> int | None:
+        """Bytes that these columns take once they are read: 0 where they are in memory, None where it is not known."""
+        return None
+
+    def tally(self, names: Sequence[str], memory: int | None = None) -> Tally | None:
+        """The distinct rows of these columns, counted where the rows are in `memory` bytes; None where that does not
+        pay, or cannot be done.
+        """
+        return None
+
+
+@dataclass(frozen=True)
+class Whole(Partition):
+    """A source as its only partition."""
+
+    source: Source
+    label: str = "the table"
+    rows: int | None = None
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        for chunk in self.source.read(names):
+            yield from sliced(chunk)
+
+
+class Alone(Source):
+    """One partition as a source of its own, with the columns `names`."""
+
+    def __init__(self, partition: Partition, names: tuple[str, ...]) -> None:
+        self.partition, self.columns = partition, names
+
+    @classmethod
+    def reads(cls, data: object) -> bool:
+        return False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.columns
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        return self.partition.read(names)
+
+
+def sliced(chunk: Chunk) -> Iterator[Chunk]:
+    """A chunk in pieces of at most PIECE rows."""
+    n = len(next(iter(chunk.values()))) if chunk else 0
+    if n <= PIECE:
+        yield chunk
+        return
+    for start in range(0, n, PIECE):
+        rows = slice(start, start + PIECE)
+        yield {name: part_of(column, rows) for name, column in chunk.items()}
+
+
+def part_of(column: Column, rows: slice) -> Column:
+    """A stretch of a column, without a copy."""
+    if isinstance(column, Numbers):
+        return Numbers(column.values[rows], column.kind)
+    return Labels(column.codes[rows], column.levels)
+
+
+def size_of(columns: Iterable[Column | str], rows: int) -> int:
+    """Bytes of columns, or of kinds of columns: 8 a number and 4 a code."""
+    return rows * sum(
+        8 if (each in NUMERIC if isinstance(each, str) else isinstance(each, Numbers)) else 4 for each in columns
+    )
+
+
+def joined_levels(each: Sequence[tuple[Level, ...]]) -> tuple[Level, ...]:
+    """The levels of one column from several pieces.
+
+    They are sorted where those of every piece are, as a text column's are, so that the pieces give the levels of the
+    whole; a declared order is kept, and added to in order of appearance.
+    """
+    found = dict.fromkeys(level for levels in each for level in levels)
+    try:
+        ordered = all(list(levels) == sorted(levels) for levels in dict.fromkeys(each))
+        return tuple(sorted(found)) if ordered else tuple(found)
+    except TypeError:  # levels of several types have no order
+        return tuple(found)
+
+
+def concatenated(chunks: Sequence[Chunk]) -> Chunk:
+    """Chunks of one table as one, with the levels of all."""
+    if len(chunks) == 1:
+        return chunks[0]
+    return {name: joined([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
+def joined(columns: Sequence[Column]) -> Column:
+    """The pieces of a column as one."""
+    numbers = [column for column in columns if isinstance(column, Numbers)]
+    labels = [column for column in columns if isinstance(column, Labels)]
+    if numbers:
+        return Numbers(np.concatenate([column.values for column in numbers]), numbers[0].kind)
+    levels = joined_levels([column.levels for column in labels])
+    place = {level: code for code, level in enumerate(levels)}
+    codes = [np.array([*(place[level] for level in column.levels), -1], np.int32)[column.codes] for column in labels]
+    return Labels(np.concatenate(codes), levels)
+
 
 def column_of(name: str, values: object) -> Column:
     """One column from an array or a list of numbers, booleans or strings (None and nan are missing).
@@ -112,18 +245,28 @@ def column_of(name: str, values: object) -> Column:
         return numbers_of(name, array)
     if array.dtype.kind in "OUS":
         return _objects(name, array)
-    raise InputTypeError(f"column {name!r} holds {array.dtype}; a column holds numbers, booleans or strings")
+    raise unusable(name, array.dtype)
 
 
 def numbers_of(name: str, array: NDArray[np.generic]) -> Numbers:
     """A numeric column; raises DataError for whole numbers that float64 cannot tell from their neighbours."""
     values = array.astype(np.float64)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and np.any(np.abs(values) >= 2.0**53):
-        raise DataError(
-            f"column {name!r} holds whole numbers beyond 2**53, which float64 cannot tell apart: give them as "
-            "text if they are labels, or in other units"
-        )
-    return Numbers(values, array.dtype.kind)
+        raise too_large(name)
+    return Numbers(values, array.dtype.kind.replace("u", "i"))
+
+
+def too_large(name: str) -> DataError:
+    """The error for whole numbers that float64 cannot hold."""
+    return DataError(
+        f"column {name!r} holds whole numbers beyond 2**53, which float64 cannot tell apart: give them as text if they "
+        "are labels, or in other units"
+    )
+
+
+def unusable(name: str, what: object) -> InputTypeError:
+    """The error for a column of dates, lists and the like."""
+    return InputTypeError(f"column {name!r} holds {what}; a column holds numbers, booleans or strings")
 
 
 def _objects(name: str, array: NDArray[np.generic]) -> Column:

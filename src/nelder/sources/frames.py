@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nelder.errors import DataError, InputTypeError
-from nelder.sources.base import Chunk, Column, Labels, Numbers, Source, numbers_of
+from nelder.errors import DataError
+from nelder.sources.arrow import column_of_arrow, kind_of
+from nelder.sources.base import Chunk, Column, Labels, Numbers, Source, numbers_of, unusable
 
 
 class FrameSource(Source):
@@ -40,24 +41,34 @@ class FrameSource(Source):
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         yield {name: _column(name, self._frame[name]) for name in names}
 
+    def size(self, names: Sequence[str]) -> int:
+        return 0
+
 
 def _column(name: str, series: Any) -> Column:
     import narwhals as nw
 
+    if series.implementation.is_pyarrow():
+        native = series.to_native()
+        return column_of_arrow(name, native, kind_of(native.type))
     if series.dtype.is_numeric() or series.dtype == nw.Boolean:
         # a nullable column of a frame has nulls beside nans: both are missing here
         kind = "b" if series.dtype == nw.Boolean else "i" if series.dtype.is_integer() else "f"
-        if kind == "i" and series.null_count() == 0:
-            return numbers_of(name, series.to_numpy())
+        if kind == "i":
+            whole = numbers_of(name, series.drop_nulls().to_numpy())
+            if len(whole) == len(series):
+                return whole
         return Numbers(series.cast(nw.Float64).fill_null(float("nan")).to_numpy().astype(np.float64), kind)
     if series.dtype in (nw.Categorical, nw.Enum):
         return _coded(series, _levels(series))
     present = series.drop_nulls()
-    if series.dtype == nw.String or all(isinstance(value, str) for value in present.to_list()):
+    if series.dtype == nw.String or (
+        series.dtype in (nw.Object, nw.Unknown) and all(isinstance(value, str) for value in present.to_list())
+    ):
         return _coded(series, sorted(present.unique().to_list()))
     if series.dtype == nw.Object and all(isinstance(value, bool | int | float) for value in present.to_list()):
         return Numbers(np.array([np.nan if v is None else v for v in series.to_list()], dtype=np.float64))
-    raise InputTypeError(f"column {name!r} holds {series.dtype}; a column holds numbers, booleans or strings")
+    raise unusable(name, series.dtype)
 
 
 def _levels(series: Any) -> list[Any]:

@@ -42,8 +42,8 @@ def nesting(larger: Objective, smaller: Objective) -> Nesting:
     The columns of the larger model must not be aliased.
     """
     engine, k = larger.engine, larger.design.p
-    pairs = list(zip(larger.design.handles, smaller.design.handles, strict=True))
-    rows: Triangle = merge(engine.map(gram_kernel, engine.load(pairs, lambda pair: beside(*pair)), Triangle))
+    both = engine.derive(beside, larger.design.handles, each=[(block,) for block in smaller.design.handles])
+    rows: Triangle = merge(engine.map(gram_kernel, both, Triangle))
     scale = powers_of_two(np.sqrt(np.einsum("ij,ij->j", rows.upper, rows.upper)))
     unit = rows.upper * scale
     shares = triangular_solve(unit[:k, :k], unit[:k, k:]) if k else unit[:0, k:]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
+from nelder.estimate import DISTINCT
 from nelder.fit import Fit
 from nelder.model_frame import concatenated
 from nelder.observations import same_rows
@@ -42,6 +43,8 @@ def column(fit: Fit, name: str, argument: str) -> Any:
     """A column of the caller's table by name: codes or numbers (n,), nan where a value is missing, or as it is where no
     formula could read it, such as dates.
     """
+    if fit.kept is not None and fit.kept.chunk is not None and fit.kept.data is None:
+        raise CapabilityError(f"{argument}={name!r} is the name of a column, and {DISTINCT}")
     if fit.kept is None or fit.kept.data is None:
         raise CapabilityError(
             f"{argument}={name!r} is the name of a column, and this fit was made from arrays: give the labels "
@@ -116,4 +119,4 @@ def crossed(first: Codes, second: Codes) -> Codes:
 
 def rows_of(fit: Fit) -> int:
     """How many rows were fitted."""
-    return sum(block.n for block in fit.rows_of_data("rows").design.handles)
+    return fit.rows_of_data("rows").design.rows

@@ -20,7 +20,7 @@ from nelder.inference.effects.encoding import gathered
 from nelder.inference.effects.settings import ESTIMATES, OFFSET, tidy
 from nelder.inference.effects.variables import Value, Variable
 from nelder.linalg import Array
-from nelder.sources import Chunk, Labels, Numbers
+from nelder.sources import Chunk, Column, Labels, Numbers
 
 WEIGHTS = ("equal", "proportional", "outer", "cells")
 ROWS = 1_000_000  # of a grid
@@ -56,7 +56,7 @@ class ReferenceGrid:
 
     def chunk(self, codes: NDArray[np.integer]) -> Chunk:
         """The columns of some rows, given by the code of each variable (v, n)."""
-        chunk: Chunk = {}
+        chunk: dict[str, Column] = {}
         for variable, values, code in zip(self.variables, self.values, codes, strict=True):
             if isinstance(variable.column, Labels):
                 place = np.array([variable.levels.index(value) for value in values], dtype=np.int32)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nelder.design import Block
 from nelder.errors import CapabilityError, DataError, some_rows, unknown_name
+from nelder.estimate import DISTINCT
 from nelder.fit import Fit
 from nelder.formula import Schema, complete_rows, numeric_column, parse
 from nelder.inference.effects.cases import Cases, Population, Sample
@@ -17,7 +18,7 @@ from nelder.inference.predictions.prediction import column_order
 from nelder.linalg import Array
 from nelder.model_frame import concatenated
 from nelder.observations import matrix_of, vector_of
-from nelder.sources import Chunk, Numbers, source_of
+from nelder.sources import Chunk, Column, Numbers, source_of
 
 
 def sample_of(fit: Fit, over: Population) -> Sample:
@@ -63,7 +64,7 @@ def _cases(chunk: Chunk, rows: NDArray[np.integer], weight: Array, offset: Array
 def columns_of(fit: Fit, block: Block) -> Chunk:
     """The p columns of a fit by arrays by name, of a block that has only the k that were estimated."""
     X, kept = block.dense(), np.flatnonzero(~fit.aliased)
-    chunk: Chunk = {fit.names[column]: Numbers(values) for column, values in zip(kept, X.T, strict=True)}
+    chunk: dict[str, Column] = {fit.names[column]: Numbers(values) for column, values in zip(kept, X.T, strict=True)}
     for column in np.flatnonzero(fit.aliased):
         assert fit.combination is not None
         chunk[fit.names[column]] = Numbers(X @ fit.combination[kept, column])
@@ -129,9 +130,16 @@ def _expression(fit: Fit, over: Population, text: str) -> Array:
 
 def beside(fit: Fit, over: Population, names: Sequence[str]) -> tuple[Chunk, NDArray[np.integer]]:
     """Columns of the table behind the rows that are averaged over, whether or not the formula reads them, and the
-    numbers of those rows. Raises UnknownNameError for a column that is not there.
+    numbers of those rows. Raises UnknownNameError for a column that is not there, CapabilityError for one of a table
+    that the fit does not hold.
     """
-    data = over.data if over.data is not None else None if fit.kept is None else fit.kept.data
+    kept = fit.kept
+    data = over.data if over.data is not None else None if kept is None else kept.data
+    if data is None and kept is not None and kept.chunk is not None:
+        absent = next((name for name in names if name not in kept.chunk), None)
+        if absent is not None:
+            raise CapabilityError(f"there is no column {absent!r} here: {DISTINCT}")
+        return {name: kept.chunk[name] for name in names}, kept.rows
     if fit.terms.schema is None or data is None:
         first = sample_of(fit, replace(over, weights=None))
         for name in names:
@@ -139,5 +147,5 @@ def beside(fit: Fit, over: Population, names: Sequence[str]) -> tuple[Chunk, NDA
                 raise unknown_name("column", name, fit.names)
         return {name: first.column(name) for name in names}, np.concatenate([part.rows for part in first.parts])
     table = concatenated(list(source_of(data).chunks(names)))
-    rows = fit.kept.rows if over.data is None and fit.kept is not None else complete(fit.terms.schema, data)[1]
+    rows = kept.rows if over.data is None and kept is not None else complete(fit.terms.schema, data)[1]
     return {name: column.take(rows) for name, column in table.items()}, rows

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.errors import CapabilityError, InputError, LevelError, a_number, unknown_name
 from nelder.fit import Fit
@@ -20,6 +21,7 @@ from nelder.sources import Column, Labels, Level, Numbers
 
 SUMMARIES = ("mean", "min", "max")
 MODE = "mode"
+INTERCEPTS = ("intercept", "const", "(intercept)")
 Value = Level  # of a variable: a number or a level
 
 
@@ -111,16 +113,18 @@ def variables_of(fit: Fit, sample: Sample) -> dict[str, Variable]:
     schema, weight = fit.terms.schema, sample.weight
     if schema is None:
         columns = {name: sample.column(name) for name in fit.names}
-        return {name: Variable(name, column, weight) for name, column in columns.items() if not is_constant(fit, name)}
+        varied = ~constant_columns(fit)
+        return {name: Variable(name, columns[name], weight) for name in np.array(fit.names, dtype=object)[varied]}
     return {name: _variable(schema, name, sample.column(name), weight) for name in schema.predictors}
 
 
-def is_constant(fit: Fit, name: str) -> bool:
-    """Whether a column of a fit by arrays is the same in every row of the fit."""
+def constant_columns(fit: Fit) -> NDArray[np.bool_]:
+    """Which columns (p,) are intercepts: the same in every row of the fit, or called so where it has no rows."""
     if fit.objective is None:
-        return name.lower() in ("intercept", "const", "(intercept)")
-    design = fit.objective.design
-    return name in design.names and bool(design.constant[design.names.index(name)] != 0)
+        return np.array([name.lower() in INTERCEPTS for name in fit.names])
+    constant = np.zeros(len(fit.names), dtype=bool)
+    constant[~fit.aliased] = fit.objective.design.constant != 0
+    return constant
 
 
 def _variable(schema: Schema, name: str, column: Column, weight: Array) -> Variable:

@@ -132,9 +132,8 @@ def widened(fit: Fit, objective: Objective, columns: Array) -> Objective:
     assert fit.kept is not None
     aligned = np.column_stack([fit.kept.aligned(column, "columns") for column in columns.T])
     design, m = objective.design, aligned.shape[1]
-    ends = np.cumsum([block.n for block in design.handles])[:-1]
-    pairs = zip(design.handles, np.split(aligned, ends), strict=True)
-    handles = objective.engine.load(pairs, lambda pair: beside(*pair))
+    own = [(columns,) for columns in np.split(aligned, np.cumsum(design.counts)[:-1])]
+    handles = objective.engine.derive(beside, design.handles, each=own)
     names = (*design.names, *(f"column {j + 1}" for j in range(m)))
     return replace(objective, design=Design(handles, names, np.append(design.constant, np.zeros(m)), design.n))
 

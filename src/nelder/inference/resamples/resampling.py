@@ -49,8 +49,8 @@ def counted_again(objective: Objective, count: Array) -> Objective:
         weight = own_weight(objective, block) * times
         precision = block.own_precision
         if len(used):
-            pieces.append((replace(block, weight=weight, precision=precision), used))
-    handles = objective.engine.load(pieces, lambda pair: Block.rows(*pair))
+            pieces.append(replace(block, weight=weight, precision=precision).rows(used))
+    handles = objective.engine.hold(pieces)
     return replace(objective, design=replace(objective.design, handles=handles, n=float(count.sum())))
 
 
@@ -72,7 +72,7 @@ def parametric(fit: Fit, objective: Objective, random: np.random.Generator) -> I
             replace(block, y=draw(fit.family, mean, (fit.dispersion, block.own_precision), random))
             for block, mean in zip(blocks, means, strict=True)
         ]
-        handles = objective.engine.load(drawn, lambda block: block)
+        handles = objective.engine.hold(drawn)
         yield replace(objective, design=replace(objective.design, handles=handles))
 
 

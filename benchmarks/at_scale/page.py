@@ -1,0 +1,151 @@
+"""docs/scale.md: what was measured, and what it would come to for 1e12 rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+HEAD = """# How far nelder goes
+
+<!-- Written by `python3 dev.py bench scale --write-docs`: run it again rather than edit. -->
+
+Each line is a process of its own. Peak memory is that of the process and its children together. Decoding is one pass of
+the Parquet reader over all columns with nothing done to them: no fit of the file can take less. Answers are compared
+before times count, to a millionth of a standard error. Every fit is a Poisson regression with standard errors.
+"""
+NAMES = {
+    "nelder": "nelder, rows on disk",
+    "nelder_in_memory": "nelder, rows in memory",
+    "nelder_dask": "nelder on Dask, 2 local workers",
+    "nelder_spark": "nelder on Spark, local[2]",
+    "spark_itself": "Spark's GeneralizedLinearRegression, local[2]",
+    "statsmodels": "statsmodels, in memory",
+    "nelder_counted": "nelder, counted by DuckDB",
+}
+TARGET = 10**12
+CORES = 64  # of a machine
+PRICE = 0.05  # dollars a core and hour, about what clouds ask
+LINE = 10e9 / 8  # bytes a second into one machine
+GROUP = 1_000_000  # rows of a partition
+COLUMNS = 31
+TASK = 0.2e-3  # seconds that a scheduler takes for a task, as Dask's documentation has it
+
+
+def write_page(run: dict[str, Any], docs: Path) -> str:
+    """Write the page from a run."""
+    text = [HEAD, curve(run), peers(run), counted(run), beyond(run), conditions(run)]
+    (docs / "scale.md").write_text("\n".join(part for part in text if part), encoding="utf-8")
+    return "scale.md"
+
+
+def table(rows: list[list[str]]) -> str:
+    """Markdown."""
+    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body]) + "\n"
+
+
+def shown(job: dict[str, Any] | None) -> tuple[str, str]:
+    """Seconds and megabytes, or why there are none."""
+    if not job or job["state"] != "done":
+        return (f"{job['state']}: {job.get('why', '')}" if job else "not run"), ""
+    return f"{job['seconds']:.3g} s", f"{job['peak']:,.0f} MB"
+
+
+def curve(run: dict[str, Any]) -> str:
+    """Rows against seconds and memory."""
+    rows = [["rows", "file", "decoding", "fit", "fit / decoding", "passes", "peak memory"]]
+    for each in run["curve"]:
+        decode, fit = each["jobs"].get("decode"), each["jobs"].get("nelder")
+        both = all(job and job["state"] == "done" for job in (decode, fit))
+        ratio = f"{fit['seconds'] / decode['seconds']:.1f}" if both else ""
+        passes = f"{fit['passes']:.1f}" if both and fit.get("passes") else ""
+        first, second = shown(decode)[0], shown(fit)
+        rows.append([f"{each['rows']:,}", f"{each['bytes'] / 1e6:,.0f} MB", first, second[0], ratio, passes, second[1]])
+    known = run.get("seconds_exponent"), run.get("peak_exponent")
+    growth = ""
+    if all(known):
+        growth = (
+            f"\nFrom a million rows on, seconds grow as the rows to the power {known[0]:.2f}, peak memory to the power "
+            f"{known[1]:.2f}.\n"
+        )
+    title = f"## Rows on disk\n\n17 numbers and 2 factors, a response; blocks may take {run['memory']} of memory.\n"
+    return f"{title}\n{table(rows)}{growth}"
+
+
+def peers(run: dict[str, Any]) -> str:
+    """Engines and others on the same file."""
+    jobs = run["peers"]["jobs"]
+    rows = [["who", "seconds", "peak memory", "a pass that does nothing"]]
+    for name, job in jobs.items():
+        empty = f"{1e3 * job['overhead']['seconds']:.1f} ms" if "overhead" in job else ""
+        rows.append([NAMES.get(name, name), *shown(job), empty])
+    return f"\n## Engines and others\n\n{run['peers']['rows']:,} rows of the same table.\n\n{table(rows)}"
+
+
+def counted(run: dict[str, Any]) -> str:
+    """Factors alone."""
+    job = run["counted"]["jobs"].get("nelder_counted")
+    if not job or job["state"] != "done":
+        return ""
+    seconds, peak = shown(job)
+    return (
+        f"\n## Factors alone\n\n{run['counted']['rows']:,} rows of 6 factors and a count: {seconds}, {peak}. "
+        f"`{job['notes'][0]}`\n"
+    )
+
+
+def beyond(run: dict[str, Any]) -> str:
+    """1e12 rows, from the largest file that was fitted."""
+    done = [each for each in run["curve"] if each["jobs"].get("nelder", {}).get("state") == "done"]
+    if not done:
+        return ""
+    most = done[-1]
+    fit, cores = most["jobs"]["nelder"], run["machine"]["cores"]
+    core_seconds = cores * fit["seconds"] / most["rows"] * TARGET
+    size, packed = most["bytes"] / most["rows"] * TARGET, 8.0 * (18 + 1 + 1) * TARGET
+    blocks, passes = TARGET // GROUP, fit.get("passes") or 6.0
+    gradient, matrix = 8.0 * COLUMNS, 8.0 * COLUMNS**2
+    machines = 100
+    hours = core_seconds / 3600 / (machines * CORES)
+    rows = [
+        ["what", "how much", "from"],
+        ["the files", f"{size / 1e12:.0f} TB", "bytes a row of the largest file above"],
+        ["blocks, packed", f"{packed / 1e12:.0f} TB", "17 numbers, 2 codes, response, weight and offset a row"],
+        ["work", f"{core_seconds / 3600:,.0f} core hours", f"{cores} cores for {fit['seconds']:.0f} s above"],
+        [f"on {machines} machines of {CORES} cores", f"{hours:.1f} hours", "if reading keeps up"],
+        ["price", f"{core_seconds / 3600 * PRICE:,.0f} dollars", f"{PRICE} dollars a core and hour"],
+        ["partitions", f"{blocks:,}", f"{GROUP:,} rows each"],
+        ["results of a pass of gradients", f"{blocks * gradient / 1e9:.2g} GB", f"{COLUMNS} numbers a partition"],
+        ["results of a pass of an information", f"{blocks * matrix / 1e9:.2g} GB", f"{COLUMNS}² numbers a partition"],
+        ["their way to one machine", f"{blocks * matrix / LINE:,.0f} s", "10 Gbit a second"],
+        ["tasks of a pass, scheduled", f"{blocks * TASK:,.0f} s", "a fifth of a millisecond each"],
+    ]
+    return f"""
+## A million million rows
+
+Nothing here was run. These are the figures above, multiplied, for {TARGET:,} rows of the same table and {passes:.0f}
+passes.
+
+{table(rows)}
+The merge tree has {len(bin(blocks)) - 2} levels, so that rounding in the sums grows by that many roundings and not by a
+million million: the answer keeps its digits.
+
+What would break first is not the mathematics. It is the one process that merges: a partition's result is small, but a
+million of them arrive, and a scheduler hands out a million tasks a pass. Larger partitions, or results that workers
+merge
+among themselves before they send them, divide both by hundreds; the fixed order of the merge is what has to be kept.
+Next comes memory: {packed / 1e12:.0f} TB of blocks are {packed / machines / 1e12:.1f} TB a machine, so that blocks lie
+on local disks, and a pass is bound by these. Then the machines themselves: over hours some of a hundred fail, and what
+they held is read again, which engines do and tests kill workers to show.
+"""
+
+
+def conditions(run: dict[str, Any]) -> str:
+    """What it ran on."""
+    about = run["machine"]
+    busy = " Other work ran on it at the time." if about["busy"] and about["busy"] > about["cores"] / 4 else ""
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return (
+        f"\n## Conditions\n\n{run['date']}: {about['cores']} cores, {about['memory_gb']} GB, {about['system']}, Python "
+        f"{about['python']}; {versions}.{busy}\n"
+    )

@@ -1,0 +1,142 @@
+"""Run the jobs, compare their answers, and print and keep what they took."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import describe
+from scaling import exponent
+
+from at_scale import __doc__ as about
+from at_scale.page import write_page
+from at_scale.tables import factors_file, numbers_file
+
+HERE = Path(__file__).parent
+CURVE = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 20_000_000)
+PEERS = 2_000_000  # rows that every engine and peer is given
+MEMORY = "400MB"  # that nelder may hold of the rows
+NEAR = 1e-6  # standard errors by which answers may differ
+
+
+def main(*words: str) -> None:
+    """Measure, or read what was, and write."""
+    options = read(words)
+    if options.earlier:
+        run = json.loads(Path(options.earlier).read_text(encoding="utf-8"))
+    else:
+        run = measure(options)
+        folder = Path(options.results)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{run['date']}-scale.json"
+        file.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+        print(f"\nKept in {file.name}")
+    if options.write_docs:
+        print(f"Written: {write_page(run, Path(options.docs))}")
+
+
+def read(words: tuple[str, ...]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=float, default=CURVE[-1], help="the most rows (default 2e7, 3 GB of disk)")
+    parser.add_argument("--jobs", nargs="+", default=None, metavar="NAME", help="only these jobs")
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds for one job")
+    parser.add_argument("--minutes", type=float, default=28.0, help="for the whole run")
+    parser.add_argument("--folder", help="where the tables are kept; by default a temporary folder")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/scale.md")
+    parser.add_argument("--from", dest="earlier", metavar="FILE", help="take the results of an earlier run")
+    parser.add_argument("--results", default=str(HERE.parent / "results"), help="where runs are kept")
+    parser.add_argument("--docs", default=str(HERE.parents[1] / "docs"), help="where the page is written")
+    return parser.parse_args(words)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Every job at every size that is wanted."""
+    end = time.monotonic() + 60 * options.minutes
+    folder = Path(options.folder or tempfile.mkdtemp(prefix="nelder-scale-"))
+    run: dict[str, Any] = {"date": date.today().isoformat(), "machine": describe(), "memory": MEMORY}
+    try:
+        curve = [rows for rows in CURVE if rows <= options.rows]
+        run["curve"] = [at(numbers_file(folder, rows), rows, ("decode", "nelder"), options, end) for rows in curve]
+        peers = min(PEERS, int(options.rows))
+        everyone = ("nelder", "nelder_in_memory", "nelder_dask", "nelder_spark", "spark_itself", "statsmodels")
+        run["peers"] = at(numbers_file(folder, peers), peers, everyone, options, end)
+        most = curve[-1]
+        run["counted"] = at(factors_file(folder, most), most, ("nelder_counted",), options, end)
+    finally:
+        if not options.folder:
+            shutil.rmtree(folder, ignore_errors=True)
+    for what in ("seconds", "peak"):
+        points = [(each["rows"], each["jobs"].get("nelder", {}).get(what)) for each in run["curve"]]
+        known = [(rows, value) for rows, value in points if value and rows >= 1_000_000]
+        run[f"{what}_exponent"] = exponent(*map(list, zip(*known, strict=True))) if len(known) > 1 else None
+        print(f"{what} of nelder grow as rows to the power {run[f'{what}_exponent']}, from a million on")
+    return run
+
+
+def at(path: Path, rows: int, jobs: tuple[str, ...], options: argparse.Namespace, end: float) -> dict[str, Any]:
+    """The jobs on one file."""
+    found: dict[str, Any] = {}
+    print(f"\n{rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB", flush=True)
+    for name in jobs:
+        if options.jobs and name not in options.jobs:
+            continue
+        limit = min(options.limit, end - time.monotonic())
+        found[name] = judged(one(name, path, limit), found.get("nelder"))
+        print(f"  {name:18} {words(found[name])}", flush=True)
+    return {"rows": rows, "bytes": path.stat().st_size, "jobs": found}
+
+
+def one(name: str, path: Path, limit: float) -> dict[str, Any]:
+    """One job in a process of its own."""
+    if limit <= 0:
+        return {"state": "not run", "why": "the time was over"}
+    command = [sys.executable, str(HERE / "jobs.py"), name, str(path), MEMORY]
+    begun = time.perf_counter()
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=limit, check=False, start_new_session=True
+        )
+        said = json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return {"state": "not yet", "why": f"no answer within {limit:.0f} s"}
+    except (IndexError, json.JSONDecodeError):
+        return {"state": "failed", "why": (done.stderr.strip().splitlines() or ["no words"])[-1][:200]}
+    return {**said, "wall": time.perf_counter() - begun}
+
+
+def judged(said: dict[str, Any], ours: dict[str, Any] | None) -> dict[str, Any]:
+    """What a job said, or that its answer is another."""
+    if said["state"] != "done" or not ours or "coef" not in said or "coding" in said or "coef" not in ours:
+        return said
+    away = np.max(np.abs(np.array(said["coef"]) - ours["coef"]) / np.array(ours["se"]))
+    if not away < NEAR:
+        return {**said, "state": "other answer", "why": f"{away:.1e} standard errors away"}
+    return {**said, "away": float(away)}
+
+
+def words(said: dict[str, Any]) -> str:
+    """One line on a job."""
+    if said["state"] != "done":
+        return f"{said['state']}: {said.get('why', '')}"
+    text = f"{said['seconds']:8.2f} s   peak {said['peak']:7,.0f} MB"
+    if said.get("passes"):
+        text += f"   {said['passes']:.1f} passes"
+    if "overhead" in said:
+        text += f"   {1e3 * said['overhead']['seconds']:.1f} ms a pass over {said['overhead']['blocks']} blocks"
+    return text + (f"   {said['away']:.0e} SE away" if "away" in said else "")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    main(*sys.argv[1:])

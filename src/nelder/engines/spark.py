@@ -1,0 +1,192 @@
+"""Spark's executors as the engine: each loads its partitions once and keeps them; a pass sends a kernel to each.
+
+Blocks are the records of an RDD, one a partition, which Spark keeps as pickled bytes in memory and, where that is
+short, on disk. What is lost with an executor is read again by another.
+"""
+
+from __future__ import annotations
+
+import shutil
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from os import environ
+from pathlib import Path
+from typing import Any
+
+from nelder.engines import remote
+from nelder.engines.base import Engine, Handles
+from nelder.engines.remote import Program
+from nelder.engines.spark_jobs import Jobs, released
+from nelder.engines.spark_tables import Parts
+from nelder.engines.spark_work import Asking, Deriving, Loading, Mapping, marked, nothing, whole
+from nelder.errors import CapabilityError, DataError, EngineError, InputTypeError, MissingExtraError
+from nelder.lazy import lazy
+
+START = "start one, such as: from pyspark.sql import SparkSession; spark = SparkSession.builder.getOrCreate()"
+NO_JAVA = (
+    "Spark needs Java 17 or newer, and there is none here: install it (Debian: apt install openjdk-17-jre-headless), "
+    "or set JAVA_HOME to where it is, and "
+)
+CONNECT = (
+    "nd.Spark needs a session in this process, not one of Spark Connect, which does not let a program send work to "
+    "where the rows are: run it with spark-submit, or make the session without .remote(…)"
+)
+CHANGED = (
+    "the rows of partition {place} are others than when they were first read: the data must not change during a fit; a "
+    "Spark table that is made anew each time, as by rand(), is to be written to files, or to a checkpoint, first"
+)
+
+
+class Spark(Engine):
+    """The executors of a Spark application. `session` is a `pyspark.sql.SparkSession`, or None for the active one.
+
+    With `rows_stay=True` nothing but sums leaves a partition, and what needs single rows is refused. Raises EngineError
+    where there is no session.
+    """
+
+    name = "spark"
+
+    def __init__(self, session: object = None, rows_stay: bool = False) -> None:
+        self.session = connected(session)
+        self.jobs = Jobs(self.session.sparkContext)
+        self.rows_stay = rows_stay
+
+    def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
+        if not parts:
+            return []
+        sent = Parts.of(parts)
+
+        def work() -> Sequence[Any]:
+            shared = self.jobs.shared(Program.of(loader, ()))
+            return Blocks(self, sent.records(self.jobs, (loader,), Loading(shared)), (shared,)).found()
+
+        return self.jobs.run(work)
+
+    def hold(self, blocks: Sequence[Any]) -> Sequence[Any]:
+        if not blocks:
+            return []
+        records = [marked(block) for block in blocks]
+        return self.jobs.run(lambda: Blocks(self, self.jobs.parallel(records), known=[each.mark for each in records]))
+
+    def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
+        if not handles:
+            return []
+        if isinstance(handles, Blocks):
+            program = Program.of(kernel, small, "nd.Spark" if self.rows_stay else None)
+            return self.jobs.run(lambda: handles.mapped(program))
+        sent = Parts.of(handles)
+
+        def work() -> list[Any]:
+            with self.jobs.sharing(Program.of(kernel, small)) as shared:
+                return self.jobs.results(sent.records(self.jobs, (kernel, *small), Asking(shared)))
+
+        return self.jobs.run(work)
+
+    def derive(
+        self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any, each: Sequence[tuple[Any, ...]] = ()
+    ) -> Sequence[Any]:
+        if not handles:
+            return []
+        blocks = handles if isinstance(handles, Blocks) else self.hold(handles)
+        assert isinstance(blocks, Blocks)
+        return self.jobs.run(lambda: blocks.derived(Program.of(kernel, small), each))
+
+
+class Blocks(Handles):
+    """Blocks in the partitions of an RDD: those at `places`; `known` are their marks, once these have been seen.
+
+    `shared` is what Spark needs to make them again, and `above` what they were derived from.
+    """
+
+    def __init__(
+        self, engine: Spark, records: Any, shared: tuple[Any, ...] = (), known: Sequence[Any] = (), above: Any = None
+    ) -> None:
+        self.engine, self.above = engine, above
+        self.records = engine.jobs.persisted(records)
+        self.places: list[int] = list(range(len(known)))
+        self.marks = list(known)
+        weakref.finalize(self, released, self.records, shared).atexit = False
+
+    def found(self) -> Sequence[Any]:
+        """These, once all are made; partitions without rows are left out."""
+        marks = self.engine.jobs.results(self.records.mapPartitions(Mapping(None)))
+        self.places = [place for place, (_, mark) in enumerate(marks) if mark.rows]
+        self.marks = [marks[place][1] for place in self.places]
+        return self if self.places else []
+
+    @property
+    def counts(self) -> Sequence[int]:
+        if not self.marks:
+            self.engine.jobs.run(lambda: self.mapped(Program.of(nothing, ())))
+        return [mark.rows for mark in self.marks]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @lazy
+    def pattern(self) -> Any:
+        return self._taken(self.places[0], slice(0, 0))
+
+    def one(self, place: int) -> Any:
+        if self.engine.rows_stay:
+            raise CapabilityError(remote.ONE.format(engine="nd.Spark"))
+        return self._taken(self.places[place], slice(None))
+
+    def _taken(self, place: int, rows: slice) -> Any:
+        program = Program.of(whole, (rows,))
+        return self.engine.jobs.run(lambda: self.mapped(program, [place]))[0]
+
+    def mapped(self, program: Program, places: Sequence[int] = ()) -> list[Any]:
+        """The program's result for each block, or for those of some partitions. Raises DataError where rows that were
+        read again are others.
+        """
+        jobs = self.engine.jobs
+        with jobs.sharing(program) as shared:
+            answers = jobs.results(self.records.mapPartitions(Mapping(shared)), places or self.places)
+        marks = [mark for _, mark in answers]
+        if places:
+            return [result for result, _ in answers]
+        for place, before, mark in zip(self.places, self.marks or marks, marks, strict=True):
+            if mark != before:
+                raise DataError(CHANGED.format(place=place))
+        self.marks = marks
+        return [result for result, _ in answers]
+
+    def derived(self, program: Program, each: Sequence[tuple[Any, ...]]) -> Blocks:
+        """Blocks made of these, which are not made before they are used."""
+        jobs = self.engine.jobs
+        own = dict(zip(self.places, each, strict=True)) if each else {}
+        shared = jobs.shared((program, own))
+        made = self.records.mapPartitionsWithIndex(Deriving(shared))
+        blocks = Blocks(self.engine, made, (shared,), above=self)
+        blocks.places = self.places
+        return blocks
+
+
+def connected(given: object) -> Any:
+    """A session that runs. Raises MissingExtraError without the library, EngineError without Java or a session,
+    CapabilityError for one of Spark Connect, InputTypeError for what is no session.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise MissingExtraError("PySpark", "spark", "engine='spark'") from None
+    if given is None:
+        session = SparkSession.getActiveSession()
+        if session is None:
+            raise EngineError(f"engine='spark': this process has no Spark session; {'' if java() else NO_JAVA}{START}")
+    elif type(given).__module__.startswith("pyspark.sql.connect"):
+        raise CapabilityError(CONNECT)
+    elif isinstance(given, SparkSession):
+        session = given
+    else:
+        raise InputTypeError(f"nd.Spark takes a pyspark.sql.SparkSession or None, not {type(given).__name__}; {START}")
+    if session.sparkContext._jsc is None or session.sparkContext._jsc.sc().isStopped():
+        raise EngineError(f"nd.Spark: this Spark session has been stopped; {START}")
+    return session
+
+
+def java() -> bool:
+    """Whether there is a Java that Spark would find."""
+    home = environ.get("JAVA_HOME")
+    return shutil.which("java") is not None or (home is not None and (Path(home) / "bin" / "java").exists())

@@ -1,0 +1,185 @@
+"""Fit a table that is read in parts: learned in one look, loaded part by part, and then fitted as any other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nelder.design import Block
+from nelder.engines import counts_of, merge
+from nelder.errors import CapabilityError, DataError
+from nelder.fit import Fit, Kept, Terms
+from nelder.fitting import Model, fit_objective, fit_rows, objective_over, with_rows
+from nelder.formula import Expression, Schema, complete_rows, learn
+from nelder.formula.schema import learned_value
+from nelder.formula.transforms import State
+from nelder.linalg import Array
+from nelder.loading import Apart, Loader, Look, Part, Read, look, spooled
+from nelder.loading.looking import Sought, refuse_missing
+from nelder.model_frame import Asked
+from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sampling, Weights
+from nelder.sources import Tally
+from nelder.trace import Recorder
+
+
+def read_of(wanted: Asked) -> Read:
+    """How a row's response and weights are read. Raises CapabilityError for weights that are an array."""
+    given = wanted.weights
+    if given is None:
+        return Read(wanted.formula.response, None)
+    kind = given if isinstance(given, Weights) else Weights(given)
+    if not isinstance(kind.given, Expression):
+        raise CapabilityError(
+            "the table is read in parts, so that weights must be an expression on its columns, such as weights='w', "
+            "not an array"
+        )
+    return Read(wanted.formula.response, kind)
+
+
+def fit_in_parts(model: Model, wanted: Asked, response: str, recorder: Recorder) -> Fit:
+    """The fit of a table that is read in parts."""
+    read_of(wanted)  # what cannot be read is refused before anything is
+    tally = tallied(model, wanted)
+    if tally is not None:
+        return fit_tally(model, wanted, tally, response, recorder)
+    loaded, apart, complete = read_table(model, wanted, recorder)
+    schema = apart.loader.schema
+    terms = Terms(schema.names, response, schema)
+    objective = objective_over(model, loaded.handles, terms, loaded)
+    with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
+        fit = fit_objective(objective, model.solver, terms, recorder)
+    fit = with_rows(fit, Kept(None, apart.total, apart.chunk, wanted.source, apart), complete - loaded.rows)
+    dropped = apart.total - complete
+    notes: tuple[str, ...] = (f"{dropped} of {apart.total} rows left out for missing values",) if dropped else ()
+    return replace(fit, notes=(*notes, *fit.notes))
+
+
+def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded, Apart, int]:
+    """The table as blocks, where its rows are, and how many of them are complete. What was decoded on the way is let
+    go.
+    """
+    engine, partitions = model.engine, wanted.source.partitions
+    once = spooled(engine, partitions, wanted.needed, recorder.reading)
+    looked = look(engine, once, sought(wanted))
+    if wanted.missing == "error":
+        refuse_missing(looked, sought(wanted))
+    schema, states = learned(wanted, looked)
+    loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, engine.together)
+    parts = [Part(each, begin) for each, begin in zip(once, looked.begins, strict=False)]
+    loaded = Loaded.of(model, wanted, engine.load(parts, loader))
+    again = tuple(Part(each, begin) for each, begin in zip(partitions, looked.begins, strict=False))
+    return loaded, Apart(wanted.source, again, loader, looked.total, loaded.rows), looked.complete
+
+
+def sought(wanted: Asked) -> Sought:
+    """What the look at the table is for."""
+    every = (*wanted.factors, *wanted.others)
+    whole = (name for each in every if each.remembers for name in each.columns)
+    levels = tuple(each for each in wanted.factors if each.may_be_categorical and not each.remembers)
+    return Sought(wanted.needed, levels, tuple(dict.fromkeys(whole)))
+
+
+def learned(wanted: Asked, looked: Look) -> tuple[Schema, dict[str, State]]:
+    """The schema, and what transforms outside its terms remember."""
+    few = (looked.exemplars, np.arange(len(next(iter(looked.exemplars.values())))))
+    schema = learn(wanted.formula, *few, looked.whole)
+    states: dict[str, State] = {}
+    for expression in wanted.others:
+        learned_value(expression, states, few, looked.whole)
+    return schema, {**schema.states, **states}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Blocks on their engine: how many observations and rows they have, and whether weights are those of a sample."""
+
+    handles: Sequence[Block]
+    counted: float
+    rows: int
+    sampling: bool
+
+    @classmethod
+    def of(cls, model: Model, wanted: Asked, handles: Sequence[Block]) -> Loaded:
+        """Judge what was loaded, as `observe` does. Raises DataError where no row has a weight."""
+        rows = sum(counts_of(handles))
+        if not rows:
+            raise DataError(NO_WEIGHT)
+        sums = merge(model.engine.map(sums_kernel, handles))
+        if 0 < sums[1] < 1 / LARGEST:
+            raise DataError(f"y has values of size {sums[1]:.0e}, beyond what can be squared: give it in other units")
+        sampling = isinstance(wanted.weights, Sampling)
+        if sampling:
+            handles = model.engine.derive(reweighted, handles, rows / sums[0])
+        counted = float(sums[0]) if isinstance(wanted.weights, Frequency) else float(rows)
+        return cls(handles, counted, rows, sampling)
+
+
+def sums_kernel(block: Block) -> Any:
+    """Σ of how often rows were observed, and a bound on the size of their responses."""
+    return np.array([block.frequency.sum(), np.abs(block.y).max(initial=0.0)])
+
+
+def reweighted(block: Block, factor: float) -> Block:
+    """The block with all weights times a factor."""
+    return replace(block, weight=factor * block.weight)
+
+
+def tallied(model: Model, wanted: Asked) -> Tally | None:
+    """The distinct rows of the table and how often each occurs, counted where the rows are; None where that is not
+    wanted, does not pay, or would not give the same fit.
+
+    Raises CapabilityError where it is demanded but not possible.
+    """
+    if model.compress is False:
+        return None
+    every = (*wanted.factors, *wanted.others)
+    memory = next((expression.text for expression in every if expression.remembers), None)
+    hindered = None
+    if isinstance(wanted.weights, Sampling):
+        hindered = "the errors of a sample are those of its single rows"
+    elif memory is not None:
+        hindered = f"{memory} is learned from single rows"
+    elif not model.engine.holds_rows:
+        hindered = f"rows are counted in this process, and engine '{model.engine.name}' keeps them elsewhere"
+    elif model.solver is not None and model.solver.by_rows:
+        hindered = f"solver '{model.solver.name}' draws single rows"
+    tally = None if hindered else wanted.source.tally(wanted.needed, model.engine.memory)
+    if tally is None and model.compress is True:
+        why = hindered or "the distinct rows of this table are too many, or DuckDB, which counts them, is not installed"
+        raise CapabilityError(f"compress=True: {why}; leave out compress=True")
+    return tally
+
+
+def fit_tally(model: Model, wanted: Asked, tally: Tally, response: str, recorder: Recorder) -> Fit:
+    """The fit of distinct rows, each as often observed as it occurs: that of all rows, in every number."""
+    complete = complete_rows(tally.chunk, wanted.needed)
+    rows, total = np.flatnonzero(complete), int(tally.counts.sum())
+    dropped = int(tally.counts[~complete].sum())
+    if dropped and wanted.missing == "error":
+        name = next(name for name in wanted.needed if tally.chunk[name].missing.any())
+        raise DataError(f"column {name!r} has missing values: fill or remove them, or use missing='drop'")
+    if not len(rows):
+        raise DataError(f"there are no rows to fit: of {total} rows none has a value in every column")
+    chunk = {name: tally.chunk[name].take(rows) for name in wanted.needed}
+    schema = learn(wanted.formula, chunk, rows)
+    loader = Loader(schema, model.family, read_of(wanted), wanted.needed, schema.states, together=True)
+    seen = repeated(loader.observed(chunk, rows), tally.counts[rows], isinstance(wanted.weights, Frequency))
+    terms = Terms(schema.names, response, schema)
+    fit = fit_rows(replace(model, compress="auto"), schema.parts(chunk, rows), seen, terms, recorder)
+    assert fit.kept is not None
+    used = np.searchsorted(rows, fit.kept.rows)
+    kept = Kept(fit.kept.rows, len(complete), {name: column.take(used) for name, column in chunk.items()})
+    notes = (f"{dropped} of {total} rows left out for missing values",) if dropped else ()
+    counted = f"{total:,} rows -> {len(complete):,} distinct ones, exact: what is one a row is one a distinct row"
+    return replace(fit, notes=(*notes, counted, *fit.notes), kept=kept)
+
+
+def repeated(seen: Observations, counts: Array, frequencies: bool) -> Observations:
+    """Rows of which each was observed so often (n,), beside any `frequencies` that its weight holds."""
+    used = seen.weight > 0
+    own = np.where(used, seen.weight if seen.precision is None else seen.precision, 1.0)
+    counted = np.where(used, counts * (seen.weight / own if frequencies else 1.0), 0.0)
+    return replace(seen, weight=seen.weight * counts, precision=own, counted=float(counted.sum()))

@@ -1,0 +1,113 @@
+"""Predictions that are written where they do not fit into memory: part by part, to one Parquet file or a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nelder.engines import ENGINES
+from nelder.errors import DataError, InputError, MissingExtraError
+from nelder.fit import Fit
+from nelder.inference.predictions.prediction import Request, predict
+from nelder.linalg import Array
+from nelder.sources import Alone, Column, Numbers, Partition, concatenated, source_of
+from nelder.submodels import schema_of
+from nelder.table import Table
+
+SUFFIX = ".parquet"
+UNFINISHED = ".unfinished"  # the ending of a file that is being written
+
+
+def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: str | Sequence[str] = ()) -> int:
+    """Write predictions at `new` rows, and the columns to `keep` of these, to a Parquet file; how many rows it has.
+
+    The columns are those of `predict`: fit, and with an interval se, lower and upper. A `path` without the ending
+    .parquet is a folder that gets a file a part of the table, written by the fit's engine where the part is. Nothing is
+    left half written. Raises what `predict` raises, naming the part, and DataError where `path` cannot be written.
+    """
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("pyarrow", "files", "writing Parquet files") from None
+    source, path = source_of(new), Path(path)
+    names = (keep,) if isinstance(keep, str) else tuple(keep)
+    for _ in source.chunks(names) if names else ():
+        break  # which has checked the names
+    clash = next((name for name in names if name in ("fit", "se", "lower", "upper")), None)
+    if clash is not None:
+        raise InputError(f"keep={clash!r}: a column of the predictions has that name")
+    if path.suffix == SUFFIX:
+        return write_file(fit, path, source.partitions, request, names)
+    engine = ENGINES["threads"]() if fit.objective is None else fit.objective.engine
+    path.mkdir(parents=True, exist_ok=True)
+    parts = [(path / f"part-{place:05}{SUFFIX}", part) for place, part in enumerate(source.partitions)]
+    return sum(engine.map(write_part, parts, replace(fit, objective=None, kept=None), request, names))
+
+
+def write_part(part: tuple[Path, Partition], fit: Fit, request: Request, names: tuple[str, ...]) -> int:
+    """Write the predictions of one part of a table to its own file."""
+    return write_file(fit, part[0], [part[1]], request, names)
+
+
+def write_file(fit: Fit, path: Path, partitions: Sequence[Partition], request: Request, names: tuple[str, ...]) -> int:
+    """Write the predictions of some parts of a table to one file."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows, writer = 0, None
+    with finished(path) as unfinished:
+        for part in partitions:
+            table = pa.table({**kept_columns(part, names), **predicted(fit, part, request)})
+            writer = writer or parquet.ParquetWriter(unfinished, table.schema)
+            writer.write_table(table)
+            rows += table.num_rows
+        if writer is not None:
+            writer.close()
+    return rows
+
+
+def predicted(fit: Fit, part: Partition, request: Request) -> dict[str, Array]:
+    """The columns of the predictions at the rows of a part; errors name it."""
+    try:
+        found = predict(fit, Alone(part, schema_of(fit).predictors), request)
+    except InputError as problem:
+        raise type(problem)(f"{part.label}: {problem}") from None
+    return {name: found[name] for name in found} if isinstance(found, Table) else {"fit": found}
+
+
+def kept_columns(part: Partition, names: tuple[str, ...]) -> dict[str, Any]:
+    """Columns of a part as they were."""
+    if not names:
+        return {}
+    chunk = concatenated(list(part.read(names)))
+    return {name: as_arrow(chunk[name]) for name in names}
+
+
+def as_arrow(column: Column) -> Any:
+    """A column as Arrow has it, missing values as nulls."""
+    import pyarrow as pa
+
+    absent = column.missing
+    if isinstance(column, Numbers):
+        kinds = {"b": pa.bool_(), "i": pa.int64(), "u": pa.int64()}
+        return pa.array(column.values, mask=absent).cast(kinds.get(column.kind, pa.float64()))
+    return pa.array(list(column.levels)).take(pa.array(column.codes, mask=absent))
+
+
+@contextmanager
+def finished(path: Path) -> Iterator[Path]:
+    """A file to write to that takes the name `path` when all is done, and is removed where it is not."""
+    unfinished = path.with_name(f"{path.name}{UNFINISHED}")
+    try:
+        yield unfinished
+        if unfinished.exists():
+            os.replace(unfinished, path)
+    except OSError as problem:
+        raise DataError(f"{str(path)!r} cannot be written: {problem.strerror or problem}") from None
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()

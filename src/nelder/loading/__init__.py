@@ -1,0 +1,10 @@
+"""Tables that are read in parts: one look that learns, then each part as a block, where the rows are."""
+
+from __future__ import annotations
+
+from nelder.loading.apart import Apart
+from nelder.loading.loader import Loader, Part, Read
+from nelder.loading.looking import Look, look
+from nelder.loading.spooled import spooled
+
+__all__ = ["Apart", "Loader", "Look", "Part", "Read", "look", "spooled"]

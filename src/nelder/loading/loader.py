@@ -1,0 +1,123 @@
+"""What makes a block of a part of a table, wherever it runs: complete rows, checked and encoded by what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.design import Block, split
+from nelder.errors import InputError
+from nelder.families import Family
+from nelder.formula import Expression, Schema, complete_rows, numeric_column
+from nelder.formula.transforms import State
+from nelder.observations import Observations, Weights, observed
+from nelder.parts import Coded, Codes
+from nelder.parts import Part as Columns
+from nelder.sources import Chunk, Partition, concatenated
+
+Rows = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A partition, and the number of its first row in the table."""
+
+    partition: Partition
+    begin: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """What is read of a row beside the design: its response, y or (successes, failures), and weights, which hold an
+    expression.
+    """
+
+    response: tuple[Expression, ...]
+    weights: Weights | None
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Makes blocks of a part: of at most BLOCK_ROWS rows, or one of all where they are to stay `together`.
+
+    `needed` are the columns of which none may be missing, `beside` others that the schema reads; `states` are what
+    transforms remember.
+    """
+
+    schema: Schema
+    family: Family
+    read: Read
+    needed: tuple[str, ...]
+    states: dict[str, State]
+    together: bool
+    beside: tuple[str, ...] = ()
+
+    def __call__(self, part: Part) -> Iterator[Block]:
+        """Its blocks, none where no row is left. Errors name the part and the rows' numbers in the table."""
+        chunks: Iterator[tuple[Chunk, Rows]] = ((chunk, rows) for chunk, rows in self.chunks(part) if len(rows))
+        if self.together:
+            several = list(chunks)
+            chunks = iter([joined(several)] if several else [])
+        for chunk, rows in chunks:
+            yield from self.blocks(part, chunk, rows)
+
+    def chunks(self, part: Part) -> Iterator[tuple[Chunk, Rows]]:
+        """The complete rows of a part in pieces, with their numbers in the table."""
+        begin = part.begin
+        for chunk in part.partition.read((*self.needed, *self.beside)):
+            complete = complete_rows(chunk, self.needed)
+            rows = np.flatnonzero(complete)
+            whole = len(rows) == len(complete)
+            yield chunk if whole else {name: column.take(rows) for name, column in chunk.items()}, begin + rows
+            begin += len(complete)
+
+    def blocks(self, part: Part, chunk: Chunk, rows: Rows) -> list[Block]:
+        """Rows as blocks, without those of weight zero."""
+        try:
+            seen = self.observed(chunk, rows)
+            columns = tuple(narrowed(self.schema.parts(chunk, rows)))
+        except InputError as problem:
+            raise type(problem)(f"{part.partition.label}: {problem}") from None
+        block = Block(columns, len(self.schema.names), seen.y, seen.weight, seen.offset, seen.precision)
+        used = np.flatnonzero(seen.weight > 0)
+        block = block if len(used) == block.n else block.rows(used)
+        if not block.n:
+            return []
+        return [block] if self.together else split(block)
+
+    def observed(self, chunk: Chunk, rows: Rows) -> Observations:
+        """Response, weights and offset of some rows."""
+        response = [numeric_column(each, chunk, rows, self.states, "response") for each in self.read.response]
+        weights = self.read.weights
+        if weights is not None:
+            assert isinstance(weights.given, Expression)
+            weights = replace(weights, given=numeric_column(weights.given, chunk, rows, self.states, "weights"))
+        return observed(self.family, response, weights, self.schema.offset(chunk, rows), rows)
+
+    def numbers(self, part: Part) -> Rows:
+        """The numbers in the table of the rows that its blocks have."""
+        kept: list[Rows] = [np.zeros(0, dtype=np.intp)]
+        for chunk, rows in self.chunks(part):
+            kept.append(
+                rows[self.observed(chunk, rows).weight > 0] if self.read.weights is not None and len(rows) else rows
+            )
+        return np.concatenate(kept)
+
+
+def joined(pieces: Sequence[tuple[Chunk, Rows]]) -> tuple[Chunk, Rows]:
+    """Pieces of a part as one."""
+    return concatenated([chunk for chunk, _ in pieces]), np.concatenate([rows for _, rows in pieces])
+
+
+def narrowed(parts: Sequence[Columns]) -> Iterator[Columns]:
+    """The same parts, with codes in the fewest bytes that hold them; parts that share codes go on sharing them."""
+    known: dict[int, Codes] = {}
+    for part in parts:
+        if not isinstance(part, Coded):
+            yield part
+            continue
+        fewest = np.min_scalar_type(max(part.coding.levels - 1, 0))
+        yield replace(part, codes=known.setdefault(id(part.codes), part.codes.astype(fewest)))

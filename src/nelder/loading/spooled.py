@@ -1,0 +1,65 @@
+"""Parts that are read once: what they hold is kept as it was decoded, for the look and for the loading after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from nelder.engines import Engine, Spilled, ahead
+from nelder.sources import Chunk, Partition
+
+DEPTH = 2  # pieces that are decoded before there is time for them
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a part, by its place among the parts."""
+
+    place: int
+    chunk: Chunk
+
+    @property
+    def n(self) -> int:
+        """The number of rows."""
+        return len(next(iter(self.chunk.values())))
+
+
+@dataclass(frozen=True)
+class Spooled(Partition):
+    """A part whose pieces are in a store, from the one at `first` on, `many` of them."""
+
+    label: str
+    rows: int | None
+    pieces: Sequence[Piece]
+    first: int
+    many: int
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        for place in range(self.first, self.first + self.many):
+            chunk = self.pieces[place].chunk
+            yield {name: chunk[name] for name in names}
+
+
+def spooled(
+    engine: Engine, partitions: Sequence[Partition], names: Sequence[str], told: Callable[[int, int | None], None]
+) -> Sequence[Partition]:
+    """The same parts, decoded once, where the engine works in this process; else the parts themselves.
+
+    `told` is called with the rows read so far, and all there are where that is known.
+    """
+    if engine.memory is None:
+        return partitions
+    store, counts = Spilled(engine.memory, engine.folder), [0] * len(partitions)
+    pieces = (Piece(place, chunk) for place, part in enumerate(partitions) for chunk in part.read(names))
+    known = [part.rows for part in partitions if part.rows is not None]
+    read, total = 0, sum(known) if len(known) == len(partitions) else None
+    for piece in ahead(pieces, DEPTH):
+        store.add(piece)
+        counts[piece.place] += 1
+        read += piece.n
+        told(read, total)
+    held, found, first = store.settled(), [], 0
+    for part, many in zip(partitions, counts, strict=True):
+        found.append(Spooled(part.label, part.rows, held, first, many))
+        first += many
+    return found

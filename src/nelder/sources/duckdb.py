@@ -1,0 +1,177 @@
+"""Rows that DuckDB works out: a query, or a relation."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nelder.errors import CapabilityError, DataError, InputTypeError, MissingExtraError
+from nelder.lazy import lazy
+from nelder.sources.arrow import Layout, chunk_of, first_line, kind_of, tables
+from nelder.sources.base import PIECE, Chunk, Partition, Source, Tally, size_of
+from nelder.sources.tallies import Query, Rows, arrow_reader, arrow_table, interruptible, limit, quoted, tally_of, value
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query, and the database file that it is put to; None for a database in memory, which sees files only."""
+
+    query: str
+    database: str | None = None
+
+    @contextmanager
+    def relation(self, memory: int | None = None) -> Iterator[Any]:
+        """A relation of the rows, on a connection of its own that has so many bytes of memory."""
+        import duckdb
+
+        database = self.database or ":memory:"
+        with (
+            tempfile.TemporaryDirectory(prefix="nelder-sql-") as folder,
+            closing(duckdb.connect(database, read_only=self.database is not None)) as connection,
+        ):
+            limit(connection, folder, memory)
+            # tables are those of the database and of files: variables of whoever calls are none
+            connection.execute("set python_enable_replacements = false")
+            statements = connection.extract_statements(self.query)
+            if not statements or "SELECT" not in str(statements[-1].type).upper():
+                raise DataError(f"nd.sql reads the rows of a SELECT, not of {self.query!r:.80}")
+            yield connection.sql(self.query)
+
+
+@dataclass(frozen=True)
+class Related:
+    """A relation of someone else's connection."""
+
+    found: Any
+
+    @contextmanager
+    def relation(self, memory: int | None = None) -> Iterator[Any]:
+        """The relation itself: how much memory it has is for whoever made the connection to say."""
+        yield self.found
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise CapabilityError(
+            "a relation of DuckDB belongs to this process: for other workers give nd.sql('select …', database=…)"
+        )
+
+
+@dataclass(frozen=True)
+class QueryRows(Partition):
+    """The rows of a query, which is run at each reading."""
+
+    asked: Asked | Related
+    layout: Layout
+    label: str = "the query"
+    rows: int | None = None
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        if not names:
+            yield {}
+            return
+        kinds = self.layout.chosen(names)
+        columns = ", ".join(quoted(name) for name in names)
+        with answered(self.asked) as found:
+            reader = arrow_reader(found.project(columns), PIECE // 4)
+            try:
+                for table in tables(reader, reader.schema):
+                    yield chunk_of(table, kinds)
+            finally:
+                reader.close()  # so that the connection can be asked again
+
+
+class DuckDBSource(Source):
+    """A query of DuckDB, or a relation: `duckdb.sql(…)`."""
+
+    def __init__(self, data: object) -> None:
+        self.asked = data if isinstance(data, Asked) else Related(data)
+
+    @classmethod
+    def reads(cls, data: object) -> bool:
+        return isinstance(data, Asked) or is_of_duckdb(data, "DuckDBPyRelation")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.layout.kinds)
+
+    @lazy
+    def layout(self) -> Layout:
+        """The kinds of the columns, which DuckDB knows without running the query."""
+        with answered(self.asked) as found:
+            schema = arrow_table(found.limit(0)).schema
+        twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(f"the query gives two columns called {twice!r}: name one anew, with AS")
+        return Layout.of([("the query", {each.name: kind_of(each.type) for each in schema})])
+
+    @property
+    def partitions(self) -> Sequence[Partition]:
+        return (QueryRows(self.asked, self.layout),)
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        return self.partitions[0].read(names)
+
+    @lazy
+    def rows(self) -> int:
+        """How many rows the query gives, counted by DuckDB."""
+        with answered(self.asked) as found:
+            return int(arrow_table(found.aggregate("count(*) as n")).column("n")[0].as_py())
+
+    def size(self, names: Sequence[str]) -> int:
+        return size_of(self.layout.chosen(names).values(), self.rows)
+
+    def tally(self, names: Sequence[str], memory: int | None = None) -> Tally | None:
+        kinds = self.layout.chosen(names)
+        columns = ", ".join(
+            f"{value(quoted(name), kind)} as c{place}" for place, (name, kind) in enumerate(kinds.items())
+        )
+
+        @contextmanager
+        def asked(memory: int | None) -> Iterator[Query]:
+            with self.asked.relation(memory) as found:
+                chosen = found.project(columns)
+                yield lambda sql: chosen.query("nelder_rows", sql)
+
+        return tally_of(self, kinds, Rows(asked), memory)
+
+
+def sql(query: str, database: str | Path | None = None) -> DuckDBSource:
+    """The rows of a query, worked out by DuckDB each time they are read; `database` is a file that DuckDB wrote.
+
+    The query is run as it is given, with all that SQL can do: take it from no one you would not let run programs.
+    A query whose rows differ from run to run, as one with random(), belongs in `nd.spill`. Raises DataError with
+    DuckDB's words for a query that it does not run, MissingExtraError where DuckDB is not installed.
+    """
+    try:
+        import duckdb  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("duckdb", "duckdb", "nd.sql") from None
+    if not isinstance(query, str):
+        raise InputTypeError(f"nd.sql takes a query as text, not {type(query).__name__}")
+    if database is not None and not isinstance(database, str | Path):
+        raise InputTypeError(f"database= takes the path of a database file, not {type(database).__name__}")
+    source = DuckDBSource(Asked(query, None if database is None else str(database)))
+    _ = source.layout
+    return source
+
+
+@contextmanager
+def answered(asked: Asked | Related) -> Iterator[Any]:
+    """The relation; raises DataError with the first line of what DuckDB says against it."""
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        with interruptible(), asked.relation() as found:
+            yield found
+    except (duckdb.Error, pa.ArrowException, OSError) as problem:
+        raise DataError(f"DuckDB: {first_line(problem)}") from None
+
+
+def is_of_duckdb(data: object, name: str) -> bool:
+    """Whether this is an object of DuckDB, told without importing it."""
+    kind = type(data)
+    return kind.__name__ == name and kind.__module__.split(".")[0].lstrip("_") == "duckdb"

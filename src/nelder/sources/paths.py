@@ -1,0 +1,141 @@
+"""Which files are meant: one file, a pattern, a folder or a list of them."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from nelder.errors import DataError
+
+SUFFIXES = (".csv", ".parquet")
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of one kind, in order, and the columns that their folders give: `year=2024`, for each file the same."""
+
+    given: object
+    suffix: str
+    paths: tuple[str, ...]
+    folders: tuple[dict[str, str | None], ...] = field(default=())
+
+
+def is_paths(data: object) -> bool:
+    """Whether this is a path, or a list of some."""
+    if isinstance(data, str | Path):
+        return True
+    return isinstance(data, list | tuple) and bool(data) and all(isinstance(each, str | Path) for each in data)
+
+
+def suffix_of(data: object) -> str | None:
+    """The ending of the files that are meant; None where it is not one that can be read, or not one."""
+    try:
+        return files_of(data).suffix
+    except DataError:
+        return None
+
+
+def files_of(data: object) -> Files:
+    """The files that a path, a pattern, a folder or a list of these stand for.
+
+    Raises DataError where there is none, or where they are of several kinds.
+    """
+    each = data if isinstance(data, list | tuple) else [data]
+    found = [pair for one in each for pair in files_at(str(one))]
+    paths = tuple(path for path, _ in found)
+    real = [os.path.realpath(path) for path in paths]
+    twice = next((path for place, path in enumerate(paths) if real[place] in real[:place]), None)
+    if twice is not None:
+        raise DataError(f"{twice!r} is given twice: its rows would count twice")
+    suffixes = {Path(path).suffix.lower() for path in paths}
+    if len(suffixes) > 1:
+        raise DataError(
+            f"{shown(data)} has {' and '.join(sorted(suffixes))} files: choose by a pattern, as '*{min(suffixes)}'"
+        )
+    folders = tuple(folder for _, folder in found)
+    odd = next((place for place, folder in enumerate(folders) if list(folder) != list(folders[0])), None)
+    if odd is not None:
+        raise DataError(
+            f"{paths[0]!r} and {paths[odd]!r} lie in folders with different names: {list(folders[0])} and "
+            f"{list(folders[odd])}"
+        )
+    return Files(data, suffixes.pop(), paths, folders if folders[0] else ())
+
+
+def shown(data: object) -> str:
+    """What was given, as it is named in errors."""
+    return repr(str(data)) if isinstance(data, str | Path) else f"the list of {len(data)} paths"  # type: ignore[arg-type]
+
+
+def files_at(given: str) -> list[tuple[str, dict[str, str | None]]]:
+    """The files of one path, and what their folders say below it."""
+    path = Path(given)
+    if "://" in given:
+        raise DataError(f"{given!r} is not on this machine: give nd.sql(…) of it, or a pyarrow.dataset.Dataset")
+    if path.is_dir():
+        not_a_log(path)
+        files = [each for each in path.rglob("*") if visible(each, path)]
+        if not files:
+            raise DataError(f"{given!r} is a folder without {' or '.join(SUFFIXES)} files")
+        return [(str(file), values_of(file.relative_to(path).parts[:-1])) for file in sorted(files)]
+    if not path.exists() and glob.has_magic(given):
+        files = [Path(each) for each in sorted(glob.glob(given, recursive=True))]
+        plain = next(place for place, part in enumerate(path.parts) if glob.has_magic(part))
+        known = [(str(file), values_of(file.parts[plain:-1])) for file in files if file.is_file()]
+        if not known:
+            raise DataError(f"{given!r}: no file is there")
+        for name, _ in known:
+            readable(name)
+        return known
+    readable(given)
+    if not path.is_file():
+        raise DataError(f"{given!r}: there is no such file")
+    return [(given, {})]
+
+
+def not_a_log(folder: Path) -> None:
+    """Raise DataError for a folder in which a log says which files count: others are there that were replaced."""
+    kinds = {"_delta_log": ("Delta", "delta_scan"), "metadata": ("Iceberg", "iceberg_scan"), ".hoodie": ("Hudi", "")}
+    for name, (kind, scan) in kinds.items():
+        if (folder / name).is_dir() and (kind != "Iceberg" or any((folder / name).glob("*.metadata.json"))):
+            way = f"nd.sql(\"select … from {scan}('{folder}')\")" if scan else "its own reader"
+            raise DataError(f"{str(folder)!r} is a table of {kind}, of which not every file counts: read it by {way}")
+
+
+def visible(path: Path, folder: Path) -> bool:
+    """Whether this is a file to read: those that begin with . or _ are notes of the programs that wrote the others."""
+    hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
+
+
+def readable(given: str) -> None:
+    """Raise DataError for a file whose ending is not known."""
+    if Path(given).suffix.lower() not in SUFFIXES:
+        raise DataError(f"{given!r}: nelder reads {' and '.join(SUFFIXES)} files, told by their ending")
+
+
+def values_of(parts: Sequence[str]) -> dict[str, str | None]:
+    """The columns in the names of folders, as `year=2024`."""
+    pairs = [part.split("=", 1) for part in parts if "=" in part]
+    return {unquote(name): None if value == NO_VALUE else unquote(value) for name, value in pairs}
+
+
+def folder_kind(values: Sequence[str | None]) -> str:
+    """Whole numbers where every folder's value is one, written as numbers are; else text."""
+    present = [value for value in values if value is not None]
+    if not present:
+        return "null"
+    return "i" if all(value.isascii() and str(whole(value)) == value for value in present) else "text"
+
+
+def whole(value: str) -> int | None:
+    """A whole number, or None."""
+    try:
+        return int(value)
+    except ValueError:
+        return None

@@ -1,0 +1,239 @@
+"""Fits on Spark are those of this process, digit for digit."""
+
+import os
+import sys
+import time
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+import pytest
+from rows_on_engines import fit_on, loader, numbers, objective_on, parts_of
+
+import nelder as nd
+from nelder.design import Block
+from nelder.engines import Threads
+from nelder.kernels import block_kernel
+from nelder.parts import Dense
+from nelder.sources.spark_frames import SparkSource
+
+pytest.importorskip("pyspark")
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+SIZES = (700, 0, 900)
+PAIRS = [("gaussian", "identity"), ("poisson", "log"), ("binomial", "cloglog"), ("gamma", "log")]
+
+
+@pytest.fixture
+def engine(spark_session):
+    return nd.Spark(spark_session)
+
+
+@pytest.fixture
+def guarded(spark_session):
+    return nd.Spark(spark_session, rows_stay=True)
+
+
+def same(fit, reference):
+    assert fit.steps == reference.steps and fit.reason == reference.reason
+    assert numbers(fit) == pytest.approx(numbers(reference), rel=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_a_fit_is_that_of_threads_and_no_row_leaves(pair, guarded):
+    parts = parts_of(SIZES, *pair)
+    same(fit_on(guarded, parts), fit_on(Threads(), parts))
+
+
+@pytest.mark.parametrize("solver", ["irls", "lbfgs", "sampled_newton"])
+def test_every_solver_works_where_the_rows_are(solver, guarded):
+    parts = parts_of(SIZES)
+    same(fit_on(guarded, parts, solver), fit_on(Threads(), parts, solver))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["negative_binomial", "tweedie", "inverse_gaussian"])
+def test_shapes_and_searches_work_there_too(family, engine):
+    parts = parts_of((400, 300), family)
+    same(fit_on(engine, parts), fit_on(Threads(), parts))
+
+
+def test_data_of_this_process_are_fitted_there_too(engine):
+    (block,) = loader(parts_of((3000,))[0])
+    table = {"y": block.y, **{f"x{k}": column for k, column in enumerate(block.dense().T[1:])}}
+    fit, reference = (nd.glm("y ~ x0 + x1 + x2", table, "poisson", engine=each) for each in (engine, "threads"))
+    assert numbers(fit) == pytest.approx(numbers(reference), rel=1e-12)
+
+
+def separated(part):
+    (block,) = loader(part)
+    level = block.parts[1].codes == 3
+    return [Block(block.parts, 6, np.where(level, 0.0, block.y), block.weight, block.offset)]
+
+
+def test_separation_is_found_by_bringing_rows_here_and_not_where_they_stay(engine, guarded):
+    parts = parts_of((300, 200), "binomial", "logit")
+    fit, reference = (fit_on(each, parts, load=separated) for each in (engine, Threads()))
+    assert fit.coef["group[4]"] == -np.inf == reference.coef["group[4]"]
+    assert fit.deviance == reference.deviance and np.array_equal(fit.se, reference.se, equal_nan=True)
+    with pytest.raises(nd.CapabilityError, match="rows_stay=True: this looks at single rows"):
+        fit_on(guarded, parts, load=separated)
+
+
+def aliased(part):
+    (block,) = loader(part)
+    X = block.parts[0].X.copy()
+    X[:, 2] = 2 * X[:, 0] - X[:, 1]
+    return [Block((Dense(block.parts[0].columns, X), block.parts[1]), 6, block.y, block.weight, block.offset)]
+
+
+def test_aliased_columns_are_left_out_where_the_rows_are(guarded):
+    fit, reference = (fit_on(each, parts_of((300, 200)), load=aliased) for each in (guarded, Threads()))
+    assert np.isnan(fit.coef["b"]) and str(fit.warnings[0]) == str(reference.warnings[0])
+    assert numbers(fit) == pytest.approx(numbers(reference), rel=1e-12, nan_ok=True)
+
+
+def test_what_is_one_number_a_row_does_not_leave(guarded):
+    handles = objective_on(guarded, parts_of(SIZES)).design.handles
+    for kernel in (block_kernel, lambda block: block.y, lambda block: lambda: block.y):
+        with pytest.raises(nd.CapabilityError, match=r"from 700 rows is no sum over them.*nd\.Spark\(rows_stay=False"):
+            guarded.map(kernel, handles)
+    with pytest.raises(nd.CapabilityError):
+        handles[1]
+
+
+def test_blocks_are_kept_by_spark_as_long_as_somebody_can_ask_for_them(engine):
+    kept = engine.session.sparkContext._jsc.getPersistentRDDs
+    wait_for(lambda: not kept())
+    handles = engine.load(parts_of(SIZES), loader)
+    derived = engine.derive(Block.select, handles, np.array([0, 1]))
+    assert len(kept()) == 2 and len(derived) == 2
+    del handles, derived
+    wait_for(lambda: not kept())
+
+
+def wait_for(met, seconds=20):
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_worker_serves_many_passes(engine):
+    handles = engine.load(parts_of(SIZES), loader)
+    workers = {worker for _ in range(6) for worker in engine.map(lambda block: os.getpid(), handles)}
+    assert len(workers) <= 3
+
+
+def unsteady(part):
+    (block,) = loader(part)
+    return [Block(block.parts, 6, np.random.default_rng().normal(size=block.n), block.weight, block.offset)]
+
+
+def test_rows_that_are_others_when_they_are_read_again_are_refused(engine):
+    handles = engine.load(parts_of((300, 200)), unsteady)
+    handles.records.unpersist(blocking=True)  # as if executors were lost
+    with pytest.raises(nd.DataError, match="rows of partition 0 are others than when they were first read"):
+        engine.map(lambda block: block.n, handles)
+
+
+def test_a_mistake_says_where_it_was_made(engine):
+    with pytest.raises(ZeroDivisionError) as caught:
+        engine.map(lambda part: 1 / part, [1, 0])
+    assert "in a worker of Spark" in caught.value.__notes__[0]
+
+
+def test_what_spark_says_becomes_a_sentence(engine):
+    with pytest.raises(nd.EngineError, match=r"^Spark could not finish: .*DIVIDE_BY_ZERO") as caught:
+        engine.jobs.run(lambda: engine.session.sql("select raise_error('DIVIDE_BY_ZERO') as x").collect())
+    assert len(str(caught.value)) < 500 and "\n" not in str(caught.value)
+
+
+def test_a_session_that_is_not_there_is_missed_in_words(spark_session, monkeypatch):
+    from pyspark.sql import SparkSession
+
+    with pytest.raises(nd.InputTypeError, match=r"nd\.Spark takes a pyspark\.sql\.SparkSession or None, not int"):
+        nd.Spark(3)
+    assert nd.Spark().session is spark_session
+    monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
+    with pytest.raises(nd.EngineError, match=r"this process has no Spark session; start one, such as: from pyspark"):
+        nd.Spark()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(nd.EngineError, match="Spark needs Java 17 or newer, and there is none here: install it"):
+        nd.Spark()
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(nd.MissingExtraError, match=r"engine='spark' needs PySpark: pip install 'nelder\[spark\]'"):
+        nd.Spark()
+
+
+@pytest.fixture(scope="module")
+def claims():
+    """A table with a factor, a name with a dot, weights, missing values and a column that nobody asks for."""
+    random, n = np.random.default_rng(8), 3000
+    table = pd.DataFrame({"x": random.normal(size=n), "area": random.choice(list("abcd"), n), "no.": range(n)})
+    table["weight"], table["group"] = random.uniform(0.5, 2, n), random.integers(0, 30, n)
+    table["y"] = random.poisson(np.exp(0.4 * table.x + (table.area == "b")))
+    table.loc[7, "x"] = np.nan
+    return table
+
+
+@pytest.fixture(scope="module")
+def files(claims, tmp_path_factory):
+    path = tmp_path_factory.mktemp("claims") / "claims.parquet"
+    claims.to_parquet(path, row_group_size=800)
+    return path
+
+
+FORMULA = "y ~ x + area + `no.`"
+
+
+@pytest.mark.parametrize("name", ["spark", "threads"])
+def test_a_spark_table_is_fitted_as_any_other(name, spark_session, claims, files):
+    table = spark_session.read.parquet(str(files)).repartition(3)
+    reference = nd.glm(FORMULA, claims, "poisson", weights="weight")
+    fit = nd.glm(FORMULA, table, "poisson", weights="weight", engine=name)
+    assert numbers(fit) == pytest.approx(numbers(reference), rel=1e-11)
+    assert fit.notes == reference.notes and fit.statistics.n == 2999
+
+
+def test_a_spark_table_gives_the_columns_that_are_asked_for(spark_session, claims):
+    table = spark_session.createDataFrame(
+        [(1, 2.5, "a", True, None, [1]), (None, 3.5, None, False, None, [2])],
+        "whole int, number double, label string, yes boolean, nothing string, list array<int>",
+    )
+    source = SparkSource(table.coalesce(1))
+    (chunk,) = source.chunks(("whole", "number", "label", "yes", "nothing"))
+    assert chunk["number"].values.tolist() == [2.5, 3.5] and chunk["yes"].kind == "b"
+    assert chunk["whole"].missing.tolist() == [False, True] == chunk["label"].missing.tolist()
+    assert chunk["nothing"].missing.all()
+    with pytest.raises(nd.InputTypeError, match=r"column 'list' holds array<int>"):
+        list(source.chunks(("list",)))
+    with pytest.raises(nd.CapabilityError, match=r"are read by Spark: use engine=nd\.Spark\(\)"):
+        cloudpickle.dumps(source.partitions[0])
+
+
+@pytest.mark.parametrize("name", ["spark", "threads"])
+def test_a_spark_table_without_rows_has_none_to_fit(name, spark_session, files):
+    table = spark_session.read.parquet(str(files)).repartition(3)
+    with pytest.raises(nd.DataError, match="there are no rows to fit: the table is empty"):
+        nd.glm(FORMULA, table.filter("x > 1000"), "poisson", engine=name)
+    few = table.filter("`no.` < 40")  # whose partitions may be empty
+    assert nd.glm("y ~ x", few, "poisson", engine=name).statistics.n == 39
+
+
+def test_errors_in_a_spark_table_name_the_partition(spark_session, files):
+    table = spark_session.read.parquet(str(files)).selectExpr("x", "y - 1 as y")
+    with pytest.raises(nd.SupportError, match=r"^partition 0: .*row"):
+        nd.glm("y ~ x", table, "poisson", engine="spark")
+
+
+def test_what_follows_a_fit_has_the_same_digits(engine, claims, files):
+    fit, here = (nd.glm("y ~ x + area", str(files), "poisson", engine=each) for each in (engine, "threads"))
+    for each in ("HC0", "HC3", nd.Clustered("group")):
+        np.testing.assert_allclose(fit.with_covariance(each).se, here.with_covariance(each).se, rtol=1e-11)
+    for door in ("wald_test", "score_test", "likelihood_ratio"):
+        assert str(getattr(fit, door)("x = 0")) == str(getattr(here, door)("x = 0"))
+    assert str(fit.check()) == str(here.check()) and str(fit.calibration()) == str(here.calibration())
+    np.testing.assert_allclose(fit.residuals("deviance"), here.residuals("deviance"), rtol=1e-11)
+    np.testing.assert_allclose(fit.predict(), here.predict(), rtol=1e-11)

@@ -1,0 +1,89 @@
+"""Fits of distinct rows that DuckDB has counted: those of all rows, in every number."""
+
+import numpy as np
+import pytest
+
+import nelder as nd
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+pytest.importorskip("duckdb")
+
+TIGHT = nd.Threads(memory=1)
+CASES = {
+    "numbers and factors": ("y ~ g + h", {"family": "poisson"}),
+    "interactions": ("y ~ g * C(h)", {"family": "poisson"}),
+    "trials": ("cbind(s, f) ~ g + h", {"family": "binomial"}),
+    "prior weights": ("b ~ g + h", {"family": "binomial", "weights": "w"}),
+    "frequencies": ("b ~ g + h", {"family": "binomial", "weights": nd.frequency("w")}),
+    "least squares": ("y ~ g + h", {"family": "gaussian"}),
+    "a shape": ("y ~ g", {"family": "negative_binomial"}),
+    "quasi": ("y ~ g + h", {"family": "quasipoisson"}),
+    "smaller bias": ("b ~ g", {"family": "binomial", "penalty": "firth"}),
+}
+
+
+@pytest.fixture(scope="module")
+def table():
+    random = np.random.default_rng(3)
+    n = 30_000
+    g, h, trials = random.choice(["a", "b", "c"], n), random.integers(0, 6, n).astype(float), random.integers(1, 4, n)
+    s = random.binomial(trials, 0.3 + 0.1 * (g == "c"))
+    mean = np.exp(0.1 * h - 0.4 * (g == "b")) * random.gamma(2.0, 0.5, n)
+    h[::97] = np.nan
+    columns = {"y": random.poisson(mean), "g": g, "h": pa.array(h, from_pandas=True), "s": s, "f": trials - s}
+    return pa.table({**columns, "w": random.integers(0, 3, n), "b": random.random(n) < 0.4})
+
+
+@pytest.fixture(scope="module")
+def path(table, tmp_path_factory):
+    path = tmp_path_factory.mktemp("tally") / "rows.parquet"
+    pq.write_table(table, path, row_group_size=4_000)
+    return path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_fit_of_counted_rows_is_the_fit_of_all_rows(case, table, path):
+    formula, options = CASES[case]
+    whole = nd.glm(formula, table, compress=False, **options)
+    counted = nd.glm(formula, path, engine=TIGHT, **options)
+    assert any("30,000 rows -> " in note and "distinct ones, exact" in note for note in counted.notes)
+    assert counted.names == whole.names
+    scale = np.asarray(whole.se)
+    assert np.max(np.abs(np.asarray(counted.coef) - np.asarray(whole.coef)) / scale) < 1e-9
+    np.testing.assert_allclose(counted.se, whole.se, rtol=1e-8)
+    for number in ("deviance", "null_deviance", "loglik", "dispersion", "df_resid", "aic"):
+        np.testing.assert_allclose(getattr(counted, number), getattr(whole, number), rtol=1e-10, err_msg=number)
+    np.testing.assert_allclose(counted.statistics.pearson, whole.statistics.pearson, rtol=1e-10)
+    if "penalty" not in options:
+        np.testing.assert_allclose(counted.covariance("HC1"), whole.covariance("HC1"), rtol=1e-7)
+
+
+def test_dropped_rows_are_counted_as_rows(table, path):
+    whole, counted = nd.glm("y ~ h", table, "poisson"), nd.glm("y ~ h", path, "poisson", engine=TIGHT)
+    assert counted.notes[0] == whole.notes[0] == "310 of 30000 rows left out for missing values"
+    with pytest.raises(nd.DataError, match="'h' has missing values"):
+        nd.glm("y ~ h", path, "poisson", engine=TIGHT, missing="error")
+
+
+def test_what_is_learned_from_single_rows_is_not_counted(path):
+    fit = nd.glm("y ~ bs(h, df=4)", path, "poisson", engine=TIGHT)
+    assert not any("distinct" in note for note in fit.notes)
+    with pytest.raises(nd.CapabilityError, match=r"compress=True: bs\(h, df=4\) is learned from single rows"):
+        nd.glm("y ~ bs(h, df=4)", path, "poisson", engine=TIGHT, compress=True)
+    with pytest.raises(nd.CapabilityError, match="compress=True: the errors of a sample"):
+        nd.glm("y ~ g", path, "poisson", weights=nd.sampling("w"), engine=TIGHT, compress=True)
+
+
+def test_compression_that_is_not_wanted_is_not_done(path):
+    fit = nd.glm("y ~ g", path, "poisson", engine=TIGHT, compress=False)
+    assert fit.notes == () and fit.objective.design.rows == 30_000
+
+
+def test_readers_take_distinct_rows_with_their_counts(table, path):
+    whole, counted = nd.glm("y ~ g + h", table, "poisson"), nd.glm("y ~ g + h", path, "poisson", engine=TIGHT)
+    np.testing.assert_allclose(whole.anova()["deviance"], counted.anova()["deviance"], rtol=1e-9)
+    np.testing.assert_allclose(
+        *(np.asarray(fit.predictions("g").table()["estimate"], dtype=float) for fit in (whole, counted)), rtol=1e-10
+    )
+    assert len(counted.residuals("deviance")) == counted.objective.design.rows < 1_000

@@ -1,0 +1,88 @@
+"""Predictions written to Parquet: those of `predict`, part by part, and nothing left where it fails."""
+
+import numpy as np
+import pytest
+
+import nelder as nd
+from nelder.cli import main
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three files of new rows, some without a value."""
+    random = np.random.default_rng(5)
+    (tmp_path / "new").mkdir()
+    for place, n in enumerate((40, 1, 25)):
+        x = random.normal(size=n)
+        x[n // 2 : n // 2 + 2] = np.nan
+        columns = {
+            "id": np.arange(n) + 100 * place,
+            "x": pa.array(x, from_pandas=True),
+            "g": random.choice(["a", "b"], n),
+            "kept": random.random(n) < 0.5,
+        }
+        pq.write_table(pa.table(columns), tmp_path / "new" / f"{place}.parquet")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def fit():
+    random = np.random.default_rng(4)
+    x, g = random.normal(size=200), random.choice(["a", "b"], 200)
+    return nd.glm("y ~ x * g", {"y": random.poisson(np.exp(0.2 * x)), "x": x, "g": g}, "poisson")
+
+
+@pytest.mark.parametrize("kind", ["response", "link"])
+@pytest.mark.parametrize("interval", [None, "confidence"])
+def test_what_is_written_is_what_predict_gives(fit, folder, kind, interval):
+    new = folder / "new"
+    assert fit.predict_to(folder / "out.parquet", new, kind, interval, keep=["id", "g", "kept"]) == 66
+    table = pq.read_table(folder / "out.parquet")
+    whole = fit.predict(new, kind, interval)
+    for name in whole if interval else ["fit"]:
+        np.testing.assert_allclose(table[name].to_numpy(), whole[name] if interval else whole, rtol=1e-14)
+    read = pq.read_table(new)
+    assert all(table[name].to_pylist() == read[name].to_pylist() for name in ("id", "g", "kept"))
+
+
+def test_a_folder_gets_a_file_a_part(fit, folder):
+    assert fit.predict_to(folder / "out", folder / "new") == 66
+    names = sorted(path.name for path in (folder / "out").iterdir())
+    assert names == ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"]
+    np.testing.assert_allclose(pq.read_table(folder / "out")["fit"].to_numpy(), fit.predict(folder / "new"), rtol=1e-14)
+
+
+def test_a_level_that_was_not_there_is_named_with_its_file_and_nothing_is_left(fit, folder):
+    pq.write_table(pa.table({"x": [0.0, 1.0], "g": ["a", "new"]}), folder / "new" / "3.parquet")
+    for path in (folder / "new" / "2.parquet", folder / "new" / "0.parquet"):
+        table = pq.read_table(path)
+        pq.write_table(table.select(["x", "g"]), path)
+    table = pq.read_table(folder / "new" / "1.parquet")
+    pq.write_table(table.select(["x", "g"]), folder / "new" / "1.parquet")
+    with pytest.raises(nd.LevelError, match=r"3\.parquet.*level 'new' at row 1"):
+        fit.predict_to(folder / "out.parquet", folder / "new")
+    assert not [path for path in folder.iterdir() if path.name.startswith("out")]
+
+
+def test_what_cannot_be_written_is_said(fit, folder):
+    with pytest.raises(nd.DataError, match="cannot be written"):
+        fit.predict_to(folder / "nowhere" / "out.parquet", folder / "new")
+    with pytest.raises(nd.UnknownNameError, match="nothing"):
+        fit.predict_to(folder / "out.parquet", folder / "new", keep="nothing")
+    with pytest.raises(nd.UnknownNameError, match="kind of prediction"):
+        fit.predict_to(folder / "out.parquet", folder / "new", kind="median")
+    with pytest.raises(nd.CapabilityError, match="arrays"):
+        nd.glm_fit(np.ones((5, 1)), np.arange(5.0)).predict_to(folder / "out.parquet", folder / "new")
+    assert [path.name for path in folder.iterdir()] == ["new"]
+
+
+def test_a_saved_fit_writes_from_the_command_line(fit, folder, capsys):
+    fit.save(folder / "fit.json")
+    arguments = ["predict", str(folder / "fit.json"), str(folder / "new"), "-o", str(folder / "out.parquet")]
+    assert main([*arguments, "--interval", "--level", "0.5"]) == 0
+    assert "66 predictions written" in capsys.readouterr().out
+    whole = fit.predict(folder / "new", interval="confidence", level=0.5)
+    np.testing.assert_allclose(pq.read_table(folder / "out.parquet")["lower"].to_numpy(), whole["lower"], rtol=1e-14)
