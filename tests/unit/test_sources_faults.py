@@ -3,10 +3,8 @@ what can be read only once, and queries that do not run.
 """
 
 import io
-import os
 import pickle
 import re
-import subprocess
 import sys
 
 import duckdb
@@ -335,37 +333,6 @@ def test_a_query_that_fails_on_the_way_is_an_error():
     with pytest.raises(nd.DataError, match="DuckDB: Conversion Error"):
         list(source.chunks(["x"]))
     assert source.tally(["x"]) is None
-
-
-PROGRAM = """
-import os, signal, threading, nelder as nd
-signal.signal(signal.SIGINT, signal.default_int_handler)
-many = "select sum(a.range * b.range) as s from range(3000000) a, range(3000000) b"
-source = nd.sql(many)
-ended = threading.Event()
-
-def press():  # until it is heard, as a person would: DuckDB is not listening at every moment
-    while not ended.wait(0.5):
-        os.kill(os.getpid(), signal.SIGINT)
-
-threading.Thread(target=press, daemon=True).start()
-try:
-    {action}
-except KeyboardInterrupt:
-    ended.set()
-    print("interrupted")
-"""
-
-
-@pytest.mark.skipif(duckdb.__version__ < "2", reason="DuckDB looks for Ctrl-C while rows stream since 2.0")
-@pytest.mark.parametrize("action", ['list(source.chunks(["s"]))', 'source.tally(["s"])'])
-def test_ctrl_c_ends_a_query(action, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(action=action)], capture_output=True, text=True, timeout=60, check=False,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )  # fmt: skip
-    assert done.stdout == "interrupted\n", done.stderr
-    assert not list(tmp_path.iterdir())
 
 
 def test_arguments_of_a_query_are_checked(tmp_path, monkeypatch):
