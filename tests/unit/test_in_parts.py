@@ -421,3 +421,9 @@ def test_a_part_is_read_from_another_folder_too(tmp_path, monkeypatch):
         (chunk,) = pickle.loads(sent).read(["y"])
         assert chunk["y"].values.tolist() == [1.0, 2.0]
         monkeypatch.chdir(tmp_path)
+
+
+def test_what_is_spilled_is_in_the_file_and_not_in_memory():
+    fit = nd.glm("y ~ x + z + g", Pieces(table(40_000), [15_000]), "poisson", engine=nd.Threads(memory=1))
+    held = sum(len(entry.frame) for entry in fit.objective.design.handles.entries)
+    assert held < 0.01 * sum(size for entry in fit.objective.design.handles.entries for _, size in entry.spans)

@@ -14,7 +14,7 @@ from nelder.families import Family
 from nelder.formula import Expression, Schema, complete_rows, numeric_column
 from nelder.formula.transforms import State
 from nelder.observations import Observations, Weights, observed
-from nelder.parts import Coded, Codes
+from nelder.parts import Coded, Codes, Dense
 from nelder.parts import Part as Columns
 from nelder.sources import Chunk, Partition, concatenated
 
@@ -86,7 +86,7 @@ class Loader:
         block = block if len(used) == block.n else block.rows(used)
         if not block.n:
             return []
-        return [block] if self.together else split(block)
+        return [block] if self.together else [in_one_piece(each) for each in split(block)]
 
     def observed(self, chunk: Chunk, rows: Rows) -> Observations:
         """Response, weights and offset of some rows."""
@@ -110,6 +110,12 @@ class Loader:
 def joined(pieces: Sequence[tuple[Chunk, Rows]]) -> tuple[Chunk, Rows]:
     """Pieces of a part as one."""
     return concatenated([chunk for chunk, _ in pieces]), np.concatenate([rows for _, rows in pieces])
+
+
+def in_one_piece(block: Block) -> Block:
+    """The block with its numbers in memory of its own, so that they can be written and mapped as they are."""
+    parts = (replace(part, X=np.asfortranarray(part.X)) if isinstance(part, Dense) else part for part in block.parts)
+    return replace(block, parts=tuple(parts))
 
 
 def narrowed(parts: Sequence[Columns]) -> Iterator[Columns]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nelder.engines import Engine, Spilled, ahead
 from nelder.sources import Chunk, Partition
 
+SHARE = 4  # of the memory for rows: the blocks that are made of them take the rest
 DEPTH = 2  # pieces that are decoded before there is time for them
 
 
@@ -49,7 +50,7 @@ def spooled(
     """
     if engine.memory is None:
         return partitions
-    store, counts = Spilled(engine.memory, engine.folder), [0] * len(partitions)
+    store, counts = Spilled(engine.memory // SHARE, engine.folder), [0] * len(partitions)
     pieces = (Piece(place, chunk) for place, part in enumerate(partitions) for chunk in part.read(names))
     known = [part.rows for part in partitions if part.rows is not None]
     read, total = 0, sum(known) if len(known) == len(partitions) else None
