@@ -20,7 +20,8 @@ BLOCK_ROWS = 65_536
 SHARED_ROWS = 16_384  # of a block: fewer are not worth another thread
 STILL = 1e-9  # a row whose x'd is this small beside |x|'|d| does not move along d
 SLICE_ROWS = 4_096  # of what is made dense a slice at a time
-SLICE_NUMBERS = 2**20  # of a slice: small enough for the cache, so large that Python's share of the work is small
+BLOCK_NUMBERS = 2**20  # of columns of a block: so many that there is little to do but to work on them
+SLICE_NUMBERS = 2**17  # of columns of a slice, which stay in a core's own cache from η to X'(score)
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,12 @@ class Block:
         """Xβ + offset (n,), or its limit at the end of a ray."""
         if isinstance(beta, Ray):
             return beta.eta(self)
-        eta = self.offset.copy()
-        for part in self.parts:
+        if not self.parts:
+            return self.offset.copy()
+        eta = self.parts[0].times(beta[self.parts[0].place])
+        for part in self.parts[1:]:
             eta += part.times(beta[part.place])
+        eta += self.offset
         return eta
 
     def along(self, direction: Array) -> Array:
@@ -141,6 +145,8 @@ class Block:
 
     def transpose_times(self, values: Array) -> Array:
         """X'values (p,)."""
+        if len(self.parts) == 1 and everything(self.parts[0].place, self.p):
+            return self.parts[0].transpose_times(values)
         total = np.zeros(self.p)
         for part in self.parts:
             total[part.place] = part.transpose_times(values)
@@ -205,7 +211,7 @@ class Block:
         """The rows in slices that stay in cache. Coded and sparse parts gain nothing from slicing, and are left whole
         unless they are to be `filled`: made dense.
         """
-        size = size or max(1_024, min(32_768, SLICE_NUMBERS // max(self.p, 1)))
+        size = size or max(512, min(16_384, SLICE_NUMBERS // max(self.p, 1)))
         if self.n <= size or not (filled or all(isinstance(part, Dense) for part in self.parts)):
             yield self
             return
@@ -280,6 +286,8 @@ class Design:
 
 def crossed(parts: Sequence[Part], places: Sequence[slice | Codes], weight: Array, p: int) -> Array:
     """X'WX (p, p) of parts whose columns have these places in it."""
+    if len(parts) == 1 and everything(places[0], p):
+        return parts[0].cross(parts[0], weight)
     total = np.zeros((p, p))
     for i, part in enumerate(parts):
         for other, place in zip(parts[i:], places[i:], strict=True):
@@ -288,6 +296,11 @@ def crossed(parts: Sequence[Part], places: Sequence[slice | Codes], weight: Arra
             if other is not part:
                 put(total, place, places[i], product.T)
     return total
+
+
+def everything(place: slice | Codes, p: int) -> bool:
+    """Whether these are the places of all of p columns, in their order."""
+    return isinstance(place, slice) and place == slice(0, p)
 
 
 def put(matrix: Array, rows: slice | Codes, columns: slice | Codes, values: Array) -> None:
@@ -324,7 +337,7 @@ def block_rows(block: Block, n: int) -> int:
     """How many of n rows like those of this block a block takes: so few that there is work for all threads to the end,
     and so many that a matrix of each is small beside them.
     """
-    most = SLICE_NUMBERS // max(block.width, 1)
+    most = BLOCK_NUMBERS // max(block.width, 1)
     even = max(min(SHARED_ROWS, most // 4), min(BLOCK_ROWS, -(-n // 2)))
     square = 16 * block.p if block.long is None else 0
     return max(SLICE_ROWS, square, min(even, 2 * most))

@@ -18,11 +18,13 @@ from nelder.families import Family
 from nelder.linalg import Array, triangle
 from nelder.loss import Loss
 from nelder.mean import Mean
+from nelder.parts import bincount
 from nelder.quadratic import Gram, Implicit, Triangle
 from nelder.twofold import Twofold, two_sum, twofold
 
 ROUNDING = np.finfo(float).eps
 POSITIVE = 1e-3  # of the expected weight: an observed one that a Triangle can use
+COUNTED = 256  # responses that are whole numbers below this are counted
 Form = type[Gram] | type[Triangle]
 Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
 
@@ -76,8 +78,8 @@ def slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
                 value += loss.value(bare, mean)
                 if not math.isfinite(value):
                     return Slope(math.inf, np.full(block.p, math.nan))
-                score[few] = bare.weight * loss.family.score(bare.y, mean)
-                blur += blur_of(bare, score[few], mean.eta)
+                np.multiply(bare.weight, loss.family.score(bare.y, mean), out=score[few])
+            blur += blur_of(rows, score, eta)
             gradient -= rows.transpose_times(score)
         return Slope(value, gradient, blur)
 
@@ -85,17 +87,18 @@ def slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
 def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed: bool) -> Gram | Triangle:
     """The local model at β, with expected or observed weights."""
     with np.errstate(all="ignore"):
-        parts = []
-        for rows in block.slices(filled=form is Triangle):
-            eta = fine = rows.eta(beta)
-            if form is Triangle:  # its value stays that of a line search, which sees the plain η
-                fine = rows.fine_eta(beta)
-                fine = fine if loss.allows(fine) else eta
-            pieces = pieces_of(rows, eta, fine, loss, form if observed else None)
-            parts.append(
-                gram_of(rows, pieces, eta, beta, observed) if form is Gram else triangle_of(rows, pieces, beta)
-            )
-        return merge(parts)
+        weighing = form if observed else None
+        return merge(model_at(rows, beta, loss, form, weighing) for rows in block.slices(filled=form is Triangle))
+
+
+def model_at(rows: Block, beta: Array, loss: Loss, form: Form, observed_for: Form | None) -> Gram | Triangle:
+    """One slice's model at β."""
+    eta = fine = rows.eta(beta)
+    if form is Gram:
+        return gram_of(rows, pieces_of(rows, eta, fine, loss, observed_for), eta, beta, observed_for is not None)
+    fine = rows.fine_eta(beta)  # its value stays that of a line search, which sees the plain η
+    fine = fine if loss.allows(fine) else eta
+    return triangle_of(rows, pieces_of(rows, eta, fine, loss, observed_for), beta)
 
 
 def pieces_of(rows: Block, eta: Array, fine: Array, loss: Loss, observed_for: Form | None) -> Pieces:
@@ -105,8 +108,8 @@ def pieces_of(rows: Block, eta: Array, fine: Array, loss: Loss, observed_for: Fo
         plain = Mean(loss.link, eta[few])
         value += loss.value(bare, plain)
         mean = plain if fine is eta else Mean(loss.link, fine[few])
-        score[few] = bare.weight * loss.family.score(bare.y, mean)
-        weight[few] = bare.weight * weight_of(bare.y, mean, loss.family, observed_for)
+        np.multiply(bare.weight, loss.family.score(bare.y, mean), out=score[few])
+        np.multiply(bare.weight, weight_of(bare.y, mean, loss.family, observed_for), out=weight[few])
     return value, score, weight
 
 
@@ -324,6 +327,29 @@ def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
 def mean_kernel(block: Block) -> Array:
     """(Σ w y, Σ w), which make the mean response, and Σ |offset|."""
     return np.array([block.weight @ block.y, block.weight.sum(), np.abs(block.offset).sum()])
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Σ w of the rows with the response 0, 1, 2, … (COUNTED,); None where some are others, or weights say more than how
+    often a row was observed.
+    """
+
+    weight: Array | None
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(None if self.weight is None or other.weight is None else self.weight + other.weight)
+
+
+def tally_kernel(block: Block) -> Tally:
+    """The tally of some rows."""
+    few = block.y[:1000]
+    if (few != np.floor(few)).any() or block.y.min() < 0 or block.y.max() >= COUNTED:
+        return Tally(None)
+    codes = block.y.astype(np.intp)
+    if (codes != block.y).any() or (block.own_precision != 1.0).any():
+        return Tally(None)
+    return Tally(bincount(codes, block.weight, COUNTED))
 
 
 def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array, observed: bool = False) -> Gram:

@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.design import Block
 from nelder.families import Family
 from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.links import Log, Logit
-from nelder.mean import Interval, Link, Mean
+from nelder.mean import REALS, Interval, Link, Mean
 
 STEADY = 1e-13  # the relative difference of weights that are the same but for rounding
 
@@ -52,6 +53,15 @@ class Loss:
         """Whether every η lies inside the bounds."""
         return bool(eta.size == 0 or (self.bounds[0] < eta.min() and eta.max() < self.bounds[1]))
 
+    def limits(self, y: Array) -> Array:
+        """Per row (n,): +1 where the deviance falls for ever as η → ∞, −1 as η → −∞, 0 where it has a minimum."""
+        low, high = self.bounds
+        smallest, largest = self.mean_bounds
+        at_low, at_high = (smallest, largest) if self.link.increasing else (largest, smallest)
+        up = np.isinf(high) & np.isfinite(at_high) & beyond(y, at_high, at_high == largest)
+        down = np.isinf(low) & np.isfinite(at_low) & beyond(y, at_low, at_low == largest)
+        return np.asarray(up, dtype=float) - np.asarray(down, dtype=float)
+
     def start_eta(self, block: Block, instead: float) -> Array:
         """g of the family's start means (n,), and of the mean `instead` where the domain does not hold one."""
         low, high = self.mean_bounds
@@ -60,7 +70,7 @@ class Loss:
 
     def value(self, block: Block, mean: Mean) -> float:
         """½ Σ w d(y, μ); infinite where η is not allowed or the sum overflows."""
-        if not self.allows(mean.eta):
+        if self.bounds != REALS and not self.allows(mean.eta):
             return math.inf
         value = 0.5 * float(block.weight @ self.family.unit_deviance(block.y, mean))
         return value if math.isfinite(value) else math.inf
@@ -73,3 +83,8 @@ class Loss:
         deviance = self.family.unit_deviance(block.y, Mean(self.link, etas[inside]))
         values[inside] = 0.5 * (deviance @ block.weight)
         return np.where(np.isfinite(values), values, np.inf)
+
+
+def beyond(y: Array, limit: float, above: bool) -> NDArray[np.bool_]:
+    """Which responses lie at or beyond a limit of the mean."""
+    return y >= limit if above else y <= limit

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Matrix
+from nelder.closing import Closing, closing_kernel, closing_slope_kernel
 from nelder.design import Block, Design, Ray, restacked
 from nelder.engines import Engine, counts_of, merge
 from nelder.kernels import (
@@ -35,6 +36,7 @@ from nelder.kernels import (
     saturated_kernel,
     slope_kernel,
     start_kernel,
+    tally_kernel,
     totals_kernel,
     turn_kernel,
     values_kernel,
@@ -94,9 +96,12 @@ class Objective:
             model = replace(model, noise=float(noise), blur=float(blur))
         return self.penalty.added_to(model, beta, self.free)
 
-    def slope(self, beta: Array) -> Slope:
-        """Value and gradient (p,) at β, for half the price of a Gram."""
-        total = merge(self.engine.map(slope_kernel, self.design.handles, beta, self.loss))
+    def slope(self, beta: Array, closing: bool = False) -> Slope:
+        """Value and gradient (p,) at β, for half the price of a Gram; `closing` where a fit may end, with what is seen
+        there.
+        """
+        kernel = closing_slope_kernel if closing else slope_kernel
+        total: Slope = merge(self.engine.map(kernel, self.design.handles, beta, self.loss))
         return total + Slope(self.penalty.value(beta, self.free), self.penalty.gradient(beta, self.free))
 
     def fine_gradient(self, beta: Array) -> Array:
@@ -138,6 +143,11 @@ class Objective:
         """Deviance and Pearson's X² at β, without the penalty; `fine` takes more digits of η."""
         return self.completed(merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, fine)), beta)
 
+    def closing(self, beta: Array, delta: Array, fine: bool = False) -> Closing:
+        """What the rows show at β and β + δ (p,)."""
+        seen: Closing = merge(self.engine.map(closing_kernel, self.design.handles, beta, delta, self.loss, fine))
+        return replace(seen, totals=self.completed(seen.totals, beta))
+
     def completed(self, totals: Totals, beta: Array | Ray) -> Totals:
         """Sums over the handles with what these do not show: nothing, save where they are cells of rows."""
         return totals
@@ -150,8 +160,24 @@ class Objective:
             return np.nan
         if phi == 0:
             return np.inf
-        saturated = merge(self.engine.map(saturated_kernel, self.design.handles, self.loss, phi))
-        return float(saturated) - 0.5 * deviance / phi
+        if self.responses is None:
+            saturated = float(merge(self.engine.map(saturated_kernel, self.design.handles, self.loss, phi)))
+        else:
+            saturated = saturated_kernel(self.responses, self.loss, phi)
+        return saturated - 0.5 * deviance / phi
+
+    @lazy
+    def responses(self) -> Block | None:
+        """A row for each response, with the weight of all rows that have it: enough for sums without X and offset. None
+        where responses are not few whole numbers, or rows are elsewhere, for a tally of few tells what they are.
+        """
+        if not self.engine.holds_rows:
+            return None
+        weight = merge(self.engine.map(tally_kernel, self.design.handles)).weight
+        if weight is None:
+            return None
+        y = np.flatnonzero(weight)
+        return Block((), 0, y.astype(float), weight[y], np.zeros(len(y)), np.ones(len(y)))
 
     @lazy
     def _sums(self) -> Array:
@@ -199,6 +225,8 @@ class Objective:
 
     def value_at_level(self, eta: float) -> float:
         """Half the deviance where η is the same in every row, offset apart."""
+        if self.responses is not None and not self.has_offset:
+            return level_kernel(self.responses, eta, self.loss)
         return float(merge(self.engine.map(level_kernel, self.design.handles, eta, self.loss)))
 
     def without(self, rows: NDArray[np.integer]) -> Objective:

@@ -53,8 +53,8 @@ class Cells(Objective):
         assert isinstance(model, Gram | Triangle)
         return replace(model, value=model.value + self.within)
 
-    def slope(self, beta: Array) -> Slope:
-        return super().slope(beta) + Slope(self.within, np.zeros_like(beta))
+    def slope(self, beta: Array, closing: bool = False) -> Slope:
+        return super().slope(beta, closing) + Slope(self.within, np.zeros_like(beta))
 
     def values(self, betas: Array) -> Array:
         return super().values(betas) + self.within

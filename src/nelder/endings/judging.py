@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Variances
+from nelder.closing import Closing
 from nelder.design import Block, Ray
 from nelder.diagnosis import (
     Boundary,
@@ -20,7 +21,6 @@ from nelder.diagnosis import (
     Separated,
     SeveralMinima,
 )
-from nelder.endings.closing import Closing, closing
 from nelder.endings.edges import find_edge
 from nelder.endings.separation import (
     FOLLOWS,
@@ -247,13 +247,17 @@ def seen_at(objective: Objective, solution: Solution, last: Quadratic) -> Closin
     At a finite optimum it is rounding; where means run to their limits, every step changes them by the same factor
     again. Zero where such a step is still worth something, and so says nothing.
     """
-    beta = solution.step.beta
+    beta, seen = solution.step.beta, solution.step.closing
     if isinstance(last, Implicit):  # a penalty holds every coefficient, so that nothing runs to a limit
-        return closing(objective, beta, np.zeros_like(beta), False)
+        return objective.closing(beta, np.zeros_like(beta))
     direction = last.newton()
     telling = direction is not None and (solution.converged or worth(objective, solution, direction) < NEARLY_NOTHING)
+    if seen is not None and direction is not None and telling and isinstance(last, Gram):
+        bound = seen.change * float(np.sqrt(direction.decrement))
+        if bound < SETTLED:
+            return Closing(objective.completed(seen.totals, beta), bound, seen.vanished)
     delta = direction.delta if direction is not None and telling else np.zeros_like(beta)
-    return closing(objective, beta, delta, isinstance(last, Triangle))
+    return objective.closing(beta, delta, isinstance(last, Triangle))
 
 
 def blurred(objective: Objective, beta: Array) -> float:

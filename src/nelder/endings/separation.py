@@ -47,21 +47,6 @@ class Separation:
         return int(sum(mask.sum() for mask in self.rows))
 
 
-def limits(loss: Loss, y: Array) -> Array:
-    """Per row (n,): +1 where the deviance falls for ever as η → ∞, −1 as η → −∞, 0 where it has a minimum."""
-    low, high = loss.bounds
-    smallest, largest = loss.mean_bounds
-    at_low, at_high = (smallest, largest) if loss.link.increasing else (largest, smallest)
-    up = np.isinf(high) & np.isfinite(at_high) & beyond(y, at_high, at_high == largest)
-    down = np.isinf(low) & np.isfinite(at_low) & beyond(y, at_low, at_low == largest)
-    return np.asarray(up, dtype=float) - np.asarray(down, dtype=float)
-
-
-def beyond(y: Array, limit: float, above: bool) -> NDArray[np.bool_]:
-    """Which responses lie at or beyond a limit of the mean."""
-    return y >= limit if above else y <= limit
-
-
 def find_separation(objective: Objective) -> Separation | None:
     """The direction of recession that moves most rows, or None where there is none and the optimum is finite.
 
@@ -69,7 +54,7 @@ def find_separation(objective: Objective) -> Separation | None:
     condition matter.
     """
     blocks = objective.design.handles
-    sides = [limits(objective.loss, block.y) for block in blocks]
+    sides = [objective.loss.limits(block.y) for block in blocks]
     whole = rank_of_rows(objective)
     basis = fixed_by(objective, whole, [side == 0 for side in sides])
     moving = [block.rows(np.flatnonzero(side)) for block, side in zip(blocks, sides, strict=True)]
@@ -103,7 +88,7 @@ def refuse_separated_levels(objective: Objective) -> None:
     rows, above, below = (np.zeros(levels) for _ in range(3))
     for block in design.handles:
         assert block.long is not None
-        codes, side = block.long.codes, limits(objective.loss, block.y)
+        codes, side = block.long.codes, objective.loss.limits(block.y)
         rows += bincount(codes, np.ones(block.n), levels)
         above += bincount(codes, (side > 0).astype(float), levels)
         below += bincount(codes, (side < 0).astype(float), levels)
@@ -131,7 +116,7 @@ def along_step(objective: Objective, step: Array) -> Separation | None:
     found = straightened(objective, step, masks)
     if found is None:
         return None
-    sides = [limits(objective.loss, block.y) for block in blocks]
+    sides = [objective.loss.limits(block.y) for block in blocks]
     for side, block, mask in zip(sides, blocks, masks, strict=True):
         # clearly, and not by what may be rounding
         least = CLEARLY * np.abs(found.direction).max() * block.magnitude(np.ones_like(step))

@@ -95,9 +95,17 @@ class Engine(ABC):
         return self.derive(kernel, handles, *small)
 
 
-def merge(results: Sequence[Sum]) -> Sum:
-    """The sum in a fixed pairwise order: it depends on the partitions, never on how many workers there were."""
-    while len(results) > 1:
-        pairs = [a + b for a, b in zip(results[::2], results[1::2], strict=False)]
-        results = pairs if len(results) % 2 == 0 else [*pairs, results[-1]]
-    return results[0]
+def merge(results: Iterable[Sum]) -> Sum:
+    """The sum in a fixed pairwise order: it depends on the partitions, never on how many workers there were. Of results
+    that come one by one, few are held at a time.
+    """
+    waiting: list[tuple[int, Sum]] = []  # sums of 2^k results each, fewer from one to the next
+    for result in results:
+        many, total = 1, result
+        while waiting and waiting[-1][0] == many:
+            many, total = 2 * many, waiting.pop()[1] + total
+        waiting.append((many, total))
+    total = waiting.pop()[1]
+    while waiting:
+        total = waiting.pop()[1] + total
+    return total

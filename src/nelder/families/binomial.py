@@ -56,10 +56,13 @@ class Binomial(Family):
 
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         # −2 log of the probability of what happened, which for a proportion is compared with its own
-        distance = -2.0 * (y * mean.log + (1.0 - y) * mean.log_complement)
+        rest = 1.0 - y
+        distance = y * mean.log
+        distance += rest * mean.log_complement
+        distance *= -2.0
         if not all_finite(distance):
             distance = -2.0 * np.where(y == 0, mean.log_complement, mean.log)
-        between = (y > 0) & (y < 1)
+        between = y * rest != 0
         if between.any():
             between = np.broadcast_to(between, distance.shape)
             part = Mean(mean.link, np.broadcast_to(mean.eta, distance.shape)[between])

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from nelder.closing import Closing
 from nelder.lazy import lazy
 from nelder.linalg import Array, all_finite
 from nelder.objective import Objective
@@ -20,7 +21,8 @@ class Step:
 
     `model` is the local model at β where the solver has one; `size` and `halvings` are of the move that led here;
     `stuck` says that no smaller objective could be found along the last direction. `metric` is an information from
-    which the distance to the optimum can be guessed where there is no model.
+    which the distance to the optimum can be guessed where there is no model; `closing` is what the rows showed there,
+    where the solver took it for the end.
     """
 
     beta: Array
@@ -31,6 +33,7 @@ class Step:
     halvings: int = 0
     stuck: bool = False
     metric: Quadratic | None = None
+    closing: Closing | None = None
 
     @lazy
     def finite(self) -> bool:

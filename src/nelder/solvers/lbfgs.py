@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from nelder.closing import Closing, ClosingSlope
 from nelder.errors import a_count
 from nelder.kernels import Slope
 from nelder.linalg import Array
@@ -69,7 +70,8 @@ def gradient_steps(
         if float(moved @ turned) > 1e-14 * float(np.sqrt((moved @ moved) * (turned @ turned))):
             pairs.append((moved, turned))
         beta, here = beta + moved, ahead
-        yield Step(beta, here.value, here.gradient, model_in(here), found.size, found.halvings, found.stuck)
+        came = (found.size, found.halvings, found.stuck)
+        yield Step(beta, here.value, here.gradient, model_in(here), *came, closing=closing_in(here))
         if found.stuck:
             pairs.clear()
 
@@ -77,6 +79,11 @@ def gradient_steps(
 def model_in(seen: Seen) -> Quadratic | None:
     """The model, if that is what was seen."""
     return None if isinstance(seen, Slope) else seen
+
+
+def closing_in(seen: Seen) -> Closing | None:
+    """What the rows showed, if that was looked at."""
+    return seen.closing if isinstance(seen, ClosingSlope) else None
 
 
 def start_metric(model: Quadratic) -> Metric:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -37,6 +38,7 @@ RESTLESS = 1e-3  # a change of η that no step at an optimum makes
 PATIENCE = 20  # gradients, after which the sample is no guide
 CHORDS = 12  # at most so many steps by one information
 NEAR = 1e-6  # squared distance in standard errors from which one Newton step is the last
+ROUGHLY_ENDED = 1e-19  # squared distance in standard errors that a last step may be expected to leave
 MOVED = 4e-8  # the relative change of an information that a last step may make: the sample tells it to a twentieth
 
 
@@ -122,10 +124,17 @@ def settled(objective: Objective, beta: Array) -> Generator[Step, None, Array]:
     yield Step(beta, model.value, model.gradient, model)
     if not isinstance(model, Gram) or not model.safe or model.factored is None:
         return beta
-    steps = gradient_steps(objective.slope, objective, (beta, model), model.factored.solve)
-    for step in islice(steps, 1, PATIENCE):
+    seen = [np.inf, model.decrement(model.gradient)]  # squared distances
+
+    def look(at: Array) -> Slope:
+        ahead = seen[-1] * min(seen[-1] / seen[-2], 1.0)
+        return objective.slope(at, closing=ahead <= ROUGHLY_ENDED * objective.dispersion_at(model.value))
+
+    for step in islice(gradient_steps(look, objective, (beta, model), model.factored.solve), 1, PATIENCE):
         beta = step.beta
-        yield replace(step, model=replace(model, value=step.value, gradient=step.gradient))
+        moved = replace(model, value=step.value, gradient=step.gradient)
+        seen.append(moved.decrement(step.gradient))
+        yield replace(step, model=moved)
         if step.halvings or step.stuck:
             break
     return beta
@@ -141,7 +150,8 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
     if not isinstance(model, Gram) or not model.safe or model.factored is None:
         return
     ratio = objective.design.n / sample.design.n
-    steps = gradient_steps(objective.slope, objective, (last.beta, model), model.factored.solve)
+    look = partial(objective.slope, closing=True)  # it is near enough for any step to be the last
+    steps = gradient_steps(look, objective, (last.beta, model), model.factored.solve)
     for step in islice(steps, 1, CHORDS):
         if step.halvings or step.stuck:
             return

@@ -1,0 +1,96 @@
+"""The last look at the rows: sums at the end of a fit, and signs that it is no optimum."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nelder.design import Block
+from nelder.engines import merge
+from nelder.kernels import Slope, Totals, blur_of, totals_of
+from nelder.linalg import Array
+from nelder.loss import Loss
+from nelder.mean import Mean
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What is seen at β (p,): totals; `change`, the largest relative change of slope and variance in any row from β to
+    β + δ; `vanished`, whether a row whose best mean is a limit stands so near it that its residual has rounded to zero.
+    """
+
+    totals: Totals
+    change: float
+    vanished: bool
+
+    def __add__(self, other: Closing) -> Closing:
+        change = max(self.change, other.change)
+        return Closing(self.totals + other.totals, change, self.vanished or other.vanished)
+
+
+@dataclass(frozen=True)
+class ClosingSlope(Slope):
+    """A slope at which a fit may end, with what is seen there.
+
+    Its δ is not known yet. No row moves by more than all do together, w (x'δ)² ≤ δ'X'WXδ: `change` is per unit of the
+    root of that sum, and so a bound.
+    """
+
+    closing: Closing | None = None
+
+    def __add__(self, other: Slope) -> ClosingSlope:
+        both = super().__add__(other)
+        more = other.closing if isinstance(other, ClosingSlope) else None
+        closing = self.closing + more if self.closing and more else self.closing
+        return ClosingSlope(both.value, both.gradient, both.blur, closing)
+
+
+def closing_kernel(block: Block, beta: Array, delta: Array, loss: Loss, fine: bool) -> Closing:
+    """What some rows show at β and β + δ (p,); `fine` takes more digits of η."""
+    with np.errstate(all="ignore"):
+        both = np.stack([beta, delta])
+        return merge(_seen(rows, both, loss, fine) for rows in block.slices())
+
+
+def _seen(rows: Block, both: Array, loss: Loss, fine: bool) -> Closing:
+    eta, along = rows.lines(both)
+    mean = Mean(loss.link, rows.fine_eta(both[0]) if fine else eta + rows.offset)
+    factor = np.abs(along) * bend(mean, loss)
+    largest = float(factor.max(initial=0.0))
+    if not np.isfinite(largest):
+        largest = float(factor[np.isfinite(factor)].max(initial=0.0))
+    return Closing(totals_of(rows, mean, loss), largest, vanished(rows, mean, loss))
+
+
+def closing_slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
+    """The slope of `slope_kernel`, with what some rows show there."""
+    with np.errstate(all="ignore"):
+        return merge(_closing_slope(rows, beta, loss) for rows in block.slices())
+
+
+def _closing_slope(rows: Block, beta: Array, loss: Loss) -> Slope:
+    eta = rows.eta(beta)
+    if not loss.allows(eta):
+        return Slope(math.inf, np.full(rows.p, math.nan))
+    score, parts = np.empty_like(eta), []
+    for few, bare in rows.bare_slices():  # of what is one number a row
+        mean = Mean(loss.link, eta[few])
+        np.multiply(bare.weight, loss.family.score(bare.y, mean), out=score[few])
+        reach = bend(mean, loss) / np.sqrt(bare.weight * loss.family.expected_weight(mean))
+        parts.append(Closing(totals_of(bare, mean, loss), float(reach.max(initial=0.0)), vanished(bare, mean, loss)))
+    closing = merge(parts)
+    value, gradient = 0.5 * closing.totals.deviance, -rows.transpose_times(score)
+    return ClosingSlope(value, gradient, blur_of(rows, score, eta), closing)
+
+
+def bend(mean: Mean, loss: Loss) -> Array:
+    """How fast slope and variance of each row (n,) change with η, relative to themselves."""
+    return np.abs(mean.curvature) + np.abs(loss.family.log_variance_slope(mean))
+
+
+def vanished(rows: Block, mean: Mean, loss: Loss) -> bool:
+    """Whether a residual has rounded to zero in a row whose best mean is a limit."""
+    gone = loss.family.residual(rows.y, mean) == 0
+    return bool(gone.any()) and bool((gone & (loss.limits(rows.y) != 0)).any())
