@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from nelder.design import Block
 from nelder.errors import DataError
 from nelder.linalg import Array, null_space, triangle, triangular_solve
-from nelder.loss import Loss
 from nelder.objective import Objective
 from nelder.parts import bincount
 from nelder.ranks import rank_of_rows
