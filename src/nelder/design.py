@@ -218,7 +218,7 @@ class Block:
         for start in range(0, self.n, size):
             yield self.rows(slice(start, start + size))
 
-    def bare_slices(self, size: int = 8_192) -> Iterator[tuple[slice, Block]]:
+    def bare_slices(self, size: int = 16_384) -> Iterator[tuple[slice, Block]]:
         """The rows in slices that stay in cache, without their columns, which are not needed."""
         if self.n <= size:
             yield slice(None), self

@@ -32,9 +32,9 @@ from nelder.solvers.stopping import Tolerance
 SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the information that leads on
 MOST = 500_000  # rows of a sample
 PER_COLUMN = 40  # at least so many rows for each column
-ROUGHLY = Tolerance(errors=1e-3)  # standard errors of a sample, whose optimum only leads
+ROUGHLY = Tolerance(errors=1.0)  # standard errors of a sample, whose optimum only leads
 MANY = 50_000  # rows: of fewer, all are as cheap as a sample
-RESTLESS = 1e-3  # a change of η that no step at an optimum makes
+RESTLESS = 0.1  # a change of η that steps near an optimum do not make, and steps towards infinity go on to make
 PATIENCE = 20  # gradients, after which the sample is no guide
 CHORDS = 12  # at most so many steps by one information
 NEAR = 1e-6  # squared distance in standard errors from which one Newton step is the last
