@@ -103,7 +103,7 @@ class Separated(Diagnosis):
     limits, as their responses ask for.
 
     `direction` gives each column's share of one such direction; `unsigned` are the columns that others take the other
-    way. `first` are the numbers of the first of these rows.
+    way. `first` are the numbers of the first of these rows; `instead`, arguments of a fit with finite estimates.
     """
 
     columns: tuple[str, ...]
@@ -111,6 +111,7 @@ class Separated(Diagnosis):
     rows: int
     first: tuple[int, ...]
     unsigned: tuple[str, ...] = ()
+    instead: str = ""
 
     category = BoundaryWarning
 
@@ -120,11 +121,11 @@ class Separated(Diagnosis):
     @property
     def sentence(self) -> str:
         moves = _moves(self.columns, self.direction, self.unsigned)
+        finite = f", or fit with {self.instead}, whose estimates are finite" if self.instead else ""
         return (
             f"separation: the likelihood has no maximum at finite coefficients, it rises for ever as {moves} "
             f"({self.rows} rows, such as {_some(self.first)}, then have means at their limits); deviance and means are "
-            "those of the limit, and the other estimates keep their meaning: drop or merge these columns, or fit "
-            "with penalty='firth', whose estimates are finite"
+            f"those of the limit, and the other estimates keep their meaning: drop or merge these columns{finite}"
         )
 
 

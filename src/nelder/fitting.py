@@ -15,11 +15,11 @@ from nelder.compression import EXACT, compressed, keeps_its_digits, obstacle
 from nelder.design import Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
-from nelder.endings import Ending, blurred, ending, is_perfect, refuse_overflow
+from nelder.endings import Ending, Limiting, blurred, ending, is_perfect, refuse_overflow, with_remedies
 from nelder.engines import Counted, Engine, merge, one_thread
 from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
-from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
+from nelder.fit import Fit, Kept, Limit, Shape, Solved, Statistics, Terms, Uncertainty
 from nelder.joining import joined, with_coded_ones
 from nelder.kernels import Constants, constants_kernel, odd_kernel
 from nelder.linalg import Array
@@ -172,7 +172,11 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         statistics,
         terms,
         Solved(solved_by, solution.steps, end.reason.value, end.certified, form, objective.penalty.name),
-        (*findings, *end.findings, *what_rounding_leaves(objective, end, statistics)),
+        (
+            *findings,
+            *_found(end, objective, statistics, known.shape),
+            *what_rounding_leaves(objective, end, statistics),
+        ),
         _limit(end, kept),
         combination,
         _notes(objective),
@@ -191,6 +195,13 @@ def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> t
     with one_thread() if objective.design.wide else nullcontext():
         solution = solve(objective, solver, watch)
         return solver.name, solution, ending(objective, solver, solution)
+
+
+def _found(end: Ending, objective: Objective, statistics: Statistics, shape: Shape | None) -> tuple[Diagnosis, ...]:
+    """What was found at the end, with what can be done about it."""
+    left = statistics.deviance, statistics.n - statistics.rank, statistics.null_deviance
+    estimated = shape is not None and shape.estimated
+    return with_remedies(end.findings, objective.loss, Limiting(*left, estimated, objective.sampling))
 
 
 def _notes(objective: Objective) -> tuple[str, ...]:
