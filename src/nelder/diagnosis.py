@@ -64,6 +64,8 @@ class NotConverged(Diagnosis):
     @property
     def remedy(self) -> str:
         """More steps, or another way."""
+        if "range of numbers" in self.reason:
+            return "give y, or the columns of X, in other units, such as y / y.mean()"
         if self.solver != "newton":
             return "take more steps, or use solver='newton'"
         if self.limited:

@@ -15,7 +15,16 @@ from nelder.compression import EXACT, compressed, keeps_its_digits, obstacle
 from nelder.design import Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
-from nelder.endings import Ending, Limiting, blurred, ending, is_perfect, refuse_overflow, with_remedies
+from nelder.endings import (
+    Ending,
+    Limiting,
+    blurred,
+    ending,
+    is_perfect,
+    refuse_overflow,
+    refuse_underflow,
+    with_remedies,
+)
 from nelder.engines import Counted, Engine, merge, one_thread
 from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
@@ -42,6 +51,7 @@ from nelder.trace import Likelihood, Recorder
 
 # what rounding may take without a word: of a standard error, if it is this of a coefficient too, or in any case
 NOTICED, RELATIVE, SERIOUS = 1e-6, 1e-8, 1e-2
+LEAST = 1e-200  # of the size of a linear predictor, and one over the greatest
 TOO_WIDE = (
     "the effective number of coefficients needs a matrix of all columns, and so many have none: without it no residual "
     "df, AIC or BIC, and no dispersion unless it is known"
@@ -155,6 +165,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         objective = replace(objective, design=selected(objective, kept))
     if alias is not None and solver is not None and solver.start is not None:
         solver = replace(solver, start=np.asarray(solver.start, dtype=float)[kept].tolist())
+    refuse_units(objective)
     known = shaped(objective)
     objective, findings = known.objective, (*((alias,) if alias else ()), *known.findings)
     plain, objective = objective, replace(objective, engine=Counted(objective.engine, objective.design.rows))
@@ -164,6 +175,8 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
     statistics, phi = _statistics(objective, end, known.phi)
     variances = end.covariance.diagonal()
     refuse_overflow(statistics.dispersion * variances, variances)
+    if not is_perfect(objective, end):
+        refuse_underflow(statistics.dispersion, variances)
     return Fit(
         Named(_put(coefficients(end), kept), terms.names),
         _covariance(end, objective, kept),
@@ -185,6 +198,16 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         uncertainty=_unknown(objective, statistics) if objective.sampling else None,
         shape=known.shape,
     )
+
+
+def refuse_units(objective: Objective) -> None:
+    """Raise DataError where a link takes the mean response to a size that leaves no room for sums of squares."""
+    eta = None if objective.is_quadratic else objective.level_of(objective.mean_response)
+    if eta and not LEAST <= abs(eta) <= 1 / LEAST:
+        raise DataError(
+            f"link {objective.loss.link.label()} takes the mean response, of size {objective.mean_response:.0e}, to "
+            f"{eta:.0e}, too far from 1 to be reckoned with: give y in other units, or use link='log'"
+        )
 
 
 def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> tuple[str, Solution, Ending]:
