@@ -322,6 +322,7 @@ class ShapeUnknown(Diagnosis):
     name: str
     value: float
     why: str
+    family: str
 
     category = NotConvergedWarning
 
@@ -329,7 +330,7 @@ class ShapeUnknown(Diagnosis):
     def sentence(self) -> str:
         return (
             f"{self.name} cannot be estimated, as {self.why}; {self.name} = {self.value:g} is taken instead, for want "
-            "of a better: write out another in the family, or use a family without it"
+            f"of a better: use a family without it, or write out another, such as family='{self.family}(1.5)'"
         )
 
 
@@ -340,6 +341,7 @@ class SeveralShapes(Diagnosis):
     name: str
     value: float
     others: tuple[float, ...]
+    family: str
 
     category = SeveralMinimaWarning
 
@@ -348,7 +350,7 @@ class SeveralShapes(Diagnosis):
         others = ", ".join(f"{value:.6g}" for value in self.others)
         return (
             f"the likelihood has several maxima in {self.name}: the highest is at {self.value:.6g}, and nearly as high "
-            f"at {others}: compare fits with each written out, and look for rows of two kinds"
+            f"at {others}: look for rows of two kinds, and compare with family='{self.family}({self.others[0]:.6g})'"
         )
 
 
