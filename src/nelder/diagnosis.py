@@ -64,6 +64,8 @@ class NotConverged(Diagnosis):
     @property
     def remedy(self) -> str:
         """More steps, or another way."""
+        if "range of numbers" in self.reason:
+            return "give y, or the columns of X, in other units, such as y / y.mean()"
         if self.solver != "newton":
             return "take more steps, or use solver='newton'"
         if self.limited:
@@ -103,7 +105,7 @@ class Separated(Diagnosis):
     limits, as their responses ask for.
 
     `direction` gives each column's share of one such direction; `unsigned` are the columns that others take the other
-    way. `first` are the numbers of the first of these rows.
+    way. `first` are the numbers of the first of these rows; `instead`, arguments of a fit with finite estimates.
     """
 
     columns: tuple[str, ...]
@@ -111,6 +113,7 @@ class Separated(Diagnosis):
     rows: int
     first: tuple[int, ...]
     unsigned: tuple[str, ...] = ()
+    instead: str = ""
 
     category = BoundaryWarning
 
@@ -120,11 +123,11 @@ class Separated(Diagnosis):
     @property
     def sentence(self) -> str:
         moves = _moves(self.columns, self.direction, self.unsigned)
+        finite = f", or fit with {self.instead}, whose estimates are finite" if self.instead else ""
         return (
             f"separation: the likelihood has no maximum at finite coefficients, it rises for ever as {moves} "
             f"({self.rows} rows, such as {_some(self.first)}, then have means at their limits); deviance and means are "
-            "those of the limit, and the other estimates keep their meaning: drop or merge these columns, or fit "
-            "with penalty='firth', whose estimates are finite"
+            f"those of the limit, and the other estimates keep their meaning: drop or merge these columns{finite}"
         )
 
 
@@ -319,6 +322,7 @@ class ShapeUnknown(Diagnosis):
     name: str
     value: float
     why: str
+    family: str
 
     category = NotConvergedWarning
 
@@ -326,7 +330,7 @@ class ShapeUnknown(Diagnosis):
     def sentence(self) -> str:
         return (
             f"{self.name} cannot be estimated, as {self.why}; {self.name} = {self.value:g} is taken instead, for want "
-            "of a better: write out another in the family, or use a family without it"
+            f"of a better: use a family without it, or write out another, such as family='{self.family}(1.5)'"
         )
 
 
@@ -337,6 +341,7 @@ class SeveralShapes(Diagnosis):
     name: str
     value: float
     others: tuple[float, ...]
+    family: str
 
     category = SeveralMinimaWarning
 
@@ -345,7 +350,7 @@ class SeveralShapes(Diagnosis):
         others = ", ".join(f"{value:.6g}" for value in self.others)
         return (
             f"the likelihood has several maxima in {self.name}: the highest is at {self.value:.6g}, and nearly as high "
-            f"at {others}: compare fits with each written out, and look for rows of two kinds"
+            f"at {others}: look for rows of two kinds, and compare with family='{self.family}({self.others[0]:.6g})'"
         )
 
 

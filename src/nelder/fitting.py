@@ -15,11 +15,20 @@ from nelder.compression import EXACT, compressed, keeps_its_digits, obstacle
 from nelder.design import Block, Design, Ray, split
 from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
-from nelder.endings import Ending, blurred, ending, is_perfect, refuse_overflow
+from nelder.endings import (
+    Ending,
+    Limiting,
+    blurred,
+    ending,
+    is_perfect,
+    refuse_overflow,
+    refuse_underflow,
+    with_remedies,
+)
 from nelder.engines import Counted, Engine, merge, one_thread
 from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
-from nelder.fit import Fit, Kept, Limit, Solved, Statistics, Terms, Uncertainty
+from nelder.fit import Fit, Kept, Limit, Shape, Solved, Statistics, Terms, Uncertainty
 from nelder.joining import joined, with_coded_ones
 from nelder.kernels import Constants, constants_kernel, odd_kernel
 from nelder.linalg import Array
@@ -42,6 +51,7 @@ from nelder.trace import Likelihood, Recorder
 
 # what rounding may take without a word: of a standard error, if it is this of a coefficient too, or in any case
 NOTICED, RELATIVE, SERIOUS = 1e-6, 1e-8, 1e-2
+LEAST = 1e-200  # of the size of a linear predictor, and one over the greatest
 TOO_WIDE = (
     "the effective number of coefficients needs a matrix of all columns, and so many have none: without it no residual "
     "df, AIC or BIC, and no dispersion unless it is known"
@@ -155,6 +165,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         objective = replace(objective, design=selected(objective, kept))
     if alias is not None and solver is not None and solver.start is not None:
         solver = replace(solver, start=np.asarray(solver.start, dtype=float)[kept].tolist())
+    refuse_units(objective)
     known = shaped(objective)
     objective, findings = known.objective, (*((alias,) if alias else ()), *known.findings)
     plain, objective = objective, replace(objective, engine=Counted(objective.engine, objective.design.rows))
@@ -164,6 +175,8 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
     statistics, phi = _statistics(objective, end, known.phi)
     variances = end.covariance.diagonal()
     refuse_overflow(statistics.dispersion * variances, variances)
+    if not is_perfect(objective, end):
+        refuse_underflow(statistics.dispersion, variances)
     return Fit(
         Named(_put(coefficients(end), kept), terms.names),
         _covariance(end, objective, kept),
@@ -172,7 +185,11 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         statistics,
         terms,
         Solved(solved_by, solution.steps, end.reason.value, end.certified, form, objective.penalty.name),
-        (*findings, *end.findings, *what_rounding_leaves(objective, end, statistics)),
+        (
+            *findings,
+            *_found(end, objective, statistics, known.shape),
+            *what_rounding_leaves(objective, end, statistics),
+        ),
         _limit(end, kept),
         combination,
         _notes(objective),
@@ -183,6 +200,16 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
     )
 
 
+def refuse_units(objective: Objective) -> None:
+    """Raise DataError where a link takes the mean response to a size that leaves no room for sums of squares."""
+    eta = None if objective.is_quadratic else objective.level_of(objective.mean_response)
+    if eta and not LEAST <= abs(eta) <= 1 / LEAST:
+        raise DataError(
+            f"link {objective.loss.link.label()} takes the mean response, of size {objective.mean_response:.0e}, to "
+            f"{eta:.0e}, too far from 1 to be reckoned with: give y in other units, or use link='log'"
+        )
+
+
 def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> tuple[str, Solution, Ending]:
     """What solved it, its last step, and that step judged."""
     if objective.penalty.adjustment is not None:
@@ -191,6 +218,13 @@ def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> t
     with one_thread() if objective.design.wide else nullcontext():
         solution = solve(objective, solver, watch)
         return solver.name, solution, ending(objective, solver, solution)
+
+
+def _found(end: Ending, objective: Objective, statistics: Statistics, shape: Shape | None) -> tuple[Diagnosis, ...]:
+    """What was found at the end, with what can be done about it."""
+    left = statistics.deviance, statistics.n - statistics.rank, statistics.null_deviance
+    estimated = shape is not None and shape.estimated
+    return with_remedies(end.findings, objective.loss, Limiting(*left, estimated, objective.sampling))
 
 
 def _notes(objective: Objective) -> tuple[str, ...]:

@@ -244,14 +244,14 @@ def estimated(objective: Objective) -> Estimated:
         findings.append(ShapeAtEnd(name, best.place.value, family.at_the_end(best.first_end)))
     others = [other.place.value for other in found[1:] if best.place.loglik - other.place.loglik < NEARLY]
     if others:
-        findings.append(SeveralShapes(name, best.place.value, tuple(others)))
+        findings.append(SeveralShapes(name, best.place.value, tuple(others), family.name))
     phi = None if family.dispersion_known else best.place.phi
     return Estimated(best.place.value, profile.standard_error(best), phi, tuple(findings))
 
 
 def undecided(family: Family, why: str) -> Estimated:
     """The value to begin with, and the reason why there is no estimate."""
-    finding = ShapeUnknown(family.shape_name, family.shape_start, why)
+    finding = ShapeUnknown(family.shape_name, family.shape_start, why, family.name)
     return Estimated(family.shape_start, findings=(finding,))
 
 

@@ -96,7 +96,17 @@ def outcome(problem: Problem) -> Outcome:
     foreign = [str(w.message) for w in raised if not issubclass(w.category, nd.NelderWarning)]
     if foreign or seconds > PATIENCE:
         return Outcome(Verdict.CRASHED, f"it took {seconds:.1f} s, with warnings from below: {foreign[:1]}")
-    return judged(problem, fit)
+    unsaid = untold(fit, sorted((w.category.__name__, str(w.message)) for w in raised))
+    return Outcome(Verdict.SILENT, unsaid) if unsaid else judged(problem, fit)
+
+
+def untold(fit: nd.Fit, raised: list[tuple[str, str]]) -> str | None:
+    """A sentence where a finding was not raised once as a warning of its category, or is missing in the summary."""
+    findings = sorted((each.category.__name__, each.sentence) for each in fit.warnings)
+    if raised != findings:
+        return f"raised were {raised} for {findings}"
+    summary = str(fit.summary())
+    return next((f"not in the summary: {sentence}" for _, sentence in findings if sentence not in summary), None)
 
 
 def judged(problem: Problem, fit: nd.Fit) -> Outcome:

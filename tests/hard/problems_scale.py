@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
-from problem import Problem
+from problem import Problem, Verdict
 from problems_separation import columns
-from truth import finite
+from truth import finite, refused
 
 N = 30
 
@@ -15,6 +16,7 @@ N = 30
 def problems() -> Iterator[Problem]:
     """All of this group."""
     yield from of_responses()
+    yield from beyond_numbers()
     yield from across_responses()
     yield from of_counts()
     yield from of_weights()
@@ -52,6 +54,22 @@ def of_responses() -> Iterator[Problem]:
     yield Problem("y of 1e-120, cube root", finite, columns(x), tiny, "gamma", "power(0.3333)")
     yield Problem("y of 1e8 and noise, gaussian", finite, columns(x), 1e8 + y)
     yield Problem("y of 1e10 and noise, gamma", finite, columns(x), 1e10 + 1e6 * y, "gamma", "log")
+
+
+def beyond_numbers() -> Iterator[Problem]:
+    """Squares of coefficients that no number can hold: a standard error of zero, or an edge, would be an invention."""
+    x, y = base(1)
+    sound = Problem("", refused, columns(x), y, expected=Verdict.HONEST, says="in other units")
+    for family, link, size in (
+        ("gaussian", "power(2)", 1e-100),
+        ("gaussian", "power(2)", 1e100),
+        ("quasi(mu)", "power(2)", 1e-150),
+        ("inverse_gaussian", "inverse_squared", 1e100),
+        ("tweedie(3.5)", "inverse_squared", 1e100),
+        ("gamma", "inverse_squared", 1e-149),
+    ):
+        name = f"y of {size:g}, {family}, {link}"
+        yield replace(sound, name=name, y=size * (x + y) ** 0.5, family=family, link=link)
 
 
 def across_responses() -> Iterator[Problem]:

@@ -160,3 +160,75 @@ def compound_poisson(y: float, mu: float, phi: float, power: float) -> float:
         k = claims * shape
         total += chance * mp.mpf(y) ** (k - 1) * mp.exp(-y / scale) / (mp.gamma(k) * scale**k)
     return float(mp.log(total))
+
+
+# Robust standard errors
+
+
+@pytest.mark.parametrize("link", ["logit", "cloglog"])
+@pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3"])
+def test_each_robust_covariance_is_the_one_that_is_named(kind: str, link: str) -> None:
+    """statsmodels 0.15.0 returns HC0 for HC1, HC2 and HC3 of a GLM; glum's were wrong for cloglog until 3.2.2."""
+    y = (poisson_counts() > 2).astype(float)
+    fit = nd.glm_fit(X, y, "binomial", link)
+    mu, eta = fit.fitted, X @ np.asarray(fit.coef)
+    slope = mu * (1 - mu) if link == "logit" else np.exp(eta - np.exp(eta))
+    weight = slope**2 / (mu * (1 - mu))
+    bread = np.linalg.inv(information(weight))
+    leverage = weight * np.einsum("ij,jk,ik->i", X, bread, X)
+    factor = {"HC0": 1.0, "HC1": 60 / 58, "HC2": 1 / (1 - leverage), "HC3": 1 / (1 - leverage) ** 2}[kind]
+    scores = X * ((y - mu) * slope / (mu * (1 - mu)) * np.sqrt(factor * np.ones(60)))[:, None]
+    expected = np.sqrt(np.diagonal(bread @ (scores.T @ scores) @ bread))
+    robust = fit.with_covariance(kind)
+    assert np.asarray(robust.se) == pytest.approx(expected, rel=1e-9)
+    assert kind in str(robust.summary())
+
+
+def test_robust_errors_see_no_unit_of_the_weights() -> None:
+    """statsmodels 0.15.0: freq_weights times 100 make a tenth of each error under HC1 too, as only copies should."""
+    y = poisson_counts()
+    plain, prior, copies = (
+        np.asarray(nd.glm_fit(X, y, "poisson", weights=weights).with_covariance("HC1").se)
+        for weights in (None, np.full(60, 100.0), nd.frequency(np.full(60, 100)))
+    )
+    assert prior == pytest.approx(plain, rel=1e-9)
+    assert copies == pytest.approx(plain / 10 * np.sqrt(6000 / 5998 * 58 / 60), rel=1e-9)
+
+
+# Comparing models
+
+
+@pytest.mark.parametrize("test", ["F", "Chisq"])
+def test_a_ratio_test_divides_by_the_dispersion(test: str) -> None:
+    """GLM.jl's lrtest once compared deviances as they were, whatever their unit: times ten, another p-value."""
+    random = np.random.default_rng(11)
+    table = {"x": X[:, 1], "z": random.normal(size=60)}
+    amount = X @ [1.0, 0.3] + random.normal(size=60)
+    found = []
+    for unit in (1.0, 10.0):
+        fits = [nd.glm(formula, {**table, "y": unit * amount}) for formula in ("y ~ x + z", "y ~ x")]
+        found.append(fits[0].compare(fits[1], test=test)["p"][-1])
+    drop = (fits[1].deviance - fits[0].deviance) / fits[0].dispersion
+    expected = stats.f.sf(drop, 1, 57) if test == "F" else stats.chi2.sf(drop, 1)
+    assert found == pytest.approx([expected] * 2, rel=1e-9)
+
+
+@pytest.mark.parametrize("folds", [2, 5, 60])
+def test_the_deviance_of_cross_validation_is_a_mean_over_rows(folds: int) -> None:
+    """glum's was off by the number of folds until 3.1.3."""
+    y = poisson_counts()
+    found = nd.glm_fit(X, y, "poisson").cross_validate(folds, seed=3)
+    total = 0.0
+    for out in (found.fold == label for label in np.unique(found.fold)):
+        mu = np.exp(X[out] @ np.asarray(nd.glm_fit(X[~out], y[~out], "poisson").coef))
+        total += float(2 * np.sum(np.where(y[out] > 0, y[out] * np.log(np.fmax(y[out], 1) / mu), 0) - y[out] + mu))
+    assert found.deviance == pytest.approx(total / 60, rel=1e-9)
+
+
+def test_p_values_of_a_model_that_was_chosen_are_said_not_to_hold() -> None:
+    """statsmodels 0.15.0 with refit=True prints p-values as if the columns had been given."""
+    random = np.random.default_rng(1)
+    table = {f"x{j}": random.normal(size=60) for j in range(5)}
+    fit = nd.glm("y ~ x0 + x1 + x2 + x3 + x4", {**table, "y": random.poisson(2.0, 60)}, "poisson")
+    assert "p-values" not in str(fit.summary())
+    assert "p-values, intervals and standard errors of the chosen model do not know" in str(fit.step().fit.summary())

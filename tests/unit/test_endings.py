@@ -350,3 +350,12 @@ def test_rows_at_a_limit_have_residuals_of_zero_and_no_draws() -> None:
     assert np.isfinite(fit.residuals("pearson")).all()
     with pytest.raises(nd.DataError, match="means at a limit"):
         fit.simulate()
+
+
+def test_steps_that_leave_the_range_of_numbers_lead_to_other_units() -> None:
+    """A variance of 1e-300 has an inverse, but not one that goes into sums."""
+    x, random = np.linspace(0.2, 1.0, 40), np.random.default_rng(5)
+    X, y = np.column_stack([np.ones(40), x]), random.gamma(3.0, (1 + x) / 3)
+    with pytest.warns(nd.NotConvergedWarning, match=r"range of numbers; give y, or the columns of X, in other units"):
+        assert not nd.glm_fit(X, 1e-150 * y, "inverse_gaussian", "identity").converged
+    assert nd.glm_fit(X, y, "inverse_gaussian", "identity").converged

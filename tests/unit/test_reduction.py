@@ -301,6 +301,16 @@ def test_a_quasi_family_that_separates_has_nothing_to_hold_it():
         assert not nd.glm_fit(X, APART, "quasibinomial", penalty="firth").converged
 
 
+@pytest.mark.parametrize(("family", "link", "end"), [("quasibinomial", "logit", 0.0), ("quasipoisson", "probit", 3.0)])
+def test_a_step_that_takes_the_dispersion_out_of_range_is_not_taken(family, link, end):
+    """Means that leave for a limit on the way take Pearson's dispersion beyond 1e160, whose square is no number."""
+    x = np.random.default_rng(12).normal(size=(3, 30))[2]
+    group = np.repeat([0.0, 1.0], 15)
+    y = np.where(group == 1, end, 0.3 + 0.2 * np.sin(x) if end == 0 else np.arange(30) % 2 * 0.6)
+    fit = nd.glm_fit(np.column_stack([np.ones(30), group]), y, family, link, penalty="firth")
+    assert fit.converged and np.isfinite(fit.coef).all() and np.isfinite(fit.se).all()
+
+
 @each
 def test_sampling_weights_are_refused(penalty):
     with pytest.raises(nd.CapabilityError, match="which sampling weights do without"):

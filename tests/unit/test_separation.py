@@ -1,5 +1,7 @@
 """Separation, against limits that are known: by counting, or by the same model without the rows that run away."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -136,3 +138,51 @@ def test_no_false_alarm(X, y, family, link):
 def test_a_ridge_is_the_remedy_it_is_said_to_be():
     fit = nd.glm_fit(CELLS, HALF, "binomial", penalty=nd.Ridge(1.0))
     assert fit.converged and np.isfinite(np.asarray(fit.coef)).all() and not fit.warnings
+
+
+def again(fit):
+    """The fit that a finding of separation advises."""
+    with warnings.catch_warnings(action="ignore", category=nd.ResponseWarning):
+        return eval(f"fit.update({finding(fit).instead})", {"fit": fit})
+
+
+@pytest.mark.parametrize("family", ["negative_binomial", "tweedie"])
+def test_a_shape_that_was_estimated_is_written_out_in_the_remedy(family):
+    """Firth's penalty moves away from the maximum that an estimate is at, and is refused without a given shape."""
+    fit = separated(CELLS, np.where(G == 0, COUNTS * (1 + COUNTS), 0.0), family)
+    assert finding(fit).instead == f"family='{family}({fit.shape.value:g})', penalty='firth'"
+    assert finding(fit).instead in finding(fit).sentence
+    assert again(fit).converged and np.isfinite(again(fit).coef).all()
+
+
+def test_the_remedy_keeps_the_link():
+    y = np.where(G == 0, HALF, 0.0)
+    fit = separated(CELLS, (G > 0) + 0.0, "quasibinomial", "probit")
+    assert finding(fit).instead == "family='binomial', link='probit', penalty='firth'"
+    assert again(fit).link.label() == "probit" and np.isfinite(again(fit).coef).all()
+    assert finding(separated(CELLS, y, "quasibinomial", "probit")).instead == "penalty='firth'"  # φ is held by the rest
+
+
+@pytest.mark.parametrize(("family", "like"), [("quasipoisson", "poisson"), ("quasibinomial", "binomial")])
+def test_a_dispersion_of_nothing_is_not_what_the_remedy_takes(family, like):
+    fit = separated(CELLS, np.zeros(40), family)
+    assert finding(fit).instead == f"family='{like}', penalty='firth'"
+    assert again(fit).converged and np.isfinite(again(fit).coef).all()
+
+
+def test_a_sample_is_held_by_a_ridge():
+    fit = separated(CELLS, HALF, "binomial", weights=nd.sampling(np.ones(40)))
+    assert finding(fit).instead == "penalty='ridge'"
+    assert again(fit).converged and np.isfinite(again(fit).coef).all()
+
+
+@pytest.mark.parametrize(
+    "of",
+    [("tweedie(1.5)", None, None), ("poisson", None, nd.sampling(np.ones(40)))],
+    ids=["no residuals", "no penalty"],
+)
+def test_where_nothing_is_finite_nothing_is_promised(of):
+    family, link, weights = of
+    fit = separated(CELLS, np.zeros(40), family, link, weights=weights)
+    assert finding(fit).instead == "" and "finite" not in finding(fit).sentence.partition("drop or merge")[2]
+    assert finding(fit).sentence.endswith("drop or merge these columns")

@@ -1,5 +1,6 @@
 """Shape parameters estimated with the coefficients: certificates by brute force, limits, and what is said of them."""
 
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -320,6 +321,7 @@ def test_zeros_alone_say_nothing_of_theta_or_power():
         assert (fit.shape.value, fit.shape.estimated) == (value, True)
         found = fit.warnings[0]
         assert isinstance(found, ShapeUnknown) and "every mean is at its limit" in found.sentence
+        assert found.sentence.endswith(f"such as family='{family}(1.5)'")
         with pytest.raises(nd.DataError, match="the data say nothing of"):
             shape_interval(fit)
 
@@ -375,6 +377,8 @@ def test_of_several_maxima_the_highest_is_taken_and_the_others_are_named(large, 
     assert max(looked) <= fit.loglik + 1e-9
     if several:
         assert several[0].others == pytest.approx((0.327,), rel=1e-2)
+        compared = re.search(r"compare with family='(.*)'$", several[0].sentence)
+        assert fit.loglik > nd.glm_fit(columns, y, compared[1]).loglik > fit.loglik - 2
         assert shape_interval(fit)["lower"][0] < 0.327  # the interval holds both
         assert shape_interval(fit)["upper"][0] == np.inf
 

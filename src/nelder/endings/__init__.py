@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from nelder.endings.judging import Ending, blurred, ending, is_perfect, refuse_overflow
+from nelder.endings.judging import Ending, blurred, ending, is_perfect, refuse_overflow, refuse_underflow
+from nelder.endings.remedies import Limiting, with_remedies
 
-__all__ = ["Ending", "blurred", "ending", "is_perfect", "refuse_overflow"]
+__all__ = [
+    "Ending",
+    "Limiting",
+    "blurred",
+    "ending",
+    "is_perfect",
+    "refuse_overflow",
+    "refuse_underflow",
+    "with_remedies",
+]

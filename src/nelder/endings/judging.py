@@ -189,6 +189,17 @@ def refuse_overflow(scaled: Array, before: Array) -> None:
         )
 
 
+def refuse_underflow(phi: float, variances: Array) -> None:
+    """Raise DataError where a positive φ times a positive variance (p,) is less than numbers can hold: a standard error
+    of zero would stand for an estimate without any.
+    """
+    if phi > 0 and ((phi * variances < np.finfo(float).tiny) & (variances > 0)).any():
+        raise DataError(
+            "the variances of the coefficients leave the range of numbers (below 1e-308): give y or the columns of X "
+            "in other units"
+        )
+
+
 def suspicious(objective: Objective, solution: Solution, seen: Closing) -> bool:
     """Whether the end of a fit calls for a search for separation: no optimum where a good solver should find one."""
     if objective.penalty.strength(objective.free).any() or solution.reason is Reason.INTERRUPTED:
@@ -209,7 +220,9 @@ def findings_of(
         return ()
     direction = last.newton()
     if direction is None:
-        return (NotConverged(solver.name, solution.steps, np.inf, "the information is singular there"),)
+        lost = solution.reason is Reason.NOT_FINITE
+        why = solution.reason.value if lost else "the information is singular there"
+        return (NotConverged(solver.name, solution.steps, np.inf, why),)
     if change >= ENDLESS and (solution.converged or worth(objective, solution, direction) < NOTHING):
         return (NotConverged(solver.name, solution.steps, np.nan, Reason.UNSETTLED.value),)
     if not solution.converged:

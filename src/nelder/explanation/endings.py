@@ -78,7 +78,7 @@ def separated(case: Case) -> Said | None:
     """The optimum lies at infinity."""
     finding = case.find(Separated)
     if finding is not None:
-        return Said(sentence(finding.sentence), 'fit.update(penalty="firth")')
+        return Said(sentence(finding.sentence), f"fit.update({finding.instead})" if finding.instead else "fit.table()")
     runaway = case.find(Runaway)
     return Said(sentence(runaway.sentence), with_own_link(case.fit)) if runaway is not None else None
 

@@ -70,7 +70,7 @@ def few_data(case: Case) -> Said | None:
         return None
     words = f"There are only {line.value} {line.meaning.removeprefix('few ')}. "
     if fit.family.counts or fit.family.mean_interval == UNIT:
-        if fit.family.dispersion_known:
+        if fit.family.dispersion_known and not fit.family_to_fit.unknown:
             words += "Firth's penalty takes most of that bias away."
             return Said(words, 'fit.update(penalty="firth")', gravity_of(line))
         return Said(f"{words}Use fewer terms.", "fit.table()", gravity_of(line))

@@ -147,7 +147,8 @@ def adjusted(
     phi = dispersion_at(objective, adjustment, beta, fine) if phi is None else phi
     shift, upper = sums.cubes / np.einsum("ij,ij->i", root, root), factored.upper / factored.scale
     score = phi * (sums.leverages + upper.T @ (upper @ shift)) - model.gradient
-    if not np.isfinite(score).all():
-        return None
     noise = sums.noise + (UNSURE * ROUNDING * np.linalg.norm(np.abs(upper) @ np.abs(shift))) ** 2
-    return Adjusted(beta, score, model, factored, phi, float(model.noise + phi**2 * noise))
+    floor = float(model.noise + np.square(phi) * noise)
+    if not (np.isfinite(score).all() and np.isfinite(floor)):
+        return None
+    return Adjusted(beta, score, model, factored, phi, floor)
