@@ -87,6 +87,8 @@ def _closing_slope(rows: Block, beta: Array, loss: Loss) -> Slope:
 
 def bend(mean: Mean, loss: Loss) -> Array:
     """How fast slope and variance of each row (n,) change with η, relative to themselves."""
+    if loss.link == loss.family.canonical:  # where they are one, but for a constant
+        return 2.0 * np.abs(mean.curvature)
     return np.abs(mean.curvature) + np.abs(loss.family.log_variance_slope(mean))
 
 
