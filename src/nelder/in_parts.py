@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nelder.design import Block
-from nelder.engines import counts_of, merge
+from nelder.engines import Engine, counts_of, merge
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_objective, fit_rows, objective_over, with_rows
@@ -23,6 +23,11 @@ from nelder.model_frame import Asked
 from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sampling, Weights
 from nelder.sources import Tally
 from nelder.trace import Recorder
+
+STAYS = (
+    "rows_stay=True: {what} is learned from a whole column, which stays in its partitions; engine=nd.{engine}("
+    "rows_stay=False) lets it out"
+)
 
 
 def read_of(wanted: Asked) -> Read:
@@ -63,9 +68,9 @@ def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded,
     """
     engine, partitions = model.engine, wanted.source.partitions
     once = spooled(engine, partitions, wanted.needed, recorder.reading)
-    looked = look(engine, once, sought(wanted))
+    looked = look(engine, once, sought(wanted, engine))
     if wanted.missing == "error":
-        refuse_missing(looked, sought(wanted))
+        refuse_missing(looked, sought(wanted, engine))
     schema, states = learned(wanted, looked)
     loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, engine.together)
     parts = [Part(each, begin) for each, begin in zip(once, looked.begins, strict=False)]
@@ -74,10 +79,13 @@ def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded,
     return loaded, Apart(wanted.source, again, loader, looked.total, loaded.rows), looked.complete
 
 
-def sought(wanted: Asked) -> Sought:
-    """What the look at the table is for."""
+def sought(wanted: Asked, engine: Engine) -> Sought:
+    """What the look at the table is for. Raises CapabilityError for columns that are to stay where they are."""
     every = (*wanted.factors, *wanted.others)
-    whole = (name for each in every if each.remembers for name in each.columns)
+    remembering = [each for each in every if each.remembers]
+    if remembering and engine.rows_stay:
+        raise CapabilityError(STAYS.format(what=remembering[0].text, engine=type(engine).__name__))
+    whole = (name for each in remembering for name in each.columns)
     levels = tuple(each for each in wanted.factors if each.may_be_categorical and not each.remembers)
     return Sought(wanted.needed, levels, tuple(dict.fromkeys(whole)))
 
