@@ -26,7 +26,7 @@ from nelder.trace import Recorder
 
 STAYS = (
     "rows_stay=True: {what} is learned from a whole column, which stays in its partitions; engine=nd.{engine}("
-    "rows_stay=False) lets it out"
+    "rows_stay=False) lets it out; scale(), center() and splines with knots=[…] need sums and extremes only"
 )
 
 
@@ -82,21 +82,22 @@ def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded,
 def sought(wanted: Asked, engine: Engine) -> Sought:
     """What the look at the table is for. Raises CapabilityError for columns that are to stay where they are."""
     every = (*wanted.factors, *wanted.others)
-    remembering = [each for each in every if each.remembers]
-    if remembering and engine.rows_stay:
-        raise CapabilityError(STAYS.format(what=remembering[0].text, engine=type(engine).__name__))
-    whole = (name for each in remembering for name in each.columns)
+    needy = [each for each in every if each.needs_whole]
+    if needy and engine.rows_stay:
+        raise CapabilityError(STAYS.format(what=needy[0].text, engine=type(engine).__name__))
+    whole = (name for each in needy for name in each.columns)
+    digested = tuple(each for each in every if each.remembers and not each.needs_whole)
     levels = tuple(each for each in wanted.factors if each.may_be_categorical and not each.remembers)
-    return Sought(wanted.needed, levels, tuple(dict.fromkeys(whole)))
+    return Sought(wanted.needed, levels, tuple(dict.fromkeys(whole)), digested)
 
 
 def learned(wanted: Asked, looked: Look) -> tuple[Schema, dict[str, State]]:
     """The schema, and what transforms outside its terms remember."""
     few = (looked.exemplars, np.arange(len(next(iter(looked.exemplars.values())))))
-    schema = learn(wanted.formula, *few, looked.whole)
+    schema = learn(wanted.formula, *few, looked.whole, looked.digests)
     states: dict[str, State] = {}
     for expression in wanted.others:
-        learned_value(expression, states, few, looked.whole)
+        learned_value(expression, states, few, looked.whole, looked.digests)
     return schema, {**schema.states, **states}
 
 
