@@ -24,6 +24,10 @@ from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sam
 from nelder.sources import Tally
 from nelder.trace import Recorder
 
+ARRAY = (
+    "the table is read in parts, so that {what} must be an expression on its columns and not an array, whose rows "
+    "could not be told from the table's: put it into the table as a column, and name that, as {such}"
+)
 STAYS = (
     "rows_stay=True: {what} is learned from a whole column, which stays in its partitions; engine=nd.{engine}("
     "rows_stay=False) lets it out; scale(), center() and splines with knots=[…] need sums and extremes only"
@@ -37,10 +41,7 @@ def read_of(wanted: Asked) -> Read:
         return Read(wanted.formula.response, None)
     kind = given if isinstance(given, Weights) else Weights(given)
     if not isinstance(kind.given, Expression):
-        raise CapabilityError(
-            "the table is read in parts, so that weights must be an expression on its columns, such as weights='w', "
-            "not an array"
-        )
+        raise CapabilityError(ARRAY.format(what="weights", such="weights='w'"))
     return Read(wanted.formula.response, kind)
 
 

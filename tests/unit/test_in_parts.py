@@ -242,7 +242,7 @@ def test_a_fit_of_parts_is_saved_and_loaded(pair, tmp_path):
 def test_weights_and_offsets_that_are_arrays_are_refused_in_words():
     data = table(100, missing=False)
     for options in ({"weights": data["w"]}, {"weights": nd.frequency(data["w"])}, {"offset": data["x"]}):
-        with pytest.raises(nd.CapabilityError, match=r"read in parts, so that .* must be an expression"):
+        with pytest.raises(nd.CapabilityError, match=r"must be an expression .* as (weights='w'|offset='log)"):
             nd.glm("y ~ x", Pieces(data, [50]), "poisson", **options)
 
 
@@ -462,3 +462,16 @@ def test_what_cannot_be_learned_is_refused_in_parts_as_in_memory(term):
             nd.glm(f"y ~ {term}", each, "poisson", engine=nd.Threads(memory=1), compress=False)
         problems.append(str(caught.value))
     assert problems[0].split(" at ")[0].split(" in ")[0] in problems[1]
+
+
+def test_a_value_that_no_fit_can_use_is_named_with_its_line_in_a_csv_file(tmp_path):
+    notes = ["plain", '"two\nlines"']
+    for file, wrong in (("a", -1), ("b", 1_234)):
+        rows = (f"{-1 if k == wrong else 2},{k % 7},{notes[k % 3 == 1]}\n" + "\n" * (k == 40) for k in range(2_000))
+        (tmp_path / f"{file}.csv").write_text('y,x,"a\nnote, row 9"\n' + "".join(rows))
+    lines = (tmp_path / "b.csv").read_text().split("\n")
+    found = next(line for line, text in enumerate(lines, 1) if text.startswith("-1"))
+    with pytest.raises(nd.SupportError, match=rf"^'.*b\.csv', line {found}: poisson needs .* row 3234 of y has -1"):
+        nd.glm("y ~ x", str(tmp_path), "poisson", engine=nd.Threads(memory=1), compress=False)
+    with pytest.raises(nd.DataError, match=r"^'.*a\.csv', line 3: .* not finite"):
+        nd.glm("x ~ log(x)", str(tmp_path), engine=nd.Threads(memory=1), compress=False)
