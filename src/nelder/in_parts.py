@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nelder.design import Block
-from nelder.engines import counts_of, merge
+from nelder.engines import Engine, counts_of, merge
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_objective, fit_rows, objective_over, with_rows
@@ -24,6 +24,15 @@ from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sam
 from nelder.sources import Tally
 from nelder.trace import Recorder
 
+ARRAY = (
+    "the table is read in parts, so that {what} must be an expression on its columns and not an array, whose rows "
+    "could not be told from the table's: put it into the table as a column, and name that, as {such}"
+)
+STAYS = (
+    "rows_stay=True: {what} is learned from a whole column, which stays in its partitions; engine=nd.{engine}("
+    "rows_stay=False) lets it out; scale(), center() and splines with knots=[…] need sums and extremes only"
+)
+
 
 def read_of(wanted: Asked) -> Read:
     """How a row's response and weights are read. Raises CapabilityError for weights that are an array."""
@@ -32,10 +41,7 @@ def read_of(wanted: Asked) -> Read:
         return Read(wanted.formula.response, None)
     kind = given if isinstance(given, Weights) else Weights(given)
     if not isinstance(kind.given, Expression):
-        raise CapabilityError(
-            "the table is read in parts, so that weights must be an expression on its columns, such as weights='w', "
-            "not an array"
-        )
+        raise CapabilityError(ARRAY.format(what="weights", such="weights='w'"))
     return Read(wanted.formula.response, kind)
 
 
@@ -63,9 +69,9 @@ def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded,
     """
     engine, partitions = model.engine, wanted.source.partitions
     once = spooled(engine, partitions, wanted.needed, recorder.reading)
-    looked = look(engine, once, sought(wanted))
+    looked = look(engine, once, sought(wanted, engine))
     if wanted.missing == "error":
-        refuse_missing(looked, sought(wanted))
+        refuse_missing(looked, sought(wanted, engine))
     schema, states = learned(wanted, looked)
     loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, engine.together)
     parts = [Part(each, begin) for each, begin in zip(once, looked.begins, strict=False)]
@@ -74,21 +80,25 @@ def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded,
     return loaded, Apart(wanted.source, again, loader, looked.total, loaded.rows), looked.complete
 
 
-def sought(wanted: Asked) -> Sought:
-    """What the look at the table is for."""
+def sought(wanted: Asked, engine: Engine) -> Sought:
+    """What the look at the table is for. Raises CapabilityError for columns that are to stay where they are."""
     every = (*wanted.factors, *wanted.others)
-    whole = (name for each in every if each.remembers for name in each.columns)
+    needy = [each for each in every if each.needs_whole]
+    if needy and engine.rows_stay:
+        raise CapabilityError(STAYS.format(what=needy[0].text, engine=type(engine).__name__))
+    whole = (name for each in needy for name in each.columns)
+    digested = tuple(each for each in every if each.remembers and not each.needs_whole)
     levels = tuple(each for each in wanted.factors if each.may_be_categorical and not each.remembers)
-    return Sought(wanted.needed, levels, tuple(dict.fromkeys(whole)))
+    return Sought(wanted.needed, levels, tuple(dict.fromkeys(whole)), digested)
 
 
 def learned(wanted: Asked, looked: Look) -> tuple[Schema, dict[str, State]]:
     """The schema, and what transforms outside its terms remember."""
     few = (looked.exemplars, np.arange(len(next(iter(looked.exemplars.values())))))
-    schema = learn(wanted.formula, *few, looked.whole)
+    schema = learn(wanted.formula, *few, looked.whole, looked.digests)
     states: dict[str, State] = {}
     for expression in wanted.others:
-        learned_value(expression, states, few, looked.whole)
+        learned_value(expression, states, few, looked.whole, looked.digests)
     return schema, {**schema.states, **states}
 
 

@@ -14,7 +14,7 @@ from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_rows
 from nelder.formula import learn
-from nelder.in_parts import fit_in_parts
+from nelder.in_parts import ARRAY, fit_in_parts
 from nelder.inference.covariances.covariance import design_based
 from nelder.links import LINKS
 from nelder.mean import Link
@@ -62,7 +62,7 @@ def glm(
     wanted, response = asked(formula, data, weights, missing), formula.partition("~")[0].strip()
     if model.engine.reads_in_parts(wanted.source.size(wanted.needed)):
         if offset is not None:
-            raise CapabilityError("the table is read in parts, so that offset must be an expression on its columns")
+            raise CapabilityError(ARRAY.format(what="offset", such="offset='log(years)'"))
         with recording(watch) as recorder:
             fit = fit_in_parts(model, wanted, response, recorder)
         announce(fit.warnings)

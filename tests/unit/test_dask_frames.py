@@ -110,8 +110,10 @@ def test_rows_are_not_counted_here_where_they_are_elsewhere(folder, dask_client)
 
 def test_columns_do_not_leave_to_be_learned_from(folder, dask_client):
     engine = nd.Dask(dask_client, rows_stay=True)
-    with pytest.raises(nd.CapabilityError, match="rows_stay=True: a column of 600 rows stays in its partition"):
+    with pytest.raises(nd.CapabilityError, match=r"rows_stay=True: bs\(age, df=4\) is learned from a whole column"):
         nd.glm("count ~ bs(age, df=4)", str(folder), "poisson", engine=engine)
+    with pytest.raises(nd.CapabilityError, match="rows_stay=True: a column of 600 rows stays in its partition"):
+        nd.glm("count ~ C(age)", str(folder), "poisson", engine=engine)
 
 
 @pytest.mark.parametrize("family", ["poisson", "binomial"])
@@ -121,3 +123,11 @@ def test_a_check_looks_at_what_it_can_where_rows_stay(family, folder, dask_clien
     verdicts = {line.check: line.verdict for line in check.lines}
     assert "skipped" not in (verdicts["convergence"], verdicts["data"], verdicts.get("dispersion", "fine"))
     assert verdicts["influence"] == "skipped"
+
+
+def test_means_deviations_and_ranges_are_learned_where_rows_stay(folder, table, dask_client):
+    formula = "count ~ scale(age) + bs(years, knots=[0.5]) + region"
+    fit = nd.glm(formula, str(folder), "poisson", engine=nd.Dask(dask_client, rows_stay=True))
+    here = nd.glm(formula, table, "poisson", compress=False)
+    assert fit.terms.schema.states == here.terms.schema.states
+    assert fit.deviance == pytest.approx(here.deviance, rel=1e-12)

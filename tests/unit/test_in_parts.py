@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import nelder as nd
 from nelder.engines import Handles, Spilled, ahead
 from nelder.formula import parse_formula
+from nelder.formula.expressions import parse
 from nelder.loading import look
 from nelder.loading.looking import Sought
 from nelder.sources import Partition, Source, source_of
@@ -241,7 +242,7 @@ def test_a_fit_of_parts_is_saved_and_loaded(pair, tmp_path):
 def test_weights_and_offsets_that_are_arrays_are_refused_in_words():
     data = table(100, missing=False)
     for options in ({"weights": data["w"]}, {"weights": nd.frequency(data["w"])}, {"offset": data["x"]}):
-        with pytest.raises(nd.CapabilityError, match=r"read in parts, so that .* must be an expression"):
+        with pytest.raises(nd.CapabilityError, match=r"must be an expression .* as (weights='w'|offset='log)"):
             nd.glm("y ~ x", Pieces(data, [50]), "poisson", **options)
 
 
@@ -427,3 +428,50 @@ def test_what_is_spilled_is_in_the_file_and_not_in_memory():
     fit = nd.glm("y ~ x + z + g", Pieces(table(40_000), [15_000]), "poisson", engine=nd.Threads(memory=1))
     held = sum(len(entry.frame) for entry in fit.objective.design.handles.entries)
     assert held < 0.01 * sum(size for entry in fit.objective.design.handles.entries for _, size in entry.spans)
+
+
+REMEMBERED = [
+    "scale(x)", "center(x)", "scale(log(z), ddof=0)", "bs(x, knots=[-0.5, 0.5])", "cr(x, knots=[0.0, 1.0]) - 1",
+    "poly(x, 2, raw=True)", "bs(x, df=5)", "scale(z):g", "bs(scale(x), knots=[0.1])",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("term", REMEMBERED)
+def test_what_transforms_learn_in_parts_has_the_digits_of_memory(term):
+    data = table(5_000)
+    data["z"] = np.exp(data["z"])
+    here = nd.glm(f"y ~ {term}", data, "poisson", compress=False)
+    parts = nd.glm(f"y ~ {term}", Pieces(data, [1_000, 3_700]), "poisson", engine=nd.Threads(memory=1))
+    assert parts.terms.schema.states == here.terms.schema.states
+    assert parts.names == here.names and parts.deviance == pytest.approx(here.deviance, rel=1e-12)
+
+
+@pytest.mark.parametrize(("term", "whole"), [(each, "df=" in each or "(scale" in each) for each in REMEMBERED])
+def test_whole_columns_are_asked_for_only_where_nothing_less_will_do(term, whole):
+    assert parse(term.removesuffix(":g").removesuffix(" - 1")).needs_whole == whole
+
+
+@pytest.mark.parametrize(
+    "term", ["scale(g)", "bs(x, knots=[0.1], lower_bound=0)", "scale(log(x))", "scale(x, 1, 2, 3, 4)"]
+)
+def test_what_cannot_be_learned_is_refused_in_parts_as_in_memory(term):
+    data = table(3_000)
+    problems = []
+    for each in (data, Pieces(data, [1_000])):
+        with pytest.raises(nd.InputError) as caught:
+            nd.glm(f"y ~ {term}", each, "poisson", engine=nd.Threads(memory=1), compress=False)
+        problems.append(str(caught.value))
+    assert problems[0].split(" at ")[0].split(" in ")[0] in problems[1]
+
+
+def test_a_value_that_no_fit_can_use_is_named_with_its_line_in_a_csv_file(tmp_path):
+    notes = ["plain", '"two\nlines"']
+    for file, wrong in (("a", -1), ("b", 1_234)):
+        rows = (f"{-1 if k == wrong else 2},{k % 7},{notes[k % 3 == 1]}\n" + "\n" * (k == 40) for k in range(2_000))
+        (tmp_path / f"{file}.csv").write_text('y,x,"a\nnote, row 9"\n' + "".join(rows))
+    lines = (tmp_path / "b.csv").read_text().split("\n")
+    found = next(line for line, text in enumerate(lines, 1) if text.startswith("-1"))
+    with pytest.raises(nd.SupportError, match=rf"^'.*b\.csv', line {found}: poisson needs .* row 3234 of y has -1"):
+        nd.glm("y ~ x", str(tmp_path), "poisson", engine=nd.Threads(memory=1), compress=False)
+    with pytest.raises(nd.DataError, match=r"^'.*a\.csv', line 3: .* not finite"):
+        nd.glm("x ~ log(x)", str(tmp_path), engine=nd.Threads(memory=1), compress=False)

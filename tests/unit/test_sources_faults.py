@@ -3,9 +3,13 @@ what can be read only once, and queries that do not run.
 """
 
 import io
+import os
 import pickle
 import re
+import signal
+import subprocess
 import sys
+import time
 
 import duckdb
 import numpy as np
@@ -333,6 +337,53 @@ def test_a_query_that_fails_on_the_way_is_an_error():
     with pytest.raises(nd.DataError, match="DuckDB: Conversion Error"):
         list(source.chunks(["x"]))
     assert source.tally(["x"]) is None
+
+
+PROGRAM = """
+import signal, threading, nelder as nd
+from nelder.engines import ahead
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell in the background takes away
+many = "from range(3000000) a, range(3000000) b"
+added = nd.sql(f"select sum(a.range * b.range) as s {many}")
+streamed = nd.sql(f"select a.range * b.range as x {many} where a.range * b.range % 99991 = 7")
+print("begun", flush=True)
+try:
+    {action}
+except KeyboardInterrupt:
+    print("interrupted", len(threading.enumerate()), flush=True)
+    print(nd.glm("x ~ 1", nd.sql("select range as x from range(9)")).coef[0])
+"""
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        'list(added.chunks(["s"]))',
+        'list(streamed.chunks(["x"]))',
+        'added.tally(["s"])',
+        'nd.glm("s ~ 1", added)',
+        'nd.glm("x ~ 1", streamed, engine=nd.Threads(memory="1MB"))',
+        'list(nd.spill(streamed).chunks(["x"]))',
+        """nd.sql("create temp table t as select max(a.range * b.range) as s from range(3000000) a, range(3000000) b;"
+               "select * from t")""",
+        'list(ahead(streamed.read(["x"]), 1))',
+    ],
+)
+def test_ctrl_c_ends_a_query_at_once_and_leaves_nothing(action, tmp_path):
+    program = PROGRAM.replace("{action}", action)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as process:  # fmt: skip
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(0.7)
+        pressed = time.perf_counter()
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "interrupted 1\n"  # and no thread but the first
+        assert time.perf_counter() - pressed < 5
+        out, problems = process.communicate(timeout=60)
+    assert (out, problems, process.returncode) == ("4.0\n", "", 0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_arguments_of_a_query_are_checked(tmp_path, monkeypatch):

@@ -239,3 +239,12 @@ def test_what_follows_a_fit_has_the_same_digits(engine, claims, files):
     assert str(fit.check()) == str(here.check()) and str(fit.calibration()) == str(here.calibration())
     np.testing.assert_allclose(fit.residuals("deviance"), here.residuals("deviance"), rtol=1e-11)
     np.testing.assert_allclose(fit.predict(), here.predict(), rtol=1e-11)
+
+
+@pytest.mark.parametrize("form", ["files", "table"])
+def test_columns_do_not_leave_to_be_learned_from(form, spark_session, guarded, files):
+    data = str(files) if form == "files" else spark_session.read.parquet(str(files)).repartition(3)
+    with pytest.raises(nd.CapabilityError, match=r"rows_stay=True: bs\(x, df=4\) is learned from a whole column"):
+        nd.glm("y ~ bs(x, df=4)", data, "poisson", engine=guarded)
+    with pytest.raises(nd.CapabilityError, match=r"a column of .* rows stays in its partition; engine=nd\.Spark\("):
+        nd.glm("y ~ C(x)", data, "poisson", engine=guarded)

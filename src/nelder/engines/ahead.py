@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from queue import Empty, Full, Queue
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 PATIENCE = 0.1  # seconds between looks at whether the caller has gone away
+LINE: ContextVar[Line | None] = ContextVar("nelder-line", default=None)  # for which this thread works
 
 
 class Line:
@@ -31,6 +33,7 @@ class Line:
 
     def fill(self, items: Iterable[Any]) -> None:
         """Add every item, and then what ended them: None, or an exception."""
+        LINE.set(self)
         ended: BaseException | None = None
         try:
             for item in items:
@@ -45,6 +48,12 @@ class Line:
         while True:
             with contextlib.suppress(Empty):
                 return self.queue.get(timeout=PATIENCE)
+
+
+def nobody_waits() -> bool:
+    """Whether this thread works ahead for a caller who has gone away."""
+    line = LINE.get()
+    return line is not None and line.gone.is_set()
 
 
 def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:

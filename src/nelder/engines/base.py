@@ -59,6 +59,7 @@ class Engine(ABC):
     name: str
     holds_rows: bool = False  # whether single rows are quickly had in this process
     folder: str | None = None  # where rows go that do not fit into memory; None for the system's own
+    rows_stay: bool = False  # whether nothing but sums leaves a part
     together: bool = True  # whether the rows of a part are to be one block
 
     @property

@@ -137,15 +137,16 @@ def mapped(held: Held | Failed, program: Program) -> list[Any] | Failed:
 
 def asked(part: bytes, program: Program) -> Any:
     """The result of a kernel on what is no block, sealed."""
+    return answered(lambda: told(pickle.loads(part), program))
 
-    def work() -> Any:
-        result = program.each([pickle.loads(part)])[0]
-        total = getattr(result, "total", 0)  # of a look at a table: how many rows it has seen
-        if program.engine is not None and any(array.size >= total > MANY for array in arrays_in(result)):
-            raise CapabilityError(STAYS.format(what=f"a column of {total:,} rows", engine=program.engine))
-        return result
 
-    return answered(work)
+def told(part: Any, program: Program) -> Any:
+    """The result of a kernel on what is no block. Raises CapabilityError where it has a column that is to stay."""
+    result = program.each([part])[0]
+    total = getattr(result, "total", 0)  # of a look at a table: how many rows it has seen
+    if program.engine is not None and any(array.size >= total > MANY for array in arrays_in(result)):
+        raise CapabilityError(STAYS.format(what=f"a column of {total:,} rows", engine=program.engine))
+    return result
 
 
 def derived(held: Held | Failed, program: Program, own: Sequence[tuple[Any, ...]]) -> Held | Failed:

@@ -71,13 +71,13 @@ class Spark(Engine):
     def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
         if not handles:
             return []
+        program = Program.of(kernel, small, "nd.Spark" if self.rows_stay else None)
         if isinstance(handles, Blocks):
-            program = Program.of(kernel, small, "nd.Spark" if self.rows_stay else None)
             return self.jobs.run(lambda: handles.mapped(program))
         sent = Parts.of(handles)
 
         def work() -> list[Any]:
-            with self.jobs.sharing(Program.of(kernel, small)) as shared:
+            with self.jobs.sharing(program) as shared:
                 return self.jobs.results(sent.records(self.jobs, (kernel, *small), Asking(shared)))
 
         return self.jobs.run(work)

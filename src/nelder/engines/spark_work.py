@@ -77,7 +77,7 @@ class Asking:
 
     def __call__(self, parts: Iterable[Any]) -> Iterator[bytes]:
         for part in parts:
-            yield sent(answered(lambda part=part: self.shared.value.each([part])[0]))  # type: ignore[misc]
+            yield sent(answered(lambda part=part: remote.told(part, self.shared.value)))  # type: ignore[misc]
 
 
 @dataclass(frozen=True)

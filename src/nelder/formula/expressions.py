@@ -5,19 +5,22 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import DataError, FormulaError, some_rows, unknown_name
 from nelder.formula.allowed import FUNCTIONS, IN_WORDS, OPERATORS, Gate, called, is_contrast
-from nelder.formula.transforms import TRANSFORMS, Contrast, OutsideError, State, number_labels
+from nelder.formula.digests import Digest
+from nelder.formula.transforms import TRANSFORMS, Contrast, OutsideError, State, learned, number_labels
 from nelder.linalg import Array
 from nelder.sources import Chunk, Labels, Numbers
 
 Rows = NDArray[np.integer]
+Digests: TypeAlias = Mapping[str, Digest]  # by the text of the transform
 LONGEST = 2_000  # characters of an expression; nothing a person writes comes near
 
 
@@ -38,9 +41,21 @@ class Expression:
 
     @property
     def remembers(self) -> bool:
-        """Whether it holds a transform whose state is learned from all rows at once, such as the knots of a spline."""
-        calls = (called(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call))
-        return any(name in TRANSFORMS and name != "C" for name in calls)
+        """Whether it holds a transform whose state is learned from the rows, such as the knots of a spline."""
+        return bool(remembering(self.tree))
+
+    @property
+    def needs_whole(self) -> bool:
+        """Whether one of them needs a whole column, and not only sums or extremes of what it is called with."""
+        return any(not learns_from_sums(node) or len(remembering(node)) > 1 for node in remembering(self.tree))
+
+    def digests(self, chunk: Chunk, rows: Rows) -> dict[str, Digest]:
+        """What those that need sums or extremes only learn from, in some rows."""
+        reader = Reader(self, chunk, {}, None, rows)
+        with np.errstate(all="ignore"):
+            found = {reader.written(node): reader.visit(node.args[0]) for node in remembering(self.tree) if node.args}
+        # what is no column of numbers is refused by the transform itself
+        return {text: Digest.of(values) for text, values in found.items() if isinstance(values, np.ndarray)}
 
     def check_levels(self, chunk: Chunk) -> None:
         """Raise UnknownNameError where a column is compared with a level that it does not have."""
@@ -55,14 +70,16 @@ class Expression:
                     known = [str(each) for each in column.levels]
                     raise unknown_name(f"level in {self.text!r}", level, known)
 
-    def evaluate(self, chunk: Chunk, states: dict[str, State], rows: Rows, learn: bool = False) -> Any:
+    def evaluate(self, chunk: Chunk, states: dict[str, State], rows: Rows, learn: bool | Digests = False) -> Any:
         """The value on these rows: an array (n,) or a Basis (n, k), Labels or Coded, or a number.
 
         `rows` (n,) are their numbers in the table, for errors. With `learn`, transforms learn their state and put it
-        into `states`; without, they replay it.
+        into `states`, from the digests of all rows where these are only some; without, they replay it.
         """
+        reader = Reader(self, chunk, states, None if learn is not False else states, rows)
+        reader.digests = learn if isinstance(learn, Mapping) else {}
         with np.errstate(all="ignore"):
-            return Reader(self, chunk, states, None if learn else states, rows).visit(self.tree)
+            return reader.visit(self.tree)
 
 
 def parse(text: str) -> Expression:
@@ -90,6 +107,24 @@ def parse(text: str) -> Expression:
     return Expression(text, tuple(quoted.get(name, name) for name in gate.columns), tree, quoted)
 
 
+def remembering(tree: ast.expr) -> list[ast.Call]:
+    """The transforms with a memory in a part of an expression."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return [node for node in calls if (name := called(node.func)) in TRANSFORMS and name != "C"]
+
+
+def learns_from_sums(node: ast.Call) -> bool:
+    """Whether sums or extremes tell a transform all: the mean and the deviation, or where a spline with given knots
+    ends.
+    """
+    name, named = called(node.func), {keyword.arg: keyword.value for keyword in node.keywords}
+    if name in ("scale", "center"):
+        return True
+    if name == "poly":
+        return isinstance(raw := named.get("raw"), ast.Constant) and raw.value is True
+    return len(node.args) == 1 and not {"df", "constraints"} & named.keys()
+
+
 def lookup(name: str) -> Expression:
     """The expression that is one column, whatever characters are in its name."""
     return Expression(name, (name,), ast.Name("quoted"), {"quoted": name})
@@ -111,6 +146,7 @@ class Reader(ast.NodeVisitor):
         self.learned = learned
         self.known = known
         self.rows = rows
+        self.digests: Digests = {}
 
     def numeric(self, node: ast.expr) -> Any:
         """The value of a part that must be numbers."""
@@ -223,6 +259,9 @@ class Reader(ast.NodeVisitor):
             raise FormulaError(f"{text} was not learned when the model was fitted")
         state: State = {} if self.known is None else self.known[text]
         try:
+            if self.known is None and text in self.digests:
+                state = learned(name, self.digests[text], arguments, named)
+                values = np.full(len(self.rows), self.digests[text].low)  # for the rows that there are: one in range
             result = TRANSFORMS[name](values, arguments, named, state)
         except OutsideError as outside:
             raise DataError(f"{text} {outside.finding} at {some_rows(self.rows[outside.places].tolist())}") from None

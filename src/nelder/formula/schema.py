@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nelder.errors import DataError, FormulaError, LevelError, some_rows
 from nelder.formula.contrasts import FactorCoding, Scoped, full_coding, reduced_coding, scope
-from nelder.formula.expressions import Expression
+from nelder.formula.expressions import Digests, Expression
 from nelder.formula.grammar import Formula
 from nelder.formula.transforms import Basis, Coded, State
 from nelder.linalg import Array
@@ -134,21 +134,27 @@ class Schema:
         return _finite(name, _matrix(value, len(rows)), rows)
 
 
-def learn(formula: Formula, chunk: Chunk, rows: Rows, whole: tuple[Chunk, Rows] | None = None) -> Schema:
+def learn(
+    formula: Formula,
+    chunk: Chunk,
+    rows: Rows,
+    whole: tuple[Chunk, Rows] | None = None,
+    digests: Digests | None = None,
+) -> Schema:
     """Look once at the complete rows of a table and remember what encoding needs. `rows` (n,) are their numbers, for
     errors.
 
-    Of a table that is read in parts, these are some rows that have every level, and `whole` has all rows of the columns
-    that transforms with a memory read, and their numbers.
+    Of a table that is read in parts, these are some rows that have every level; `whole` has all rows of the columns
+    that transforms read which need them, and their numbers, and `digests` what is enough for others.
     """
     states: dict[str, State] = {}
     factors: dict[str, Factor] = {}
     for expression in (factor for term in formula.terms for factor in term.factors):
         if expression.text not in factors:
-            value, n = learned_value(expression, states, (chunk, rows), whole)
+            value, n = learned_value(expression, states, (chunk, rows), whole, digests)
             factors[expression.text] = _learned(expression, value, n)
     for expression in formula.offsets:
-        learned_value(expression, states, (chunk, rows), whole)
+        learned_value(expression, states, (chunk, rows), whole, digests)
     schema = assemble(formula, factors, states)
     for name, reduced in (factor for piece in schema.pieces for factor in piece.factors):
         single = factors[name]
@@ -161,12 +167,16 @@ def learn(formula: Formula, chunk: Chunk, rows: Rows, whole: tuple[Chunk, Rows] 
 
 
 def learned_value(
-    expression: Expression, states: dict[str, State], few: tuple[Chunk, Rows], whole: tuple[Chunk, Rows] | None
+    expression: Expression,
+    states: dict[str, State],
+    few: tuple[Chunk, Rows],
+    whole: tuple[Chunk, Rows] | None,
+    digests: Digests | None,
 ) -> tuple[Any, int]:
     """The value of an expression on the rows that it has to be learned from, and their number; see `learn`."""
-    chunk, rows = whole if whole is not None and expression.remembers else few
+    chunk, rows = whole if whole is not None and expression.needs_whole else few
     expression.check_levels(chunk)
-    return expression.evaluate(chunk, states, rows, learn=True), len(rows)
+    return expression.evaluate(chunk, states, rows, learn=True if digests is None else digests), len(rows)
 
 
 def assemble(formula: Formula, factors: dict[str, Factor], states: dict[str, State]) -> Schema:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import FormulaError
+from nelder.formula.digests import Digest
 from nelder.linalg import Array
 from nelder.sources import Labels, Level
 
@@ -142,6 +143,40 @@ def _columns(result: Any) -> Any:
     return Basis(array, tuple(str(field) for field in known or range(array.shape[1])))
 
 
+def _standardised(name: str) -> Transform:
+    """scale(x, center, scale, ddof) and center(x), with the state that formulaic has, from exact sums."""
+
+    def transform(values: Any, arguments: list[Any], named: dict[str, Any], state: State) -> Any:
+        x = _numeric(values, name)
+        if not state:
+            state.update(learned(name, Digest.of(x), arguments, named))
+        moved = x if state["center"] is None else x - state["center"]
+        return moved if state["scale"] is None else moved / state["scale"]
+
+    return transform
+
+
+def learned(name: str, digest: Digest, arguments: list[Any], named: dict[str, Any]) -> State:
+    """The state of a transform that needs sums or extremes of its values only."""
+    if name == "center":
+        if arguments or named:
+            raise FormulaError("center() takes a column and nothing else")
+        return center_and_scale(digest, scale=False)
+    if name == "scale":
+        return center_and_scale(digest, *arguments, **named)
+    state: State = {}
+    TRANSFORMS[name](digest.ends, arguments, named, state)
+    return state
+
+
+def center_and_scale(digest: Digest, center: Any = True, scale: Any = True, ddof: float = 1) -> State:
+    """What is subtracted and divided by: the mean and the standard deviation, numbers that were given, or None."""
+    middle = digest.mean if center is True else None if center is False else float(center)
+    about = None if center is True else middle or 0.0
+    spread = digest.spread(about, ddof) if scale is True else None if scale is False else float(scale)
+    return {"ddof": ddof, "center": middle, "scale": spread}
+
+
 def categorical(values: Any, arguments: list[Any], named: dict[str, Any], state: State) -> Coded:
     """C(column, contrast, levels=[…]): treat a column as categorical, with a contrast and an order of levels of one's
     own.
@@ -180,5 +215,6 @@ def _reordered(labels: Labels, levels: list[Any]) -> Labels:
 
 TRANSFORMS: dict[str, Transform] = {
     "C": categorical,
-    **{name: _by_formulaic(name) for name in ("bs", "cc", "center", "cr", "cs", "poly", "scale")},
+    **{name: _by_formulaic(name) for name in ("bs", "cc", "cr", "cs", "poly")},
+    **{name: _standardised(name) for name in ("center", "scale")},
 }

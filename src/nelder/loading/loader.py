@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -77,16 +78,31 @@ class Loader:
     def blocks(self, part: Part, chunk: Chunk, rows: Rows) -> list[Block]:
         """Rows as blocks, without those of weight zero."""
         try:
-            seen = self.observed(chunk, rows)
-            columns = tuple(narrowed(self.schema.parts(chunk, rows)))
+            seen, columns = self.encoded(chunk, rows)
         except InputError as problem:
-            raise type(problem)(f"{part.partition.label}: {problem}") from None
+            row = self.named(problem, chunk, rows)
+            place = part.partition.label if row is None else part.partition.where(row - part.begin)
+            raise type(problem)(f"{place}: {problem}") from None
         block = Block(columns, len(self.schema.names), seen.y, seen.weight, seen.offset, seen.precision)
         used = np.flatnonzero(seen.weight > 0)
         block = block if len(used) == block.n else block.rows(used)
         if not block.n:
             return []
         return [block] if self.together else [in_one_piece(each) for each in split(block)]
+
+    def encoded(self, chunk: Chunk, rows: Rows) -> tuple[Observations, tuple[Columns, ...]]:
+        """What is observed of some rows, and their columns of the design."""
+        return self.observed(chunk, rows), tuple(narrowed(self.schema.parts(chunk, rows)))
+
+    def named(self, problem: InputError, chunk: Chunk, rows: Rows) -> int | None:
+        """The first row whose number stands in an error and that is wrong by itself."""
+        for number in map(int, re.findall(r"\brows? (\d{1,15})\b", str(problem))):
+            at = np.flatnonzero(rows == number)
+            try:
+                self.encoded({name: column.take(at) for name, column in chunk.items()}, rows[at]) if len(at) else None
+            except InputError:
+                return number
+        return None
 
     def observed(self, chunk: Chunk, rows: Rows) -> Observations:
         """Response, weights and offset of some rows."""

@@ -1,13 +1,14 @@
 """The learning pass: one look at every part of a table, where the rows are, at the columns that a formula reads.
 
-What comes back is small: counts, and made-up rows that between them have every level. Only columns inside a transform
-with a memory, such as a spline that places its knots at quantiles, come back whole.
+What comes back is small: counts, sums, and made-up rows that between them have every level. Only columns inside a
+transform that cannot do without, such as a spline that places its knots at quantiles, come back whole.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from nelder.engines import Engine
 from nelder.errors import DataError, some_rows
 from nelder.formula import Expression, complete_rows
+from nelder.formula.digests import Digest
+from nelder.formula.expressions import Digests
 from nelder.formula.transforms import Coded
 from nelder.sources import Chunk, Column, Labels, Numbers, Partition, concatenated
 
@@ -25,18 +28,19 @@ Rows = NDArray[np.integer]
 @dataclass(frozen=True)
 class Sought:
     """What a look is for: the columns that are `needed`, the `factors` whose levels are to be found, and the columns
-    that are learned from as a `whole`.
+    that are learned from as a `whole`, and what is learned from digests.
     """
 
     needed: tuple[str, ...]
     factors: tuple[Expression, ...]
     whole: tuple[str, ...]
+    digested: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True)
 class Seen:
     """A part of a table: how many rows, and complete ones; for each column with missing values their number and the
-    first row; rows with every level, and the whole of some columns.
+    first row; rows with every level, the whole of some columns, and digests of others.
     """
 
     label: str
@@ -45,6 +49,7 @@ class Seen:
     missing: dict[str, tuple[int, int]]
     exemplars: Chunk
     whole: Chunk
+    digests: Digests
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Look:
     missing: dict[str, tuple[int, int]]
     exemplars: Chunk
     whole: tuple[Chunk, Rows] | None
+    digests: Digests
 
     @property
     def total(self) -> int:
@@ -80,7 +86,8 @@ def look(engine: Engine, partitions: Sequence[Partition], sought: Sought) -> Loo
             missing[name] = (before + count, earliest)
     few = first_of_levels(concatenated([part.exemplars for part in told]), sought.factors)
     whole = concatenated([part.whole for part in told]) if sought.whole else None
-    return Look(begins, complete, missing, few, None if whole is None else (whole, np.arange(complete)))
+    all_rows = None if whole is None else (whole, np.arange(complete))
+    return Look(begins, complete, missing, few, all_rows, added(part.digests for part in told))
 
 
 def look_at(partition: Partition, sought: Sought) -> Seen:
@@ -95,7 +102,8 @@ def look_at(partition: Partition, sought: Sought) -> Seen:
     told = [piece for piece in pieces if piece.complete] or pieces[:1]
     few = first_of_levels(concatenated([piece.exemplars for piece in told]), sought.factors)
     whole = concatenated([piece.whole for piece in told])
-    return Seen(partition.label, begins[-1], sum(piece.complete for piece in pieces), missing, few, whole)
+    complete = sum(piece.complete for piece in pieces)
+    return Seen(partition.label, begins[-1], complete, missing, few, whole, added(piece.digests for piece in pieces))
 
 
 def look_through(chunk: Chunk, sought: Sought) -> Seen:
@@ -108,7 +116,17 @@ def look_through(chunk: Chunk, sought: Sought) -> Seen:
         missing = {name: (len(at), int(at[0])) for name, at in absent.items() if len(at)}
         chunk = {name: column.take(rows) for name, column in chunk.items()}
     whole = {name: chunk[name] for name in sought.whole}
-    return Seen("", n, len(rows), missing, first_of_levels(chunk, sought.factors), whole)
+    digests = [each.digests(chunk, rows) for each in sought.digested] if len(rows) else []
+    return Seen("", n, len(rows), missing, first_of_levels(chunk, sought.factors), whole, dict(ChainMap(*digests)))
+
+
+def added(several: Iterable[Digests]) -> Digests:
+    """The digests of all rows from those of parts."""
+    total: dict[str, Digest] = {}
+    for digests in several:
+        for text, digest in digests.items():
+            total[text] = total.get(text, Digest()) + digest
+    return total
 
 
 def first_of_levels(chunk: Chunk, factors: Sequence[Expression]) -> Chunk:

@@ -34,6 +34,10 @@ class Spooled(Partition):
     pieces: Sequence[Piece]
     first: int
     many: int
+    origin: Partition
+
+    def where(self, row: int) -> str:
+        return self.origin.where(row)
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         for place in range(self.first, self.first + self.many):
@@ -61,6 +65,6 @@ def spooled(
         told(read, total)
     held, found, first = store.settled(), [], 0
     for part, many in zip(partitions, counts, strict=True):
-        found.append(Spooled(part.label, part.rows, held, first, many))
+        found.append(Spooled(part.label, part.rows, held, first, many, part))
         first += many
     return found

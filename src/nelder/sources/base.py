@@ -77,6 +77,10 @@ class Partition(ABC):
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         """Its rows in order, in pieces of at most PIECE; at least one piece, which may be empty."""
 
+    def where(self, row: int) -> str:
+        """Where one of its rows is, for errors: as exactly as can be found out."""
+        return self.label
+
 
 @dataclass(frozen=True)
 class Tally:

@@ -106,6 +106,10 @@ class CSVFile(Partition):
         if rows != self.rows:
             raise changed(self.path)
 
+    def where(self, row: int) -> str:
+        line = line_of(self.path, row)
+        return self.label if line is None else f"{self.label}, line {line}"
+
 
 class CSVSource(Source):
     """A CSV file with a header line, a pattern, a folder or a list. Empty cells and NA, NaN and null are missing."""
@@ -225,6 +229,22 @@ def wrong_line(path: str) -> str | None:
                     return f"line {rows.line_num} has {len(row)} cells and the header {width}"
     except (OSError, csv.Error):
         return None
+    return None
+
+
+def line_of(path: str, row: int) -> int | None:
+    """The line in which a row begins, the first being 1; None where it cannot be found."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as lines:
+            rows = csv.reader(lines)
+            seen, begin = -2, 0  # the header is no row
+            for cells in rows:
+                seen += bool(cells)  # empty lines are none
+                if cells and seen == row:
+                    return begin + 1
+                begin = rows.line_num
+    except (OSError, UnicodeDecodeError, csv.Error):
+        pass
     return None
 
 

@@ -13,7 +13,8 @@ from nelder.errors import CapabilityError, DataError, InputTypeError, MissingExt
 from nelder.lazy import lazy
 from nelder.sources.arrow import Layout, chunk_of, first_line, kind_of, tables
 from nelder.sources.base import PIECE, Chunk, Partition, Source, Tally, size_of
-from nelder.sources.tallies import Query, Rows, arrow_reader, arrow_table, interruptible, limit, quoted, tally_of, value
+from nelder.sources.relations import Found, listening
+from nelder.sources.tallies import Query, Rows, limit, quoted, tally_of, value
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Asked:
     database: str | None = None
 
     @contextmanager
-    def relation(self, memory: int | None = None) -> Iterator[Any]:
+    def relation(self, memory: int | None = None) -> Iterator[Found]:
         """A relation of the rows, on a connection of its own that has so many bytes of memory."""
         import duckdb
 
@@ -39,7 +40,7 @@ class Asked:
             statements = connection.extract_statements(self.query)
             if not statements or "SELECT" not in str(statements[-1].type).upper():
                 raise DataError(f"nd.sql reads the rows of a SELECT, not of {self.query!r:.80}")
-            yield connection.sql(self.query)
+            yield Found(listening(lambda: connection.sql(self.query), connection), connection)
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ class Related:
     found: Any
 
     @contextmanager
-    def relation(self, memory: int | None = None) -> Iterator[Any]:
+    def relation(self, memory: int | None = None) -> Iterator[Found]:
         """The relation itself: how much memory it has is for whoever made the connection to say."""
-        yield self.found
+        yield Found(self.found)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         raise CapabilityError(
@@ -69,18 +70,17 @@ class QueryRows(Partition):
     rows: int | None = None
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        import pyarrow as pa
+
         if not names:
             yield {}
             return
         kinds = self.layout.chosen(names)
+        schema = pa.schema([(name, pa.null()) for name in names])  # of a table without rows
         columns = ", ".join(quoted(name) for name in names)
-        with answered(self.asked) as found:
-            reader = arrow_reader(found.project(columns), PIECE // 4)
-            try:
-                for table in tables(reader, reader.schema):
-                    yield chunk_of(table, kinds)
-            finally:
-                reader.close()  # so that the connection can be asked again
+        with answered(self.asked) as found, closing(found.batches(columns, PIECE // 4)) as batches:
+            for table in tables(batches, schema):
+                yield chunk_of(table, kinds)
 
 
 class DuckDBSource(Source):
@@ -101,7 +101,7 @@ class DuckDBSource(Source):
     def layout(self) -> Layout:
         """The kinds of the columns, which DuckDB knows without running the query."""
         with answered(self.asked) as found:
-            schema = arrow_table(found.limit(0)).schema
+            schema = found.table(lambda rows: rows.limit(0)).schema
         twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
         if twice is not None:
             raise DataError(f"the query gives two columns called {twice!r}: name one anew, with AS")
@@ -118,7 +118,7 @@ class DuckDBSource(Source):
     def rows(self) -> int:
         """How many rows the query gives, counted by DuckDB."""
         with answered(self.asked) as found:
-            return int(arrow_table(found.aggregate("count(*) as n")).column("n")[0].as_py())
+            return int(found.table(lambda rows: rows.aggregate("count(*) as n")).column("n")[0].as_py())
 
     def size(self, names: Sequence[str]) -> int:
         return size_of(self.layout.chosen(names).values(), self.rows)
@@ -132,8 +132,7 @@ class DuckDBSource(Source):
         @contextmanager
         def asked(memory: int | None) -> Iterator[Query]:
             with self.asked.relation(memory) as found:
-                chosen = found.project(columns)
-                yield lambda sql: chosen.query("nelder_rows", sql)
+                yield lambda sql: found.table(lambda rows: rows.project(columns).query("nelder_rows", sql))
 
         return tally_of(self, kinds, Rows(asked), memory)
 
@@ -159,13 +158,13 @@ def sql(query: str, database: str | Path | None = None) -> DuckDBSource:
 
 
 @contextmanager
-def answered(asked: Asked | Related) -> Iterator[Any]:
+def answered(asked: Asked | Related) -> Iterator[Found]:
     """The relation; raises DataError with the first line of what DuckDB says against it."""
     import duckdb
     import pyarrow as pa
 
     try:
-        with interruptible(), asked.relation() as found:
+        with asked.relation() as found:
             yield found
     except (duckdb.Error, pa.ArrowException, OSError) as problem:
         raise DataError(f"DuckDB: {first_line(problem)}") from None

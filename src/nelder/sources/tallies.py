@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nelder.linalg import Array
 from nelder.sources.arrow import Kind, chunk_of
 from nelder.sources.base import NUMERIC, Chunk, Column, Numbers, Source, Tally, concatenated, part_of
+from nelder.sources.relations import Found
 
 RATIO = 10  # rows a distinct row, at least: below, counting costs more than it saves
 LOOKED_AT = 200_000  # rows of the sample that can say no
@@ -22,7 +23,7 @@ LEAST = 64  # megabytes of memory, without which DuckDB does not begin
 DOUBT = 4  # times more distinct rows than allowed must be expected before a sample says no
 
 
-Query: TypeAlias = Callable[[str], Any]  # SQL over the table `nelder_rows` -> a relation of DuckDB
+Query: TypeAlias = Callable[[str], Any]  # SQL over the table `nelder_rows` -> its rows as an Arrow table
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def tally_of(source: Source, kinds: Mapping[str, Kind], rows: Rows, memory: int 
     if not names or len(set(folded)) < len(folded) or hopeless(source, names, rows.expected):
         return None
     try:
-        with interruptible(), rows.asked(memory) as query:
+        with rows.asked(memory) as query:
             table = counted(query, len(names))
     except duckdb.Error:
         return None  # whoever reads the rows will meet what is wrong with them, and name it
@@ -60,24 +61,14 @@ def tally_of(source: Source, kinds: Mapping[str, Kind], rows: Rows, memory: int 
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C be Ctrl-C, of which DuckDB makes an error of its own."""
-    try:
-        yield
-    except Exception as problem:
-        if str(problem).strip().lower().endswith(("query interrupted", "interrupted!")):
-            raise KeyboardInterrupt from None
-        raise
-
-
-@contextmanager
 def asked_of_files(sql: str, memory: int | None) -> Iterator[Query]:
     """A connection of its own for rows that SQL reads from files."""
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="nelder-tally-") as folder, closing(duckdb.connect()) as connection:
         limit(connection, folder, memory)
-        yield lambda query: connection.sql(f"with nelder_rows as ({sql}) {query}")
+        rows = Found(connection, connection)
+        yield lambda query: rows.table(lambda each: each.sql(f"with nelder_rows as ({sql}) {query}"))
 
 
 def limit(connection: Any, folder: str, memory: int | None) -> None:
@@ -91,21 +82,10 @@ def counted(query: Query, width: int) -> Any:
     """The distinct rows and their counts as an Arrow table; None where too many are to be expected."""
     columns = ", ".join(f"c{place}" for place in range(width))
     asked = f"select count(*) as n, approx_count_distinct(hash({columns})) as k from nelder_rows"
-    (found,) = arrow_table(query(asked)).to_pylist()
+    (found,) = query(asked).to_pylist()
     if found["k"] * RATIO > found["n"]:
         return None
-    return arrow_table(query(f"select {columns}, count(*) as n from nelder_rows group by all"))
-
-
-def arrow_table(relation: Any) -> Any:
-    """The rows of a relation of DuckDB, of any version, as an Arrow table."""
-    return arrow_reader(relation, 65_536).read_all()
-
-
-def arrow_reader(relation: Any, rows: int) -> Any:
-    """A reader of a relation of DuckDB, by so many rows: the call has another name in its first major version."""
-    call = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
-    return call(rows)
+    return query(f"select {columns}, count(*) as n from nelder_rows group by all")
 
 
 def hopeless(source: Source, names: Sequence[str], rows: int | None) -> bool:
