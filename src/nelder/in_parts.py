@@ -182,4 +182,4 @@ def repeated(seen: Observations, counts: Array, frequencies: bool) -> Observatio
     used = seen.weight > 0
     own = np.where(used, seen.weight if seen.precision is None else seen.precision, 1.0)
     counted = np.where(used, counts * (seen.weight / own if frequencies else 1.0), 0.0)
-    return replace(seen, weight=seen.weight * counts, precision=own, counted=float(counted.sum()))
+    return replace(seen, weight=seen.weight * counts, precision=own, counted=float(counted.sum()), occurs=counts)
