@@ -9,7 +9,7 @@ import numpy as np
 
 from nelder.errors import DataError
 from nelder.sources.arrow import column_of_arrow, kind_of
-from nelder.sources.base import Chunk, Column, Labels, Numbers, Source, numbers_of, unusable
+from nelder.sources.base import Chunk, Column, Labels, Numbers, Source, no_labels, numbers_of, unusable
 
 
 class FrameSource(Source):
@@ -90,7 +90,7 @@ def _coded(series: Any, levels: list[Any]) -> Labels:
     import narwhals as nw
 
     if not levels:
-        return Labels(np.full(len(series), -1, dtype=np.int32), ())
+        return no_labels(len(series))
     native = series.to_native()
     if hasattr(native, "cat") and hasattr(native.cat, "codes"):  # pandas has them, for these very levels
         return Labels(native.cat.codes.to_numpy().astype(np.int32), tuple(levels))
