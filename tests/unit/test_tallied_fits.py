@@ -62,7 +62,7 @@ def test_the_fit_of_counted_rows_is_the_fit_of_all_rows(case, table, path):
 def test_dropped_rows_are_counted_as_rows(table, path):
     whole, counted = nd.glm("y ~ h", table, "poisson"), nd.glm("y ~ h", path, "poisson", engine=TIGHT)
     assert counted.notes[0] == whole.notes[0] == "310 of 30000 rows left out for missing values"
-    with pytest.raises(nd.DataError, match="'h' has missing values"):
+    with pytest.raises(nd.DataError, match="'h' has missing values in 310 rows: fill"):
         nd.glm("y ~ h", path, "poisson", engine=TIGHT, missing="error")
 
 
