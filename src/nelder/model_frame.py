@@ -15,8 +15,6 @@ from nelder.linalg import Array
 from nelder.observations import Weights, vector_of
 from nelder.sources import Chunk, Source, concatenated, source_of
 
-__all__ = ["MISSING", "ModelFrame", "concatenated", "model_frame"]
-
 MISSING = ("drop", "error")
 
 
