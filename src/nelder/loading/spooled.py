@@ -30,10 +30,10 @@ class Spooled(Partition):
     """A part whose pieces are in a store, from the one at `first` on, `many` of them."""
 
     label: str
-    rows: int | None
     pieces: Sequence[Piece]
     first: int
     many: int
+    rows: int | None = None
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         for place in range(self.first, self.first + self.many):
@@ -61,6 +61,6 @@ def spooled(
         told(read, total)
     held, found, first = store.settled(), [], 0
     for part, many in zip(partitions, counts, strict=True):
-        found.append(Spooled(part.label, part.rows, held, first, many))
+        found.append(Spooled(part.label, held, first, many, part.rows))
         first += many
     return found

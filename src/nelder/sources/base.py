@@ -71,7 +71,7 @@ class Partition(ABC):
     """
 
     label: str
-    rows: int | None
+    rows: int | None = None
 
     @abstractmethod
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
@@ -140,11 +140,23 @@ class Whole(Partition):
 
     source: Source
     label: str = "the table"
-    rows: int | None = None
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         for chunk in self.source.read(names):
             yield from sliced(chunk)
+
+
+class InParts(Source):
+    """A table that is read as its partitions are, one after the other."""
+
+    @property
+    @abstractmethod
+    def partitions(self) -> Sequence[Partition]:
+        """The stretches that can be read by themselves, in order."""
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        for part in self.partitions:
+            yield from part.read(names)
 
 
 class Alone(Source):
@@ -163,6 +175,13 @@ class Alone(Source):
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         return self.partition.read(names)
+
+
+def refuse_twice(what: str, names: Sequence[str], remedy: str = "rename one") -> None:
+    """Raise DataError where a table, or what else gives columns, has two of one name."""
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{what} has two columns called {twice!r}: {remedy}")
 
 
 def sliced(chunk: Chunk) -> Iterator[Chunk]:

@@ -18,11 +18,12 @@ from nelder.sources.base import (
     PIECE,
     Chunk,
     Column,
+    InParts,
     Labels,
     Numbers,
     Partition,
-    Source,
     Tally,
+    refuse_twice,
     size_of,
     too_large,
 )
@@ -123,7 +124,7 @@ class RowGroups(Partition):
                 raise DataError(f"{self.path!r} has changed since it was first looked at: begin again")
 
 
-class ParquetSource(Source):
+class ParquetSource(InParts):
     """A Parquet file, a pattern, a folder or a list of them."""
 
     def __init__(self, data: object, held: object = None) -> None:
@@ -164,10 +165,6 @@ class ParquetSource(Source):
                 sizes = tuple(each.groups[group] for group in groups)
                 found.append(RowGroups(each.path, groups, sizes, self.layout, given, self.held))
         return [part for part in found if part.rows] or found[:1]
-
-    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
-        for part in self.partitions:
-            yield from part.read(names)
 
     @property
     def rows(self) -> int:
@@ -255,9 +252,7 @@ def footer(path: str) -> Footer:
         raise unreadable(repr(path), problem) from None
     if sum(groups) != metadata.num_rows:
         raise DataError(f"{path!r} has {metadata.num_rows} rows, and its row groups {sum(groups)}: it is damaged")
-    twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path!r} has two columns called {twice!r}: rename one")
+    refuse_twice(repr(path), schema.names)
     return Footer(path, {each.name: kind_of(each.type) for each in schema}, groups)
 
 
