@@ -157,8 +157,8 @@ class CSVSource(Source):
         return size_of(kinds.values(), sum(self.look.rows.values()))
 
     def tally(self, names: Sequence[str], memory: int | None = None) -> Tally | None:
-        if isinstance(self.look, ArraysSource) or any(sign in path for path in self.files.paths for sign in "*?["):
-            return None  # DuckDB would take such a path for a pattern
+        if isinstance(self.look, ArraysSource) or self.files.magic:
+            return None
         kinds = self.look.at(names).chosen(names)
         stretches = [
             rows_sql(path, held, list(kinds)) for path, held in zip(self.look.paths, self.look.names, strict=True)
