@@ -190,8 +190,9 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameE
     return UnknownNameError(f"unknown {kind} {given!r}: {hint}known: {listed}")
 
 
-def some_rows(rows: Sequence[int], shown: int = 5) -> str:
-    """Rows in words, counted from 0: `row 3`, or `rows 3, 8, 9, 12, 15 and 40 more`."""
+def some_rows(rows: Sequence[int], shown: int = 5, many: int | None = None) -> str:
+    """Rows in words, counted from 0: `row 3`, or `rows 3, 8, 9, 12, 15 and 40 more`: all, or the first of `many`."""
+    many = len(rows) if many is None else many
     first = ", ".join(str(int(row)) for row in rows[:shown])
-    more = f" and {len(rows) - shown} more" if len(rows) > shown else ""
-    return f"row{'s' if len(rows) > 1 else ''} {first}{more}"
+    more = f" and {many - shown} more" if many > shown else ""
+    return f"row{'s' if many > 1 else ''} {first}{more}"

@@ -87,7 +87,7 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_of_cells(model, objective, block, terms, recorder)
         fit = fit or fit_objective(objective, model.solver, terms, recorder)
-    return with_rows(fit, Kept(seen.rows[used], len(seen.rows)), len(seen.rows) - block.n)
+    return with_rows(fit, Kept(seen.rows[used], len(seen.rows)), seen.weightless)
 
 
 class Sample(Protocol):
@@ -118,7 +118,7 @@ def with_rows(fit: Fit, kept: Kept, weightless: int) -> Fit:
 def found_in_rows(fit: Fit, rows: NDArray[np.integer]) -> tuple[Diagnosis, ...]:
     """The findings of the fit of an objective with its rows called by their numbers (n,), and what responses show."""
     objective = fit.rows_of_data("a look at its responses")
-    odd = sum(objective.engine.map(odd_kernel, objective.design.handles, fit.family))
+    odd = sum(objective.engine.map(odd_kernel, objective.design.handles, fit.family, objective.sampling))
     findings = (OddResponse(fit.family_to_fit.label(), fit.family.odd_words(odd)),) if odd else ()
     return (*findings, *(finding.renumbered(rows) for finding in fit.warnings))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nelder.completeness import Completeness
 from nelder.design import Block
 from nelder.engines import Engine, counts_of, merge
 from nelder.errors import CapabilityError, DataError
@@ -18,7 +19,7 @@ from nelder.formula.schema import learned_value
 from nelder.formula.transforms import State
 from nelder.linalg import Array
 from nelder.loading import Apart, Loader, Look, Part, Read, look, spooled
-from nelder.loading.looking import Sought, refuse_missing
+from nelder.loading.looking import Sought
 from nelder.model_frame import Asked
 from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sampling, Weights
 from nelder.sources import Tally
@@ -51,33 +52,27 @@ def fit_in_parts(model: Model, wanted: Asked, response: str, recorder: Recorder)
     tally = tallied(model, wanted)
     if tally is not None:
         return fit_tally(model, wanted, tally, response, recorder)
-    loaded, apart, complete = read_table(model, wanted, recorder)
+    loaded, apart, found = read_table(model, wanted, recorder)
     schema = apart.loader.schema
     terms = Terms(schema.names, response, schema)
     objective = objective_over(model, loaded.handles, terms, loaded)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_objective(objective, model.solver, terms, recorder)
-    fit = with_rows(fit, Kept(None, apart.total, apart.chunk, wanted.source, apart), complete - loaded.rows)
-    dropped = apart.total - complete
-    notes: tuple[str, ...] = (f"{dropped} of {apart.total} rows left out for missing values",) if dropped else ()
-    return replace(fit, notes=(*notes, *fit.notes))
+    fit = with_rows(fit, Kept(None, apart.total, apart.chunk, wanted.source, apart), found.complete - loaded.rows)
+    return replace(fit, notes=(*found.notes, *fit.notes))
 
 
-def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded, Apart, int]:
-    """The table as blocks, where its rows are, and how many of them are complete. What was decoded on the way is let
-    go.
-    """
+def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded, Apart, Completeness]:
+    """The table as blocks, where its rows are, and its missing values. What was decoded on the way is let go."""
     engine, partitions = model.engine, wanted.source.partitions
     once = spooled(engine, partitions, wanted.needed, recorder.reading)
     looked = look(engine, once, sought(wanted, engine))
-    if wanted.missing == "error":
-        refuse_missing(looked, sought(wanted, engine))
     schema, states = learned(wanted, looked)
     loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, engine.together)
-    parts = [Part(each, begin) for each, begin in zip(once, looked.begins, strict=False)]
+    parts = [Part(each, begin) for each, begin in zip(once, looked.begins, strict=True)]
     loaded = Loaded.of(model, wanted, engine.load(parts, loader))
-    again = tuple(Part(each, begin) for each, begin in zip(partitions, looked.begins, strict=False))
-    return loaded, Apart(wanted.source, again, loader, looked.total, loaded.rows), looked.complete
+    again = tuple(Part(each, begin) for each, begin in zip(partitions, looked.begins, strict=True))
+    return loaded, Apart(wanted.source, again, loader, looked.completeness.total, loaded.rows), looked.completeness
 
 
 def sought(wanted: Asked, engine: Engine) -> Sought:
@@ -89,7 +84,7 @@ def sought(wanted: Asked, engine: Engine) -> Sought:
     whole = (name for each in needy for name in each.columns)
     digested = tuple(each for each in every if each.remembers and not each.needs_whole)
     levels = tuple(each for each in wanted.factors if each.may_be_categorical and not each.remembers)
-    return Sought(wanted.needed, levels, tuple(dict.fromkeys(whole)), digested)
+    return Sought(wanted.needed, levels, tuple(dict.fromkeys(whole)), digested, wanted.missing)
 
 
 def learned(wanted: Asked, looked: Look) -> tuple[Schema, dict[str, State]]:
@@ -166,13 +161,9 @@ def tallied(model: Model, wanted: Asked) -> Tally | None:
 def fit_tally(model: Model, wanted: Asked, tally: Tally, response: str, recorder: Recorder) -> Fit:
     """The fit of distinct rows, each as often observed as it occurs: that of all rows, in every number."""
     complete = complete_rows(tally.chunk, wanted.needed)
-    rows, total = np.flatnonzero(complete), int(tally.counts.sum())
-    dropped = int(tally.counts[~complete].sum())
-    if dropped and wanted.missing == "error":
-        name = next(name for name in wanted.needed if tally.chunk[name].missing.any())
-        raise DataError(f"column {name!r} has missing values: fill or remove them, or use missing='drop'")
-    if not len(rows):
-        raise DataError(f"there are no rows to fit: of {total} rows none has a value in every column")
+    found = Completeness.counted(tally.chunk, wanted.needed, complete, tally.counts)
+    found.check(wanted.needed, wanted.missing)
+    rows = np.flatnonzero(complete)
     chunk = {name: tally.chunk[name].take(rows) for name in wanted.needed}
     schema = learn(wanted.formula, chunk, rows)
     loader = Loader(schema, model.family, read_of(wanted), wanted.needed, schema.states, together=True)
@@ -182,9 +173,8 @@ def fit_tally(model: Model, wanted: Asked, tally: Tally, response: str, recorder
     assert fit.kept is not None
     used = np.searchsorted(rows, fit.kept.rows)
     kept = Kept(fit.kept.rows, len(complete), {name: column.take(used) for name, column in chunk.items()})
-    notes = (f"{dropped} of {total} rows left out for missing values",) if dropped else ()
-    counted = f"{total:,} rows -> {len(complete):,} distinct ones, exact: what is one a row is one a distinct row"
-    return replace(fit, notes=(*notes, counted, *fit.notes), kept=kept)
+    counted = f"{found.total:,} rows -> {len(complete):,} distinct ones, exact: what is one a row is one a distinct row"
+    return replace(fit, notes=(*found.notes, counted, *fit.notes), kept=kept)
 
 
 def repeated(seen: Observations, counts: Array, frequencies: bool) -> Observations:
@@ -192,4 +182,4 @@ def repeated(seen: Observations, counts: Array, frequencies: bool) -> Observatio
     used = seen.weight > 0
     own = np.where(used, seen.weight if seen.precision is None else seen.precision, 1.0)
     counted = np.where(used, counts * (seen.weight / own if frequencies else 1.0), 0.0)
-    return replace(seen, weight=seen.weight * counts, precision=own, counted=float(counted.sum()))
+    return replace(seen, weight=seen.weight * counts, precision=own, counted=float(counted.sum()), occurs=counts)

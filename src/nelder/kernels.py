@@ -267,9 +267,12 @@ def constants_kernel(block: Block) -> Constants:
     return Constants(result)
 
 
-def odd_kernel(block: Block, family: Family) -> int:
-    """How many responses do not look like a family's."""
-    return int(np.sum(family.odd(block.y, block.own_precision)))
+def odd_kernel(block: Block, family: Family, sampling: bool) -> int:
+    """How many responses do not look like a family's, each as often as it was observed; once where the weights are
+    those of a sample.
+    """
+    odd = family.odd(block.y, block.own_precision)
+    return int(np.sum(odd)) if sampling else round(float(block.frequency[odd].sum()))
 
 
 def squares_kernel(block: Block) -> Array:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import DataError, FormulaError, some_rows, unknown_name
+from nelder.completeness import Completeness
+from nelder.errors import FormulaError, unknown_name
 from nelder.formula import Expression, Formula, complete_rows, numeric_column, parse, parse_formula
 from nelder.formula.transforms import State
 from nelder.linalg import Array
 from nelder.observations import Weights, vector_of
 from nelder.sources import Chunk, Source, concatenated, source_of
-
-__all__ = ["MISSING", "ModelFrame", "concatenated", "model_frame"]
 
 MISSING = ("drop", "error")
 
@@ -76,12 +75,17 @@ def in_words(weights: object) -> object:
 
 @dataclass(frozen=True)
 class ModelFrame:
-    """`chunk` has the rows that are complete; `rows` (n,) are their numbers in the table, which had `total`."""
+    """`chunk` has the rows that are complete; `rows` (n,) are their numbers in the table."""
 
     asked: Asked
     chunk: Chunk
     rows: NDArray[np.integer]
-    total: int
+    completeness: Completeness
+
+    @property
+    def total(self) -> int:
+        """How many rows the table had."""
+        return self.completeness.total
 
     def column(self, expression: Expression, role: str) -> Array:
         """An expression on these rows (n,), which may learn from them, as it is never asked for again."""
@@ -119,8 +123,7 @@ class ModelFrame:
     @property
     def notes(self) -> tuple[str, ...]:
         """How many rows were left out."""
-        dropped = self.total - len(self.rows)
-        return (f"{dropped} of {self.total} rows left out for missing values",) if dropped else ()
+        return self.completeness.notes
 
 
 def model_frame(wanted: Asked) -> ModelFrame:
@@ -132,13 +135,8 @@ def model_frame(wanted: Asked) -> ModelFrame:
     needed = wanted.needed
     table = concatenated(list(wanted.source.chunks(needed)))
     complete = complete_rows(table, needed)
+    found = Completeness.of(table, needed, complete)
+    found.check(needed, wanted.missing)
     rows = np.flatnonzero(complete)
-    if wanted.missing == "error" and len(rows) < len(complete):
-        first = next(name for name in needed if table[name].missing.any())
-        bad = some_rows(np.flatnonzero(table[first].missing).tolist())
-        raise DataError(f"column {first!r} has missing values at {bad}: fill or remove them, or use missing='drop'")
-    if not len(rows):
-        words = f"of {len(complete)} rows none has a value in every column of {', '.join(needed)}"
-        raise DataError(f"there are no rows to fit: {words if len(complete) else 'the table is empty'}")
     chunk = table if len(rows) == len(complete) else {name: column.take(rows) for name, column in table.items()}
-    return ModelFrame(wanted, chunk, rows, len(complete))
+    return ModelFrame(wanted, chunk, rows, found)

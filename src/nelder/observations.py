@@ -70,7 +70,8 @@ def same_rows(X: object, others: dict[str, object]) -> None:
 @dataclass(frozen=True)
 class Observations:
     """Response y (n,), weight (n,), precision (n,) or None (see `design.Block`), offset (n,), how many they count for,
-    the rows' numbers in the caller's table (n,), and whether their weights are those of a sample.
+    the rows' numbers in the caller's table (n,), whether their weights are those of a sample, and how many rows of the
+    table each stands for (n,), None for one.
     """
 
     y: Array
@@ -80,6 +81,13 @@ class Observations:
     counted: float
     rows: Rows
     sampling: bool = False
+    occurs: Array | None = None
+
+    @property
+    def weightless(self) -> int:
+        """How many rows of the table have the weight zero."""
+        zero = self.weight == 0
+        return int(np.sum(zero if self.occurs is None else self.occurs[zero]))
 
 
 def vector_of(values: object, argument: str, n: int | None = None) -> Array:

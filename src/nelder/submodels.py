@@ -24,14 +24,13 @@ from nelder.fitting import constants, fit_objective
 from nelder.formula import Schema, restricted
 from nelder.joining import joined, with_coded_ones
 from nelder.linalg import Array, eliminate
-from nelder.model_frame import concatenated
 from nelder.objective import Objective
 from nelder.observations import Observations
 from nelder.parts import Dense
 from nelder.ranks import selected
 from nelder.shapes import shaped
 from nelder.solvers import Reason
-from nelder.sources import Column, Numbers, source_of
+from nelder.sources import Column, Numbers, concatenated, source_of
 from nelder.table import Named
 from nelder.trace import Recorder
 

@@ -1,10 +1,12 @@
 """Rows that are drawn where a part is loaded, and their fit on any engine."""
 
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 import cloudpickle
 import numpy as np
+import pytest
 
 from nelder.design import Block, Design
 from nelder.errors import DataError
@@ -56,6 +58,21 @@ def loader(part):
     return [Block(block.parts, 6, y, block.weight, block.offset)]
 
 
+def separated(part):
+    """The block of a part in which one level of the factor has no events."""
+    (block,) = loader(part)
+    return [replace(block, y=np.where(block.parts[1].codes == 3, 0.0, block.y))]
+
+
+def aliased(part):
+    """The block of a part in which a column is a combination of two others."""
+    (block,) = loader(part)
+    dense, factor = block.parts
+    X = dense.X.copy()
+    X[:, 2] = 2 * X[:, 0] - X[:, 1]
+    return [replace(block, parts=(Dense(dense.columns, X), factor))]
+
+
 def parts_of(sizes=SIZES, family="poisson", link="log"):
     return [Drawn(seed, rows, family, link) for seed, rows in enumerate(sizes)]
 
@@ -81,3 +98,17 @@ def numbers(fit):
     """Coefficients, standard errors, deviances and log-likelihood."""
     rest = [fit.deviance, fit.null_deviance, fit.loglik, fit.dispersion]
     return np.concatenate([np.asarray(fit.coef), np.asarray(fit.se), rest])
+
+
+def same(fit, reference):
+    """Assert that two fits took the same steps to the same numbers."""
+    assert fit.steps == reference.steps and fit.reason == reference.reason
+    assert numbers(fit) == pytest.approx(numbers(reference), rel=1e-12, nan_ok=True)
+
+
+def wait_for(met, seconds=20):
+    """Wait until something is so; an AssertionError where it has not become so by then."""
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.05)

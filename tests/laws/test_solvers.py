@@ -109,6 +109,11 @@ def test_too_few_steps_are_loud(drawn):
     assert not fit.converged
 
 
+@pytest.mark.parametrize("name", SOLVERS)
+def test_what_a_solver_is_resumed_by_is_public_and_begins_where_it_is_told(name):
+    assert getattr(nd, SOLVERS[name]().resumed_by)(start=[1.0, 2.0]).start == [1.0, 2.0]
+
+
 class Elsewhere(Threads):
     """Rows that are not in this process."""
 

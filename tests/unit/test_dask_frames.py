@@ -85,6 +85,18 @@ def test_a_column_that_is_not_there_is_named(table):
         nd.glm("count ~ ages", dd.from_pandas(table, npartitions=3), "poisson")
 
 
+def test_a_partition_of_whole_numbers_has_the_kind_of_the_others():
+    rows = pd.DataFrame({"y": np.arange(90.0) % 7, "x": np.arange(90) % 3})
+
+    def halved(part, partition_info=None):
+        return part.assign(x=part.x / 2) if partition_info and partition_info["number"] else part
+
+    frame = dd.from_pandas(rows, npartitions=3).map_partitions(halved, meta=rows.iloc[:0])
+    fit, reference = (nd.glm("y ~ C(x)", each) for each in (frame, frame.compute()))
+    assert fit.names == reference.names == ("Intercept", "C(x)[T.0.5]", "C(x)[T.1.0]", "C(x)[T.2.0]")
+    assert np.asarray(fit.coef) == pytest.approx(np.asarray(reference.coef))
+
+
 def test_two_columns_of_one_name_are_refused(table):
     twice = dd.from_pandas(table, npartitions=2).rename(columns={"unused": "age"})
     with pytest.raises(nd.DataError, match="two columns called 'age'"):

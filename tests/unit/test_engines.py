@@ -6,7 +6,7 @@ from rows_on_engines import SIZES, loader, parts_of
 
 import nelder as nd
 from nelder.design import Block
-from nelder.engines import ENGINES, Counted, Handles, Threads, counts_of, merge, pattern_of
+from nelder.engines import ENGINES, Counted, Engine, Handles, Threads, counts_of, merge, pattern_of
 from nelder.kernels import drawn_kernel, slope_kernel
 from nelder.links import LINKS
 from nelder.loss import Loss
@@ -15,6 +15,15 @@ LOSS = Loss(nd.Poisson(), LINKS["log"]())
 COUNTS = [rows for rows in SIZES if rows]
 BETA = np.linspace(-0.2, 0.3, 6)
 ENGINES_TO_TEST = ["memory", "spilled", "dask", "spark"]
+
+
+class Moved(Threads):
+    """An engine that differs from the base in all that it says of itself."""
+
+    name, holds_rows, together, folder, memory = "moved", True, False, "/", 7
+
+    def __init__(self, workers):
+        self.workers = workers
 
 
 @pytest.fixture(params=ENGINES_TO_TEST)
@@ -99,6 +108,19 @@ def test_the_same_rows_are_drawn_everywhere(engine, handles, blocks):
     drawn = counted.draw(drawn_kernel, handles, 0.1)
     assert all(same_block(one, drawn_kernel(block, 0.1)) for one, block in zip(drawn, blocks, strict=True))
     assert counted.passes == pytest.approx(sum(counts_of(drawn)) / sum(COUNTS))
+
+
+@pytest.mark.parametrize("other", [Threads(1, memory=10**6, folder="/"), Moved(1)], ids=["threads", "moved"])
+def test_an_engine_that_counts_says_of_itself_what_the_engine_says(other):
+    counted = Counted(other, 1)
+    said = [name for name in vars(Engine) | Engine.__annotations__ if not name.startswith("_")]
+    work = {"load", "hold", "map", "derive", "draw", "reads_in_parts"}
+    assert {name: getattr(counted, name) for name in said if name not in work} == {
+        name: getattr(other, name) for name in said if name not in work
+    }
+    assert [counted.reads_in_parts(size) for size in (0, 10**7, None)] == [
+        other.reads_in_parts(size) for size in (0, 10**7, None)
+    ]
 
 
 def test_errors_of_a_loader_arrive_as_they_are(engine):

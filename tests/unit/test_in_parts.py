@@ -259,7 +259,7 @@ def test_errors_name_the_part_and_the_row_of_the_table():
     with pytest.raises(nd.UnknownNameError, match="level"):
         nd.glm("y ~ {g == 'nowhere'}", Pieces(data, [100]), "poisson")
     data["x"][[7, 250]] = np.nan
-    with pytest.raises(nd.DataError, match="'x' has missing values at row 7 and 1 more"):
+    with pytest.raises(nd.DataError, match="'x' has missing values at rows 7, 250: fill"):
         nd.glm("y ~ x", Pieces(data, [100]), "poisson", missing="error")
 
 

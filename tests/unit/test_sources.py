@@ -209,6 +209,18 @@ def test_levels_of_pieces_are_those_of_the_whole():
     assert joined_levels([("b", "a"), ("b", "a", "c")]) == ("b", "a", "c")
     assert joined_levels([("b", "a"), ("0",)]) == ("b", "a", "0")
     assert joined_levels([(), (2, 10), (1,)]) == (1, 2, 10)
+
+
+def test_pieces_of_a_column_are_of_one_kind():
+    whole, parts, none = Numbers(np.array([1.0, 2.0]), "i"), Numbers(np.array([2.5]), "f"), Labels(np.array([-1]), ())
+    made = concatenated([{"x": each} for each in (none, whole, parts, none)])["x"]
+    assert made.kind == "f"
+    np.testing.assert_array_equal(made.values, [np.nan, 1, 2, 2.5, np.nan])
+    labels, gap = Labels(np.array([0, -1]), ("a",)), Numbers(np.array([np.nan]))
+    made = concatenated([{"x": each} for each in (gap, labels, none)])["x"]
+    assert made.levels == ("a",) and made.codes.tolist() == [-1, 0, -1, -1]
+    with pytest.raises(nd.DataError, match="'x' is numeric in some parts and categorical in others"):
+        concatenated([{"x": whole}, {"x": labels}])
     assert joined_levels([(1,), ("a",)]) == (1, "a")
     assert joined_levels([]) == ()
 

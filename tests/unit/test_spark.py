@@ -1,106 +1,28 @@
-"""Fits on Spark are those of this process, digit for digit."""
+"""What is particular to Spark; what holds on every cluster is in test_clusters."""
 
 import gc
 import os
 import sys
-import time
 
 import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
-from rows_on_engines import fit_on, loader, numbers, objective_on, parts_of
+from rows_on_engines import loader, numbers, parts_of, wait_for
 
 import nelder as nd
 from nelder.design import Block
-from nelder.engines import Threads
-from nelder.kernels import block_kernel
-from nelder.parts import Dense
 from nelder.sources.spark_frames import SparkSource
 
 pytest.importorskip("pyspark")
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 SIZES = (700, 0, 900)
-PAIRS = [("gaussian", "identity"), ("poisson", "log"), ("binomial", "cloglog"), ("gamma", "log")]
 
 
 @pytest.fixture
 def engine(spark_session):
     return nd.Spark(spark_session)
-
-
-@pytest.fixture
-def guarded(spark_session):
-    return nd.Spark(spark_session, rows_stay=True)
-
-
-def same(fit, reference):
-    assert fit.steps == reference.steps and fit.reason == reference.reason
-    assert numbers(fit) == pytest.approx(numbers(reference), rel=1e-12, nan_ok=True)
-
-
-@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
-def test_a_fit_is_that_of_threads_and_no_row_leaves(pair, guarded):
-    parts = parts_of(SIZES, *pair)
-    same(fit_on(guarded, parts), fit_on(Threads(), parts))
-
-
-@pytest.mark.parametrize("solver", ["irls", "lbfgs", "sampled_newton"])
-def test_every_solver_works_where_the_rows_are(solver, guarded):
-    parts = parts_of(SIZES)
-    same(fit_on(guarded, parts, solver), fit_on(Threads(), parts, solver))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", ["negative_binomial", "tweedie", "inverse_gaussian"])
-def test_shapes_and_searches_work_there_too(family, engine):
-    parts = parts_of((400, 300), family)
-    same(fit_on(engine, parts), fit_on(Threads(), parts))
-
-
-def test_data_of_this_process_are_fitted_there_too(engine):
-    (block,) = loader(parts_of((3000,))[0])
-    table = {"y": block.y, **{f"x{k}": column for k, column in enumerate(block.dense().T[1:])}}
-    fit, reference = (nd.glm("y ~ x0 + x1 + x2", table, "poisson", engine=each) for each in (engine, "threads"))
-    assert numbers(fit) == pytest.approx(numbers(reference), rel=1e-12)
-
-
-def separated(part):
-    (block,) = loader(part)
-    level = block.parts[1].codes == 3
-    return [Block(block.parts, 6, np.where(level, 0.0, block.y), block.weight, block.offset)]
-
-
-def test_separation_is_found_by_bringing_rows_here_and_not_where_they_stay(engine, guarded):
-    parts = parts_of((300, 200), "binomial", "logit")
-    fit, reference = (fit_on(each, parts, load=separated) for each in (engine, Threads()))
-    assert fit.coef["group[4]"] == -np.inf == reference.coef["group[4]"]
-    assert fit.deviance == reference.deviance and np.array_equal(fit.se, reference.se, equal_nan=True)
-    with pytest.raises(nd.CapabilityError, match="rows_stay=True: this looks at single rows"):
-        fit_on(guarded, parts, load=separated)
-
-
-def aliased(part):
-    (block,) = loader(part)
-    X = block.parts[0].X.copy()
-    X[:, 2] = 2 * X[:, 0] - X[:, 1]
-    return [Block((Dense(block.parts[0].columns, X), block.parts[1]), 6, block.y, block.weight, block.offset)]
-
-
-def test_aliased_columns_are_left_out_where_the_rows_are(guarded):
-    fit, reference = (fit_on(each, parts_of((300, 200)), load=aliased) for each in (guarded, Threads()))
-    assert np.isnan(fit.coef["b"]) and str(fit.warnings[0]) == str(reference.warnings[0])
-    assert numbers(fit) == pytest.approx(numbers(reference), rel=1e-12, nan_ok=True)
-
-
-def test_what_is_one_number_a_row_does_not_leave(guarded):
-    handles = objective_on(guarded, parts_of(SIZES)).design.handles
-    for kernel in (block_kernel, lambda block: block.y, lambda block: lambda: block.y):
-        with pytest.raises(nd.CapabilityError, match=r"from 700 rows is no sum over them.*nd\.Spark\(rows_stay=False"):
-            guarded.map(kernel, handles)
-    with pytest.raises(nd.CapabilityError):
-        handles[1]
 
 
 def test_blocks_are_kept_by_spark_as_long_as_somebody_can_ask_for_them(engine):
@@ -112,13 +34,6 @@ def test_blocks_are_kept_by_spark_as_long_as_somebody_can_ask_for_them(engine):
     assert len(set(kept()) - before) == 2 and len(derived) == 2
     del handles, derived
     wait_for(lambda: not set(kept()) - before)
-
-
-def wait_for(met, seconds=20):
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_a_worker_serves_many_passes(engine):

@@ -62,8 +62,23 @@ def test_the_fit_of_counted_rows_is_the_fit_of_all_rows(case, table, path):
 def test_dropped_rows_are_counted_as_rows(table, path):
     whole, counted = nd.glm("y ~ h", table, "poisson"), nd.glm("y ~ h", path, "poisson", engine=TIGHT)
     assert counted.notes[0] == whole.notes[0] == "310 of 30000 rows left out for missing values"
-    with pytest.raises(nd.DataError, match="'h' has missing values"):
+    with pytest.raises(nd.DataError, match="'h' has missing values in 310 rows: fill"):
         nd.glm("y ~ h", path, "poisson", engine=TIGHT, missing="error")
+
+
+@pytest.mark.parametrize("weights", ["w", nd.frequency("w")], ids=["prior", "frequency"])
+def test_rows_of_weight_zero_are_counted_as_rows(weights, table, path):
+    whole = nd.glm("y ~ g", table, "poisson", weights=weights, compress=False)
+    counted = nd.glm("y ~ g", path, "poisson", weights=weights, engine=TIGHT)
+    assert counted.notes[1:] == whole.notes == (f"{np.sum(table['w'].to_numpy() == 0)} rows of weight zero left out",)
+
+
+@pytest.mark.parametrize("weights", [None, "w", nd.frequency("w")], ids=["none", "prior", "frequency"])
+def test_odd_responses_are_counted_as_rows(weights, table, path):
+    with pytest.warns(nd.ResponseWarning, match="rows have a response that is not a whole number") as said:
+        nd.glm("I(y / 2) ~ g", table, "poisson", weights=weights, compress=False)
+        nd.glm("I(y / 2) ~ g", path, "poisson", weights=weights, engine=TIGHT)
+    assert str(said[0].message) == str(said[1].message)
 
 
 def test_what_is_learned_from_single_rows_is_not_counted(path):

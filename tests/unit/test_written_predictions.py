@@ -55,6 +55,47 @@ def test_a_folder_gets_a_file_a_part(fit, folder):
     np.testing.assert_allclose(pq.read_table(folder / "out")["fit"].to_numpy(), fit.predict(folder / "new"), rtol=1e-14)
 
 
+def test_a_folder_with_other_files_is_not_added_to(fit, folder):
+    new = folder / "new"
+    assert fit.predict_to(folder / "out", new) == fit.predict_to(folder / "out", new) == 66
+    with pytest.raises(nd.DataError, match=r"has other files already, as 'part-00001\.parquet': remove them"):
+        fit.predict_to(folder / "out", new / "0.parquet")
+    with pytest.raises(nd.DataError, match="has other files already"):
+        fit.predict_to(new, new)
+    assert len(list((folder / "out").iterdir())) == 3
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_kept_column_may_have_no_value_in_a_part(fit, tmp_path, first):
+    new = tmp_path / "new"
+    new.mkdir()
+    texts, none = pa.array(["one", None, "two"]), pa.nulls(3)
+    each = [none, texts] if first else [texts, none]
+    for place, noted in enumerate(each):
+        columns = {"x": [0.0, 1.0, 2.0], "g": ["a", "b", "a"], "noted": noted}
+        pq.write_table(pa.table(columns), new / f"{place}.parquet")
+    assert fit.predict_to(tmp_path / "out.parquet", new, keep="noted") == 6
+    written = pq.read_table(tmp_path / "out.parquet")["noted"].to_pylist()
+    assert written == [value for noted in each for value in noted.to_pylist()]
+
+
+def test_parts_that_are_of_other_types_are_named(fit, tmp_path):
+    dataframe, pd = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
+    rows = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "g": list("abab"), "code": [1, 2, 3, 4]})
+
+    def changed(part, to, partition_info=None):
+        return part.assign(code=to) if partition_info and partition_info["number"] else part
+
+    table = dataframe.from_pandas(rows, npartitions=2)
+    path = tmp_path / "out.parquet"
+    whole, other, text = (table.map_partitions(changed, to, meta=table._meta) for to in (7.0, 7.5, "seven"))
+    assert fit.predict_to(path, whole, keep="code") == 4 and pq.read_table(path)["code"].to_pylist() == [1, 2, 7, 7]
+    with pytest.raises(nd.DataError, match=r"partition 1 of the Dask.*'code' holds double and held int64 in the parts"):
+        fit.predict_to(path, other, keep="code")
+    with pytest.raises(nd.DataError, match=r"'code' holds string and held int64.*write a folder"):
+        fit.predict_to(path, text, keep="code")
+
+
 def test_a_level_that_was_not_there_is_named_with_its_file_and_nothing_is_left(fit, folder):
     pq.write_table(pa.table({"x": [0.0, 1.0], "g": ["a", "new"]}), folder / "new" / "3.parquet")
     for path in (folder / "new" / "2.parquet", folder / "new" / "0.parquet"):

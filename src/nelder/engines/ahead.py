@@ -70,4 +70,4 @@ def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
             raise item
     finally:
         line.gone.set()
-        worker.join()
+        worker.join()  # a piece under way cannot be broken off, and its file must be closed before the caller goes on

@@ -13,7 +13,15 @@ class Counted(Engine):
 
     def __init__(self, engine: Engine, rows: int) -> None:
         self.engine, self.rows, self.read = engine, rows, 0
-        self.name, self.holds_rows, self.together = engine.name, engine.holds_rows, engine.together
+        self.name, self.holds_rows = engine.name, engine.holds_rows
+        self.together, self.folder = engine.together, engine.folder
+
+    @property
+    def memory(self) -> int | None:
+        return self.engine.memory
+
+    def reads_in_parts(self, size: int | None) -> bool:
+        return self.engine.reads_in_parts(size)
 
     @property
     def passes(self) -> float:

@@ -29,9 +29,6 @@ from nelder.fit import Fit
 from nelder.solvers import SOLVERS, Reason
 from nelder.table import number
 
-RESTARTED = {"gradient_descent": "GradientDescent", "lbfgs": "LBFGS", "irls": "IRLS", "newton": "Newton"}
-RESTARTED |= {"stochastic_gradient_descent": "StochasticGradientDescent"}
-
 # findings that a rule of this page says in words
 EXPLAINED: tuple[type[Diagnosis], ...] = (Aliased, Boundary, IllConditioned, Imprecise, PerfectFit, Runaway, Separated)
 EXPLAINED += (SeveralMinima, SeveralShapes, ShapeAtEnd, ShapeUnknown)
@@ -50,7 +47,7 @@ def interrupted(case: Case) -> Said | None:
     )
     if not case.has_rows:
         return Said(words.removesuffix(" The call goes on from there."), anew(fit))
-    solver = RESTARTED.get(fit.solved.solver, "Newton")
+    solver = SOLVERS[fit.solved.solver]().resumed_by if fit.solved.solver in SOLVERS else "Newton"
     return Said(words, f"fit.update(solver=nd.{solver}(start=fit.coef))")
 
 

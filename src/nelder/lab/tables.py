@@ -13,8 +13,7 @@ from nelder import datasets
 from nelder.errors import DataError, NelderError
 from nelder.formula import parse_formula
 from nelder.lab.choices import Choices, formula_from, in_formula, literal
-from nelder.model_frame import concatenated
-from nelder.sources import Chunk, Column, Labels, Numbers, Source, source_of
+from nelder.sources import Chunk, Column, Labels, Numbers, Source, concatenated, source_of
 from nelder.table import Table
 
 LARGEST = 100_000_000  # bytes of a file that is dropped

@@ -9,13 +9,14 @@ from __future__ import annotations
 import itertools
 from collections import ChainMap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.completeness import Completeness
 from nelder.engines import Engine
-from nelder.errors import DataError, some_rows
+from nelder.errors import DataError
 from nelder.formula import Expression, complete_rows
 from nelder.formula.digests import Digest
 from nelder.formula.expressions import Digests
@@ -28,96 +29,80 @@ Rows = NDArray[np.integer]
 @dataclass(frozen=True)
 class Sought:
     """What a look is for: the columns that are `needed`, the `factors` whose levels are to be found, and the columns
-    that are learned from as a `whole`, and what is learned from digests.
+    that are learned from as a `whole`, and what is learned from digests; and whether rows with `missing` values are an
+    error.
     """
 
     needed: tuple[str, ...]
     factors: tuple[Expression, ...]
     whole: tuple[str, ...]
     digested: tuple[Expression, ...] = ()
+    missing: str = "drop"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A part of a table: how many rows, and complete ones; for each column with missing values their number and the
-    first row; rows with every level, the whole of some columns, and digests of others.
+    """A part of a table: its rows and missing values, rows with every level, the whole of some columns, and digests of
+    others.
     """
 
     label: str
-    total: int
-    complete: int
-    missing: dict[str, tuple[int, int]]
+    completeness: Completeness
     exemplars: Chunk
     whole: Chunk
     digests: Digests
 
+    @property
+    def total(self) -> int:
+        """How many rows it has, which `remote.asked` goes by."""
+        return self.completeness.total
+
 
 @dataclass(frozen=True)
 class Look:
-    """The whole table: the first row of each part (k + 1,), the last being the number of rows, and what `Seen` has."""
+    """The whole table: the first row of each part (k,), and what `Seen` has."""
 
     begins: tuple[int, ...]
-    complete: int
-    missing: dict[str, tuple[int, int]]
+    completeness: Completeness
     exemplars: Chunk
     whole: tuple[Chunk, Rows] | None
     digests: Digests
 
-    @property
-    def total(self) -> int:
-        """The number of rows."""
-        return self.begins[-1]
-
 
 def look(engine: Engine, partitions: Sequence[Partition], sought: Sought) -> Look:
-    """Look at every part. Raises DataError where no row is complete, and where parts do not agree on a column."""
+    """Look at every part. Raises DataError where parts do not agree on a column, and what `Completeness.check` does."""
     seen: list[Seen] = engine.map(look_at, partitions, sought)
-    begins = tuple(itertools.accumulate((part.total for part in seen), initial=0))
-    complete = sum(part.complete for part in seen)
-    if not complete:
-        words = f"of {begins[-1]} rows none has a value in every column of {', '.join(sought.needed)}"
-        raise DataError(f"there are no rows to fit: {words if begins[-1] else 'the table is empty'}")
-    told = [part for part in seen if part.complete]  # a column without a value does not show what it is
+    found = sum((part.completeness for part in seen), Completeness())
+    found.check(sought.needed, sought.missing)
+    told = [part for part in seen if part.completeness.complete]  # a column without a value does not show what it is
     refuse_other_kinds(told)
-    missing: dict[str, tuple[int, int]] = {}
-    for begin, part in zip(begins, seen, strict=False):
-        for name, (count, first) in part.missing.items():
-            before, earliest = missing.get(name, (0, begin + first))
-            missing[name] = (before + count, earliest)
     few = first_of_levels(concatenated([part.exemplars for part in told]), sought.factors)
     whole = concatenated([part.whole for part in told]) if sought.whole else None
-    all_rows = None if whole is None else (whole, np.arange(complete))
-    return Look(begins, complete, missing, few, all_rows, added(part.digests for part in told))
+    all_rows = None if whole is None else (whole, np.arange(found.complete))
+    begins = tuple(itertools.accumulate((part.total for part in seen[:-1]), initial=0))
+    return Look(begins, found, few, all_rows, added(part.digests for part in told))
 
 
 def look_at(partition: Partition, sought: Sought) -> Seen:
     """Look at one part."""
     pieces = [look_through(chunk, sought) for chunk in partition.read(sought.needed)]
-    begins = list(itertools.accumulate((piece.total for piece in pieces), initial=0))
-    missing: dict[str, tuple[int, int]] = {}
-    for begin, piece in zip(begins, pieces, strict=False):
-        for name, (count, first) in piece.missing.items():
-            before, earliest = missing.get(name, (0, begin + first))
-            missing[name] = (before + count, earliest)
-    told = [piece for piece in pieces if piece.complete] or pieces[:1]
+    found = sum((piece.completeness for piece in pieces), Completeness())
+    told = [piece for piece in pieces if piece.completeness.complete] or pieces[:1]
     few = first_of_levels(concatenated([piece.exemplars for piece in told]), sought.factors)
     whole = concatenated([piece.whole for piece in told])
-    complete = sum(piece.complete for piece in pieces)
-    return Seen(partition.label, begins[-1], complete, missing, few, whole, added(piece.digests for piece in pieces))
+    return Seen(partition.label, found, few, whole, added(piece.digests for piece in pieces))
 
 
 def look_through(chunk: Chunk, sought: Sought) -> Seen:
     """Look at some rows."""
     complete = complete_rows(chunk, sought.needed)
-    rows, n = np.flatnonzero(complete), len(complete)
-    missing = {}
-    if len(rows) < n:
-        absent = {name: np.flatnonzero(chunk[name].missing) for name in sought.needed}
-        missing = {name: (len(at), int(at[0])) for name, at in absent.items() if len(at)}
+    found = Completeness.of(chunk, sought.needed, complete)
+    rows = np.flatnonzero(complete)
+    if found.gaps:
         chunk = {name: column.take(rows) for name, column in chunk.items()}
     whole = {name: chunk[name] for name in sought.whole}
-    digests = [each.digests(chunk, rows) for each in sought.digested] if len(rows) else []
-    return Seen("", n, len(rows), missing, first_of_levels(chunk, sought.factors), whole, dict(ChainMap(*digests)))
+    digests = [each.digests(chunk, rows) for each in sought.digested] if found.complete else []
+    return Seen("", found, first_of_levels(chunk, sought.factors), whole, dict(ChainMap(*digests)))
 
 
 def added(several: Iterable[Digests]) -> Digests:
@@ -179,17 +164,3 @@ def refuse_other_kinds(seen: Sequence[Seen]) -> None:
                     f"column {name!r} is {kinds[0]} in {other} and {kinds[1]} in {part.label}: make it the same in all"
                 )
             known.setdefault((name, numeric), part.label)
-
-
-def refuse_missing(looked: Look, sought: Sought) -> None:
-    """Raise DataError that names the first column with missing values."""
-    name = next((name for name in sought.needed if name in looked.missing), None)
-    if name is not None:
-        count, first = looked.missing[name]
-        bad = some_rows([first]) + (f" and {count - 1:,} more" if count > 1 else "")
-        raise DataError(f"column {name!r} has missing values at {bad}: fill or remove them, or use missing='drop'")
-
-
-def without_chunk(looked: Look) -> Look:
-    """The look without what it was for, once that has been learned."""
-    return replace(looked, exemplars={}, whole=None)

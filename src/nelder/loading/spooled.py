@@ -30,11 +30,11 @@ class Spooled(Partition):
     """A part whose pieces are in a store, from the one at `first` on, `many` of them."""
 
     label: str
-    rows: int | None
     pieces: Sequence[Piece]
     first: int
     many: int
     origin: Partition
+    rows: int | None = None
 
     def where(self, row: int) -> str:
         return self.origin.where(row)
@@ -65,6 +65,6 @@ def spooled(
         told(read, total)
     held, found, first = store.settled(), [], 0
     for part, many in zip(partitions, counts, strict=True):
-        found.append(Spooled(part.label, part.rows, held, first, many, part))
+        found.append(Spooled(part.label, held, first, many, part, part.rows))
         first += many
     return found

@@ -68,6 +68,11 @@ class Solver(ABC):
         return None
 
     @property
+    def resumed_by(self) -> str:
+        """The public class of the solver that goes on from where this one was stopped."""
+        return type(self).__name__
+
+    @property
     def fixed_rate(self) -> float | None:
         """The learning rate where it is fixed, so that divergence can be explained."""
         return None

@@ -53,6 +53,10 @@ class SampledNewton(Solver):
     led: Led | None = None
 
     @property
+    def resumed_by(self) -> str:
+        return Newton.__name__
+
+    @property
     def prepared(self) -> Array | None:
         return None if self.led is None else self.led.step.beta
 

@@ -14,7 +14,7 @@ from nelder.objective import Objective
 from nelder.quadratic import Gram
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.lbfgs import gradient_steps, start_metric
-from nelder.solvers.newton import scoring_steps
+from nelder.solvers.newton import Newton, scoring_steps
 
 NEAR = 1.0  # squared distance in standard errors, as it is bounded, from which Newton's method takes over
 GRADIENTS = 50  # steps by gradients at most
@@ -24,6 +24,10 @@ class TruncatedNewton(Solver):
     """L-BFGS until it is near, then Newton's method, its steps by conjugate gradients where the design is wide."""
 
     name = "truncated_newton"
+
+    @property
+    def resumed_by(self) -> str:
+        return Newton.__name__
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
         model = objective.quadratic(beta, Gram)

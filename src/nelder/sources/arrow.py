@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nelder.errors import DataError, NelderError, unknown_name
-from nelder.sources.base import NUMERIC, PIECE, Chunk, Column, Labels, Level, Numbers, too_large, unusable
+from nelder.sources.base import NUMERIC, PIECE, Chunk, Column, Labels, Level, Numbers, no_labels, too_large, unusable
 
 # "b", "i", "f" numbers; "text" and "coded b|i|f" labels; "null" without any value; else the name of an Arrow type that
 # no column of a model has
@@ -121,7 +121,7 @@ def column_of_arrow(name: str, array: Any, kind: Kind) -> Column:
 
 def missing_column(kind: Kind, n: int) -> Column:
     """A column (n,) without any value."""
-    return Numbers(np.full(n, np.nan), kind) if kind in NUMERIC else Labels(np.full(n, -1, dtype=np.int32), ())
+    return Numbers(np.full(n, np.nan), kind) if kind in NUMERIC else no_labels(n)
 
 
 def numbers_of_arrow(name: str, array: Any, kind: Kind) -> Numbers:

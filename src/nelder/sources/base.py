@@ -71,7 +71,7 @@ class Partition(ABC):
     """
 
     label: str
-    rows: int | None
+    rows: int | None = None
 
     @abstractmethod
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
@@ -144,11 +144,23 @@ class Whole(Partition):
 
     source: Source
     label: str = "the table"
-    rows: int | None = None
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         for chunk in self.source.read(names):
             yield from sliced(chunk)
+
+
+class InParts(Source):
+    """A table that is read as its partitions are, one after the other."""
+
+    @property
+    @abstractmethod
+    def partitions(self) -> Sequence[Partition]:
+        """The stretches that can be read by themselves, in order."""
+
+    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
+        for part in self.partitions:
+            yield from part.read(names)
 
 
 class Alone(Source):
@@ -167,6 +179,13 @@ class Alone(Source):
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         return self.partition.read(names)
+
+
+def refuse_twice(what: str, names: Sequence[str], remedy: str = "rename one") -> None:
+    """Raise DataError where a table, or what else gives columns, has two of one name."""
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{what} has two columns called {twice!r}: {remedy}")
 
 
 def sliced(chunk: Chunk) -> Iterator[Chunk]:
@@ -212,19 +231,32 @@ def concatenated(chunks: Sequence[Chunk]) -> Chunk:
     """Chunks of one table as one, with the levels of all."""
     if len(chunks) == 1:
         return chunks[0]
-    return {name: joined([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    return {name: joined(name, [chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
-def joined(columns: Sequence[Column]) -> Column:
-    """The pieces of a column as one."""
+def joined(name: str, columns: Sequence[Column]) -> Column:
+    """The pieces of a column as one; a piece without any value is of either kind.
+
+    Raises DataError naming the column where some pieces are numbers and others labels.
+    """
     numbers = [column for column in columns if isinstance(column, Numbers)]
     labels = [column for column in columns if isinstance(column, Labels)]
-    if numbers:
-        return Numbers(np.concatenate([column.values for column in numbers]), numbers[0].kind)
+    told = [column for column in columns if not column.missing.all()] if numbers and labels else columns
+    if len({type(column) for column in told}) > 1:
+        raise DataError(f"column {name!r} is numeric in some parts and categorical in others: make it the same in all")
+    if isinstance((told or columns)[0], Numbers):
+        values = [each.values if isinstance(each, Numbers) else np.full(len(each), np.nan) for each in columns]
+        return Numbers(np.concatenate(values), max((each.kind for each in numbers), key=NUMERIC.index))
     levels = joined_levels([column.levels for column in labels])
     place = {level: code for code, level in enumerate(levels)}
-    codes = [np.array([*(place[level] for level in column.levels), -1], np.int32)[column.codes] for column in labels]
+    pieces = [column if isinstance(column, Labels) else no_labels(len(column)) for column in columns]
+    codes = [np.array([*(place[level] for level in column.levels), -1], np.int32)[column.codes] for column in pieces]
     return Labels(np.concatenate(codes), levels)
+
+
+def no_labels(n: int) -> Labels:
+    """A categorical column (n,) without any value."""
+    return Labels(np.full(n, -1, dtype=np.int32), ())
 
 
 def column_of(name: str, values: object) -> Column:

@@ -18,7 +18,7 @@ from nelder.errors import DataError, MissingExtraError
 from nelder.lazy import lazy
 from nelder.sources.arrays import ArraysSource
 from nelder.sources.arrow import Kind, Layout, chunk_of, first_line, tables
-from nelder.sources.base import Chunk, Partition, Source, Tally, size_of
+from nelder.sources.base import Chunk, Partition, Source, Tally, refuse_twice, size_of
 from nelder.sources.cells import MISSING, Guess, typed
 from nelder.sources.paths import files_of, is_paths
 from nelder.sources.tallies import Rows, asked_of_files, quoted, tally_of, text
@@ -161,8 +161,8 @@ class CSVSource(Source):
         return size_of(kinds.values(), sum(self.look.rows.values()))
 
     def tally(self, names: Sequence[str], memory: int | None = None) -> Tally | None:
-        if isinstance(self.look, ArraysSource) or any(sign in path for path in self.files.paths for sign in "*?["):
-            return None  # DuckDB would take such a path for a pattern
+        if isinstance(self.look, ArraysSource) or self.files.magic:
+            return None
         kinds = self.look.at(names).chosen(names)
         stretches = [
             rows_sql(path, held, list(kinds)) for path, held in zip(self.look.paths, self.look.names, strict=True)
@@ -204,9 +204,7 @@ def header(path: str) -> tuple[str, ...]:
             names = tuple(reader.schema.names)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
         raise unreadable(path, problem) from None
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path!r} has two columns called {twice!r}: rename one")
+    refuse_twice(repr(path), names)
     return names
 
 

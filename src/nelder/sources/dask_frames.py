@@ -9,7 +9,7 @@ from typing import Any
 
 from nelder.errors import DataError
 from nelder.lazy import lazy
-from nelder.sources.base import Chunk, Partition, Source, sliced
+from nelder.sources.base import Chunk, InParts, Partition, refuse_twice, sliced
 from nelder.sources.frames import FrameSource
 
 LEAN = ("Read", "FromMap")  # how Dask's names of what reads files begin: these are taken along as what to do
@@ -21,7 +21,6 @@ class Reading(Partition):
 
     frame: Any = field(compare=False)
     label: str
-    rows: int | None = None
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         columns = self.frame[list(names)]
@@ -36,7 +35,6 @@ class Computed(Partition):
     tasks: dict[Any, Any] = field(compare=False)
     key: Any
     label: str
-    rows: int | None = None
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         yield from chunks_of(self.label, names, lambda: self._table()[list(names)])
@@ -55,15 +53,12 @@ class Computed(Partition):
             return client.get(self.tasks, self.key)
 
 
-class DaskSource(Source):
+class DaskSource(InParts):
     """A `dask.dataframe.DataFrame`."""
 
     def __init__(self, data: Any) -> None:
         self.frame = data
-        names = [str(name) for name in data.columns]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise DataError(f"the Dask dataframe has two columns called {twice!r}: rename one")
+        refuse_twice("the Dask dataframe", [str(name) for name in data.columns])
 
     @classmethod
     def reads(cls, data: object) -> bool:
@@ -73,10 +68,6 @@ class DaskSource(Source):
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.frame.columns)
-
-    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
-        for partition in self.partitions:
-            yield from partition.read(names)
 
     @lazy
     def partitions(self) -> Sequence[Partition]:

@@ -12,7 +12,7 @@ from typing import Any
 from nelder.errors import CapabilityError, DataError, InputTypeError, MissingExtraError
 from nelder.lazy import lazy
 from nelder.sources.arrow import Layout, chunk_of, first_line, kind_of, tables
-from nelder.sources.base import PIECE, Chunk, Partition, Source, Tally, size_of
+from nelder.sources.base import PIECE, Chunk, InParts, Partition, Tally, refuse_twice, size_of
 from nelder.sources.relations import Found, listening
 from nelder.sources.tallies import Query, Rows, limit, quoted, tally_of, value
 
@@ -67,7 +67,6 @@ class QueryRows(Partition):
     asked: Asked | Related
     layout: Layout
     label: str = "the query"
-    rows: int | None = None
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         import pyarrow as pa
@@ -83,7 +82,7 @@ class QueryRows(Partition):
                 yield chunk_of(table, kinds)
 
 
-class DuckDBSource(Source):
+class DuckDBSource(InParts):
     """A query of DuckDB, or a relation: `duckdb.sql(…)`."""
 
     def __init__(self, data: object) -> None:
@@ -102,17 +101,12 @@ class DuckDBSource(Source):
         """The kinds of the columns, which DuckDB knows without running the query."""
         with answered(self.asked) as found:
             schema = found.table(lambda rows: rows.limit(0)).schema
-        twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
-        if twice is not None:
-            raise DataError(f"the query gives two columns called {twice!r}: name one anew, with AS")
+        refuse_twice("the query", schema.names, "name one anew, with AS")
         return Layout.of([("the query", {each.name: kind_of(each.type) for each in schema})])
 
     @property
     def partitions(self) -> Sequence[Partition]:
         return (QueryRows(self.asked, self.layout),)
-
-    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
-        return self.partitions[0].read(names)
 
     @lazy
     def rows(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from nelder.errors import DataError
 from nelder.sources.arrow import column_of_arrow, kind_of
-from nelder.sources.base import Chunk, Column, Labels, Numbers, Source, numbers_of, unusable
+from nelder.sources.base import Chunk, Column, Labels, Numbers, Source, no_labels, numbers_of, refuse_twice, unusable
 
 
 class FrameSource(Source):
@@ -24,9 +24,7 @@ class FrameSource(Source):
             names = list(self._frame.columns)
         except nw.exceptions.NarwhalsError as problem:
             raise DataError(f"the table cannot be read: {problem}") from None
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DataError(f"the table has two columns called {twice!r}: rename one")
+        refuse_twice("the table", names)
 
     @classmethod
     def reads(cls, data: object) -> bool:
@@ -90,7 +88,7 @@ def _coded(series: Any, levels: list[Any]) -> Labels:
     import narwhals as nw
 
     if not levels:
-        return Labels(np.full(len(series), -1, dtype=np.int32), ())
+        return no_labels(len(series))
     native = series.to_native()
     if hasattr(native, "cat") and hasattr(native.cat, "codes"):  # pandas has them, for these very levels
         return Labels(native.cat.codes.to_numpy().astype(np.int32), tuple(levels))

@@ -18,11 +18,12 @@ from nelder.sources.base import (
     PIECE,
     Chunk,
     Column,
+    InParts,
     Labels,
     Numbers,
     Partition,
-    Source,
     Tally,
+    refuse_twice,
     size_of,
     too_large,
 )
@@ -123,7 +124,7 @@ class RowGroups(Partition):
                 raise DataError(f"{self.path!r} has changed since it was first looked at: begin again")
 
 
-class ParquetSource(Source):
+class ParquetSource(InParts):
     """A Parquet file, a pattern, a folder or a list of them."""
 
     def __init__(self, data: object, held: object = None) -> None:
@@ -165,10 +166,6 @@ class ParquetSource(Source):
                 found.append(RowGroups(each.path, groups, sizes, self.layout, given, self.held))
         return [part for part in found if part.rows] or found[:1]
 
-    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
-        for part in self.partitions:
-            yield from part.read(names)
-
     @property
     def rows(self) -> int:
         """How many rows the files have."""
@@ -179,8 +176,8 @@ class ParquetSource(Source):
 
     def tally(self, names: Sequence[str], memory: int | None = None) -> Tally | None:
         kinds = self.layout.chosen(names)
-        if any(character in path for path in self.files.paths for character in "*?["):
-            return None  # DuckDB would take it for a pattern
+        if self.files.magic:
+            return None
         asked = partial(asked_of_files, self._sql(kinds))
         return tally_of(self, kinds, Rows(asked, expected=self.rows), memory)
 
@@ -255,9 +252,7 @@ def footer(path: str) -> Footer:
         raise unreadable(repr(path), problem) from None
     if sum(groups) != metadata.num_rows:
         raise DataError(f"{path!r} has {metadata.num_rows} rows, and its row groups {sum(groups)}: it is damaged")
-    twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path!r} has two columns called {twice!r}: rename one")
+    refuse_twice(repr(path), schema.names)
     return Footer(path, {each.name: kind_of(each.type) for each in schema}, groups)
 
 

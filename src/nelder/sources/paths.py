@@ -24,6 +24,11 @@ class Files:
     paths: tuple[str, ...]
     folders: tuple[dict[str, str | None], ...] = field(default=())
 
+    @property
+    def magic(self) -> bool:
+        """Whether DuckDB would take the path of one for a pattern."""
+        return any(glob.has_magic(path) for path in self.paths)
+
 
 def is_paths(data: object) -> bool:
     """Whether this is a path, or a list of some."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from nelder.engines.spark_tables import InSpark, batches_of
-from nelder.errors import CapabilityError, DataError
+from nelder.engines.spark_tables import InSpark, Reading, batches_of
+from nelder.errors import CapabilityError
 from nelder.lazy import lazy
 from nelder.sources.arrow import Kind, Layout, chunk_of, missing_column, tables
-from nelder.sources.base import Chunk, Partition, Source
+from nelder.sources.base import Chunk, InParts, Partition, refuse_twice
 
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("byte", "short", "integer", "long"), "i"),
@@ -24,7 +25,6 @@ CONNECT = (
     "or make the session without .remote(…)"
 )
 ELSEWHERE = "the rows of a Spark table are read by Spark: use engine=nd.Spark(), or write the table to Parquet files"
-Reading = Callable[[Sequence[str]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,6 @@ class Batches(Partition):
     reading: Reading
     layout: Layout
     label: str
-    rows: int | None = None
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         kinds = self.layout.chosen(names)
@@ -43,12 +42,8 @@ class Batches(Partition):
         if first is None:
             yield {name: missing_column(kind, 0) for name, kind in kinds.items()}
             return
-        for table in tables(self._all(first, filled), first.schema):
+        for table in tables(itertools.chain([first], filled), first.schema):
             yield chunk_of(table, kinds)
-
-    def _all(self, first: Any, rest: Iterable[Any]) -> Iterator[Any]:
-        yield first
-        yield from rest
 
 
 @dataclass(frozen=True)
@@ -69,12 +64,7 @@ class FramePartition(InSpark, Partition):
     frame: Any
     place: int
     layout: Layout
-    rows: int | None = None
-
-    @property
-    def label(self) -> str:  # type: ignore[override]  # it is not set
-        """Its number."""
-        return f"partition {self.place}"
+    label: str
 
     def there(self) -> There:
         return There(self.layout, self.label)
@@ -86,17 +76,14 @@ class FramePartition(InSpark, Partition):
         raise CapabilityError(ELSEWHERE)
 
 
-class SparkSource(Source):
+class SparkSource(InParts):
     """A `pyspark.sql.DataFrame`."""
 
     def __init__(self, data: Any) -> None:
         if type(data).__module__.startswith("pyspark.sql.connect"):
             raise CapabilityError(CONNECT)
         self.frame = data
-        names = list(data.columns)
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DataError(f"the table has two columns called {twice!r}: rename one")
+        refuse_twice("the table", data.columns)
 
     @classmethod
     def reads(cls, data: object) -> bool:
@@ -117,10 +104,6 @@ class SparkSource(Source):
 
     @lazy
     def partitions(self) -> Sequence[Partition]:
-        return tuple(
-            FramePartition(self.frame, place, self.layout) for place in range(self.frame.rdd.getNumPartitions())
-        )
-
-    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
-        for partition in self.partitions:
-            yield from partition.read(names)
+        frame, layout = self.frame, self.layout
+        many = range(frame.rdd.getNumPartitions())
+        return tuple(FramePartition(frame, place, layout, f"partition {place}") for place in many)

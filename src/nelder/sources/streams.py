@@ -10,7 +10,7 @@ from typing import Any
 from nelder.errors import DataError, InputTypeError
 from nelder.lazy import lazy
 from nelder.sources.arrow import Layout, chunk_of, first_line, kind_of, tables
-from nelder.sources.base import PIECE, Chunk, Partition, Source, size_of
+from nelder.sources.base import PIECE, Chunk, InParts, Partition, refuse_twice, size_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,6 @@ class Reopened(Partition):
     schema: Any
     layout: Layout
     label: str = "the reader"
-    rows: int | None = None
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         kinds = self.layout.chosen(names)
@@ -88,7 +87,7 @@ class Reopened(Partition):
         return (batch.select(list(names)) for batch in self.opening.counted())
 
 
-class ArrowSource(Source):
+class ArrowSource(InParts):
     """A pyarrow.dataset.Dataset, or a function that opens a pyarrow.RecordBatchReader each time it is called."""
 
     def __init__(self, data: object) -> None:
@@ -111,9 +110,7 @@ class ArrowSource(Source):
     def schema(self) -> Any:
         """The names and Arrow types of the columns."""
         found = self.data.schema if is_dataset(self.data) else self.opening.reader().schema
-        twice = next((name for name in found.names if found.names.count(name) > 1), None)
-        if twice is not None:
-            raise DataError(f"the table has two columns called {twice!r}: rename one")
+        refuse_twice("the table", found.names)
         return found
 
     @lazy
@@ -138,10 +135,6 @@ class ArrowSource(Source):
         # the end of a Parquet file says how many rows it has; others would have to be read
         rows = guarded(label, each.count_rows) if hasattr(each, "row_groups") else None
         return Fragment(each, self.schema, self.layout, label, rows)
-
-    def read(self, names: Sequence[str]) -> Iterator[Chunk]:
-        for part in self.partitions:
-            yield from part.read(names)
 
     def size(self, names: Sequence[str]) -> int | None:
         known = [part.rows for part in self.partitions]

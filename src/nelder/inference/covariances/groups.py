@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
 from nelder.estimate import DISTINCT
 from nelder.fit import Fit
-from nelder.model_frame import concatenated
 from nelder.observations import same_rows
-from nelder.sources import Numbers, source_of
+from nelder.sources import Numbers, concatenated, source_of
 
 MISSING = ("NAType", "NaTType")  # pandas' own, which equal nothing
 Codes = NDArray[np.integer]

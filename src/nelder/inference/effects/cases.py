@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from nelder.design import BLOCK_ROWS, SLICE_ROWS
 from nelder.linalg import Array
-from nelder.model_frame import concatenated
-from nelder.sources import Chunk, Column, Labels, Numbers
+from nelder.sources import Chunk, Column, Labels, Numbers, concatenated
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from nelder.formula import Schema, complete_rows, numeric_column, parse
 from nelder.inference.effects.cases import Cases, Population, Sample
 from nelder.inference.predictions.prediction import column_order
 from nelder.linalg import Array
-from nelder.model_frame import concatenated
 from nelder.observations import matrix_of, vector_of
-from nelder.sources import Chunk, Column, Numbers, source_of
+from nelder.sources import Chunk, Column, Numbers, concatenated, source_of
 
 
 def sample_of(fit: Fit, over: Population) -> Sample:

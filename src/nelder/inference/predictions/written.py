@@ -27,7 +27,8 @@ def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: 
 
     The columns are those of `predict`: fit, and with an interval se, lower and upper. A `path` without the ending
     .parquet is a folder that gets a file a part of the table, written by the fit's engine where the part is. Nothing is
-    left half written. Raises what `predict` raises, naming the part, and DataError where `path` cannot be written.
+    left half written. Raises what `predict` raises, naming the part, and DataError where `path` cannot be written, has
+    other Parquet files already, or a column has not the same type in all parts of one file.
     """
     try:
         import pyarrow  # noqa: F401
@@ -43,9 +44,19 @@ def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: 
     if path.suffix == SUFFIX:
         return write_file(fit, path, source.partitions, request, names)
     engine = ENGINES["threads"]() if fit.objective is None else fit.objective.engine
-    path.mkdir(parents=True, exist_ok=True)
     parts = [(path / f"part-{place:05}{SUFFIX}", part) for place, part in enumerate(source.partitions)]
+    refuse_others(path, {file for file, _ in parts})
+    path.mkdir(parents=True, exist_ok=True)
     return sum(engine.map(write_part, parts, replace(fit, objective=None, kept=None), request, names))
+
+
+def refuse_others(folder: Path, files: set[Path]) -> None:
+    """Raise DataError for a folder with other Parquet files than these, which would be read as rows of the same
+    table.
+    """
+    other = next((file for file in sorted(folder.glob(f"*{SUFFIX}")) if file not in files), None)
+    if other is not None:
+        raise DataError(f"{str(folder)!r} has other files already, as {other.name!r}: remove them or give a new folder")
 
 
 def write_part(part: tuple[Path, Partition], fit: Fit, request: Request, names: tuple[str, ...]) -> int:
@@ -63,7 +74,7 @@ def write_file(fit: Fit, path: Path, partitions: Sequence[Partition], request: R
         for part in partitions:
             table = pa.table({**kept_columns(part, names), **predicted(fit, part, request)})
             writer = writer or parquet.ParquetWriter(unfinished, table.schema)
-            writer.write_table(table)
+            writer.write_table(as_before(table, writer.schema, part.label))
             rows += table.num_rows
         if writer is not None:
             writer.close()
@@ -95,7 +106,32 @@ def as_arrow(column: Column) -> Any:
     if isinstance(column, Numbers):
         kinds = {"b": pa.bool_(), "i": pa.int64(), "u": pa.int64()}
         return pa.array(column.values, mask=absent).cast(kinds.get(column.kind, pa.float64()))
-    return pa.array(list(column.levels)).take(pa.array(column.codes, mask=absent))
+    levels = pa.array(list(column.levels), None if column.levels else pa.string())
+    return levels.take(pa.array(column.codes, mask=absent))
+
+
+def as_before(table: Any, schema: Any, label: str) -> Any:
+    """A table with the types of the parts before it. Raises DataError naming the column that has another one."""
+    import pyarrow as pa
+
+    columns = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        wanted, given = schema.field(name).type, column.type
+        numeric = not {wanted, given} - {pa.int64(), pa.float64()}
+        try:
+            if column.null_count == len(column):
+                columns.append(pa.nulls(len(column), wanted))
+            else:
+                columns.append(column.cast(wanted) if numeric else column)
+            same = columns[-1].type == wanted
+        except pa.ArrowInvalid:  # parts of whole numbers
+            same = False
+        if not same:
+            raise DataError(
+                f"{label}: column {name!r} holds {given} and held {wanted} in the parts before it: make it the same in "
+                f"all, or write a folder, with a path that does not end in {SUFFIX}"
+            )
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 @contextmanager
