@@ -21,7 +21,8 @@ SHARED_ROWS = 16_384  # of a block: fewer are not worth another thread
 STILL = 1e-9  # a row whose x'd is this small beside |x|'|d| does not move along d
 SLICE_ROWS = 4_096  # of what is made dense a slice at a time
 BLOCK_NUMBERS = 2**20  # of columns of a block: so many that there is little to do but to work on them
-SLICE_NUMBERS = 2**17  # of columns of a slice, which stay in a core's own cache from η to X'(score)
+SLICE_NUMBERS = 2**19  # of columns of a slice: fewer make threads wait for one another more than they spare the cache
+SLICE_LONGEST = 32_768  # rows of a slice, and numbers of what is one a row
 
 
 @dataclass(frozen=True)
@@ -211,14 +212,14 @@ class Block:
         """The rows in slices that stay in cache. Coded and sparse parts gain nothing from slicing, and are left whole
         unless they are to be `filled`: made dense.
         """
-        size = size or max(512, min(16_384, SLICE_NUMBERS // max(self.p, 1)))
+        size = size or max(1_024, min(SLICE_LONGEST, SLICE_NUMBERS // max(self.p, 1)))
         if self.n <= size or not (filled or all(isinstance(part, Dense) for part in self.parts)):
             yield self
             return
         for start in range(0, self.n, size):
             yield self.rows(slice(start, start + size))
 
-    def bare_slices(self, size: int = 16_384) -> Iterator[tuple[slice, Block]]:
+    def bare_slices(self, size: int = SLICE_LONGEST) -> Iterator[tuple[slice, Block]]:
         """The rows in slices that stay in cache, without their columns, which are not needed."""
         if self.n <= size:
             yield slice(None), self

@@ -81,8 +81,9 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     """Fit a model to rows in memory. Rows of weight zero are left out before any arithmetic."""
     block = Block(parts, len(terms.names), seen.y, seen.weight, seen.offset, seen.precision)
     block = joined(with_coded_ones(block))
-    used = np.flatnonzero(seen.weight > 0)
-    block = block if len(used) == block.n else block.rows(used)
+    inside = seen.weight > 0
+    used = slice(None) if inside.all() else np.flatnonzero(inside)
+    block = block if isinstance(used, slice) else block.rows(used)
     objective = objective_over(model, model.engine.hold(split(block)), terms, seen)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_of_cells(model, objective, block, terms, recorder)

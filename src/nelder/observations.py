@@ -209,7 +209,8 @@ def observed(family: Family, response: Sequence[Array], weights: object, offset:
         trials = _trials(response[0], response[1], rows)
         y = np.divide(response[0], trials, out=np.zeros(n), where=trials > 0)
         precision, weight = np.where(trials > 0, trials, 1.0), weight * trials
-    used = np.flatnonzero(weight > 0)
+    inside = weight > 0
+    used = slice(None) if inside.all() else np.flatnonzero(inside)
     family.validate(y[used], rows[used])
     size = float(np.abs(y[used]).max(initial=0.0))
     if size > LARGEST or 0 < size < 1 / LARGEST:

@@ -251,7 +251,7 @@ class Dense(Part):
         return self.X[:, place]
 
     def rows(self, chosen: slice | Codes) -> Dense:
-        return Dense(self.columns, self.X[chosen])
+        return Dense(self.columns, self.X[chosen] if isinstance(chosen, slice) else self.X.take(chosen, axis=0))
 
     def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Dense:
         return Dense(columns, self.X[:, chosen].copy(order="F" if self.by_columns else "C"))
