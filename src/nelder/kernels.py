@@ -215,7 +215,7 @@ def level_kernel(block: Block, eta: float, loss: Loss) -> float:
     """Half the deviance where X adds the same η to the offset of every row; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
-        for _, rows in block.bare_slices():
+        for _, rows in (block if block.offset.any() else tallied(block)).bare_slices():
             deviance = loss.family.unit_deviance(rows.y, Mean(loss.link, rows.offset + eta))
             total += 0.5 * float(rows.weight @ deviance)
         return total
@@ -322,7 +322,7 @@ def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
     """The log-likelihood of a perfect fit; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
-        for _, rows in block.bare_slices():
+        for _, rows in tallied(block).bare_slices():
             total += float(rows.frequency @ loss.family.log_saturated(rows.y, phi, rows.own_precision))
         return total
 
@@ -332,27 +332,20 @@ def mean_kernel(block: Block) -> Array:
     return np.array([block.weight @ block.y, block.weight.sum(), np.abs(block.offset).sum()])
 
 
-@dataclass(frozen=True)
-class Tally:
-    """Σ w of the rows with the response 0, 1, 2, … (COUNTED,); None where some are others, or weights say more than how
-    often a row was observed.
+def tallied(block: Block) -> Block:
+    """A row for each response, with the weight of all rows that have it: as good as they are for sums without X and
+    offset. The rows themselves where responses are not few whole numbers, or weights say more than how often a row was
+    observed.
     """
-
-    weight: Array | None
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(None if self.weight is None or other.weight is None else self.weight + other.weight)
-
-
-def tally_kernel(block: Block) -> Tally:
-    """The tally of some rows."""
     few = block.y[:1000]
-    if (few != np.floor(few)).any() or block.y.min() < 0 or block.y.max() >= COUNTED:
-        return Tally(None)
+    if (few != np.floor(few)).any() or block.y.min(initial=0.0) < 0 or block.y.max(initial=0.0) >= COUNTED:
+        return block
     codes = block.y.astype(np.intp)
     if (codes != block.y).any() or (block.own_precision != 1.0).any():
-        return Tally(None)
-    return Tally(bincount(codes, block.weight, COUNTED))
+        return block
+    weight = bincount(codes, block.weight, COUNTED)
+    y = np.flatnonzero(weight)
+    return Block((), 0, y.astype(float), weight[y], np.zeros(len(y)), np.ones(len(y)))
 
 
 def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array, observed: bool = False) -> Gram:

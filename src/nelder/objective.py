@@ -36,7 +36,6 @@ from nelder.kernels import (
     saturated_kernel,
     slope_kernel,
     start_kernel,
-    tally_kernel,
     totals_kernel,
     turn_kernel,
     values_kernel,
@@ -160,24 +159,8 @@ class Objective:
             return np.nan
         if phi == 0:
             return np.inf
-        if self.responses is None:
-            saturated = float(merge(self.engine.map(saturated_kernel, self.design.handles, self.loss, phi)))
-        else:
-            saturated = saturated_kernel(self.responses, self.loss, phi)
-        return saturated - 0.5 * deviance / phi
-
-    @lazy
-    def responses(self) -> Block | None:
-        """A row for each response, with the weight of all rows that have it: enough for sums without X and offset. None
-        where responses are not few whole numbers, or rows are elsewhere, for a tally of few tells what they are.
-        """
-        if not self.engine.holds_rows:
-            return None
-        weight = merge(self.engine.map(tally_kernel, self.design.handles)).weight
-        if weight is None:
-            return None
-        y = np.flatnonzero(weight)
-        return Block((), 0, y.astype(float), weight[y], np.zeros(len(y)), np.ones(len(y)))
+        saturated = merge(self.engine.map(saturated_kernel, self.design.handles, self.loss, phi))
+        return float(saturated) - 0.5 * deviance / phi
 
     @lazy
     def _sums(self) -> Array:
@@ -225,8 +208,6 @@ class Objective:
 
     def value_at_level(self, eta: float) -> float:
         """Half the deviance where η is the same in every row, offset apart."""
-        if self.responses is not None and not self.has_offset:
-            return level_kernel(self.responses, eta, self.loss)
         return float(merge(self.engine.map(level_kernel, self.design.handles, eta, self.loss)))
 
     def without(self, rows: NDArray[np.integer]) -> Objective:
