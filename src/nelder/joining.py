@@ -7,7 +7,7 @@ works on coded parts need know that they were several.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,6 +94,9 @@ class Combination(Coding):
             own = coding.full()
             matrix = np.hstack([np.repeat(matrix, len(own), axis=0), np.tile(own, (len(matrix), 1))])
         return cls(len(matrix), matrix=matrix, single=tuple(single))
+
+    def __reduce__(self) -> tuple[Callable[..., Combination], tuple[tuple[Coding, ...]]]:
+        return Combination.of, (self.single,)  # its matrix is soon made, and would be written beside every block
 
     def gather(self, sums: Array) -> Array:
         shape = [coding.levels for coding in self.single]

@@ -14,6 +14,7 @@ from nelder.errors import InputError
 from nelder.families import Family
 from nelder.formula import Expression, Schema, complete_rows, numeric_column
 from nelder.formula.transforms import State
+from nelder.joining import joined
 from nelder.observations import Observations, Weights, observed
 from nelder.parts import Coded, Codes, Dense
 from nelder.parts import Part as Columns
@@ -61,7 +62,7 @@ class Loader:
         chunks: Iterator[tuple[Chunk, Rows]] = ((chunk, rows) for chunk, rows in self.chunks(part) if len(rows))
         if self.together:
             several = list(chunks)
-            chunks = iter([joined(several)] if several else [])
+            chunks = iter([in_one(several)] if several else [])
         for chunk, rows in chunks:
             yield from self.blocks(part, chunk, rows)
 
@@ -84,6 +85,7 @@ class Loader:
             place = part.partition.label if row is None else part.partition.where(row - part.begin)
             raise type(problem)(f"{place}: {problem}") from None
         block = Block(columns, len(self.schema.names), seen.y, seen.weight, seen.offset, seen.precision)
+        block = narrowed(joined(block))
         used = np.flatnonzero(seen.weight > 0)
         block = block if len(used) == block.n else block.rows(used)
         if not block.n:
@@ -92,7 +94,7 @@ class Loader:
 
     def encoded(self, chunk: Chunk, rows: Rows) -> tuple[Observations, tuple[Columns, ...]]:
         """What is observed of some rows, and their columns of the design."""
-        return self.observed(chunk, rows), tuple(narrowed(self.schema.parts(chunk, rows)))
+        return self.observed(chunk, rows), tuple(self.schema.parts(chunk, rows))
 
     def named(self, problem: InputError, chunk: Chunk, rows: Rows) -> int | None:
         """The first row whose number stands in an error and that is wrong by itself."""
@@ -123,7 +125,7 @@ class Loader:
         return np.concatenate(kept)
 
 
-def joined(pieces: Sequence[tuple[Chunk, Rows]]) -> tuple[Chunk, Rows]:
+def in_one(pieces: Sequence[tuple[Chunk, Rows]]) -> tuple[Chunk, Rows]:
     """Pieces of a part as one."""
     return concatenated([chunk for chunk, _ in pieces]), np.concatenate([rows for _, rows in pieces])
 
@@ -134,12 +136,14 @@ def in_one_piece(block: Block) -> Block:
     return replace(block, parts=tuple(parts))
 
 
-def narrowed(parts: Sequence[Columns]) -> Iterator[Columns]:
-    """The same parts, with codes in the fewest bytes that hold them; parts that share codes go on sharing them."""
+def narrowed(block: Block) -> Block:
+    """The block with codes in the fewest bytes that hold them; parts that share codes go on sharing them."""
     known: dict[int, Codes] = {}
-    for part in parts:
+
+    def narrow(part: Columns) -> Columns:
         if not isinstance(part, Coded):
-            yield part
-            continue
+            return part
         fewest = np.min_scalar_type(max(part.coding.levels - 1, 0))
-        yield replace(part, codes=known.setdefault(id(part.codes), part.codes.astype(fewest)))
+        return replace(part, codes=known.setdefault(id(part.codes), part.codes.astype(fewest)))
+
+    return replace(block, parts=tuple(map(narrow, block.parts)))

@@ -181,8 +181,7 @@ def from_sample(objective: Objective) -> Solver:
     A first sample leads to a larger one, whose information is to lead on, where that of all rows is not had at once.
     """
     start: Sequence[float] | None = None
-    for share in SHARES[:1] if objective.loss.steady else SHARES:
-        sample = sample_of(objective, share)
+    for sample in samples_of(objective):
         try:
             solution = solve(sample, Newton(start=start), tolerance=ROUGHLY)
         except DataError:
@@ -190,6 +189,14 @@ def from_sample(objective: Objective) -> Solver:
         resting = solution.converged and at_rest(sample, solution.step)
         start = solution.step.beta.tolist() if resting else None
     return SampledNewton(Led(sample, solution.step)) if resting else Newton()
+
+
+def samples_of(objective: Objective) -> tuple[Objective, ...]:
+    """The samples to be fitted, each a start for the next; a smaller one is drawn from the larger."""
+    if objective.loss.steady:
+        return (sample_of(objective, SHARES[0]),)
+    larger = sample_of(objective, SHARES[1])
+    return sample_of(larger, SHARES[0] / SHARES[1]), larger
 
 
 def at_rest(objective: Objective, step: Step) -> bool:

@@ -45,7 +45,7 @@ def tally_of(source: Source, kinds: Mapping[str, Kind], rows: Rows, memory: int 
         return None
     names = list(kinds)
     folded = [name.casefold() for name in source.names]  # DuckDB does not tell the case of names
-    if not names or len(set(folded)) < len(folded) or hopeless(source, names, rows.expected):
+    if not names or len(set(folded)) < len(folded) or hopeless(source, kinds, rows.expected):
         return None
     try:
         with rows.asked(memory) as query:
@@ -88,14 +88,22 @@ def counted(query: Query, width: int) -> Any:
     return query(f"select {columns}, count(*) as n from nelder_rows group by all")
 
 
-def hopeless(source: Source, names: Sequence[str], rows: int | None) -> bool:
-    """Whether rows from all over the table are so rarely alike that there must be far too many distinct ones.
+def hopeless(source: Source, kinds: Mapping[str, Kind], rows: int | None) -> bool:
+    """Whether rows from all over the table are so rarely alike that there must be far too many distinct ones: in all
+    columns, or even in a single one of fractions, which is soon read.
+    """
+    if rows is None:
+        return False
+    fractions = [[name] for name, kind in kinds.items() if kind == "f"]
+    return any(rarely_alike(source, names, rows) for names in [*fractions, list(kinds)])
+
+
+def rarely_alike(source: Source, names: Sequence[str], rows: int) -> bool:
+    """That of some columns.
 
     If k equally frequent rows are drawn m times, m (m − 1) / 2k pairs are alike; rows that are not equally frequent,
     or neighbours, make more pairs, so that this is a lower bound of k.
     """
-    if rows is None:
-        return False
     chosen = source.partitions
     places = sorted({round(place) for place in np.linspace(0, len(chosen) - 1, PLACES)})
     each = LOOKED_AT // len(places)
