@@ -181,7 +181,7 @@ class Aliased(Diagnosis):
     def sentence(self) -> str:
         return (
             f"{len(self.columns)} of the columns cannot be told from the others and are left out (coefficient nan): "
-            f"{'; '.join(self.combinations)}: remove them from the model"
+            f"{'; '.join(self.combinations)}: fit X[:, ~fit.aliased], or a formula without their terms"
         )
 
 
