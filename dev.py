@@ -27,7 +27,14 @@ CONSTRAINTS = ROOT / "constraints.txt"
 SCRIPTS, SUFFIX = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
 OLDEST = (3, 11)
 
-EXTRAS = {"demo": "files", "lab": "files,lab", "test": "test", "check": "check", "docs": "docs", "bench": "all,bench,spark"}
+EXTRAS = {
+    "demo": "files",
+    "lab": "files,lab",
+    "test": "test",
+    "check": "check",
+    "docs": "docs",
+    "bench": "all,bench,spark",
+}
 PINNED = "all,test,check,docs,bench,spark"
 PIN_HEADER = """\
 # The releases nelder is developed with. Written by `python3 dev.py pin`: run it again rather than edit.

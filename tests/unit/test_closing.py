@@ -1,0 +1,125 @@
+"""The last look at the rows: what the last gradient sees there is what a look of its own would see."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import nelder as nd
+from nelder.closing import ClosingSlope
+from nelder.design import Block
+from nelder.engines import merge
+from nelder.families import Binomial, Gamma, InverseGaussian, Poisson, Tweedie
+from nelder.kernels import Slope, level_kernel, saturated_kernel, tallied
+from nelder.links import Cloglog, Identity, Log, Logit
+from nelder.loss import Loss
+
+PAIRS = [("binomial", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("gamma", "log"), ("gamma", "identity")]
+
+
+def fitted(family, link, n=500):
+    random = np.random.default_rng(3)
+    X = np.column_stack([np.ones(n), random.uniform(0, 1, (n, 2))])
+    mu = 0.2 + X[:, 1] * 0.5
+    y = {
+        "binomial": lambda: (random.random(n) < mu).astype(float),
+        "poisson": lambda: random.poisson(3 * mu).astype(float),
+        "gamma": lambda: random.gamma(2.0, mu),
+    }[family]()
+    return nd.glm_fit(X, y, family, link, weights=random.integers(1, 4, n), compress=False)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_the_last_gradient_sees_what_a_look_of_its_own_would(pair):
+    fit = fitted(*pair)
+    objective, beta = fit.objective, np.asarray(fit.coef)
+    plain, last = objective.slope(beta), objective.slope(beta, closing=True)
+    assert isinstance(last, ClosingSlope)
+    assert last.value == pytest.approx(plain.value, rel=1e-13)
+    assert last.gradient == pytest.approx(plain.gradient, abs=1e-10)
+    seen = objective.closing(beta, np.zeros_like(beta))
+    assert last.closing.totals.deviance == pytest.approx(seen.totals.deviance, rel=1e-13)
+    assert last.closing.totals.pearson == pytest.approx(seen.totals.pearson, rel=1e-13)
+    assert last.closing.totals.weight == pytest.approx(seen.totals.weight, rel=1e-13)
+    assert last.closing.vanished == seen.vanished
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_its_change_is_a_bound_on_that_of_any_step(pair):
+    fit = fitted(*pair)
+    objective, beta = fit.objective, np.asarray(fit.coef)
+    bound = objective.slope(beta, closing=True).closing.change
+    model = objective.quadratic(beta)
+    random = np.random.default_rng(4)
+    for delta in 1e-4 * random.normal(size=(50, len(beta))):
+        moved = objective.closing(beta, delta).change
+        assert 0 < moved <= bound * np.sqrt(delta @ model.information @ delta) * (1 + 1e-12)
+
+
+def test_a_gradient_where_a_mean_is_not_allowed_is_none_to_end_at():
+    fit = fitted("gamma", "identity")
+    assert fit.objective.slope(np.array([-5.0, 0.0, 0.0]), closing=True).value == np.inf
+
+
+def test_sums_of_last_gradients_keep_what_all_of_them_saw():
+    fit = fitted("poisson", "log")
+    objective, beta = fit.objective, np.asarray(fit.coef)
+    one = objective.slope(beta, closing=True)
+    both = merge([one, one])
+    assert both.closing.totals.deviance == 2 * one.closing.totals.deviance
+    assert (one + Slope(1.0, np.zeros_like(beta))).closing == one.closing
+
+
+COUNTED = [
+    (Poisson(), Log(), np.array([0.0, 3, 0, 1, 1, 255, 3])),
+    (Binomial(), Logit(), np.array([0.0, 1, 1, 0, 1])),
+    (Binomial(), Cloglog(), np.array([0.0, 1, 1, 0, 1])),
+    (Tweedie(1.5), Log(), np.array([0.0, 3, 0, 1, 1, 20, 3])),
+    (InverseGaussian(), Log(), np.array([1.0, 2, 2, 1, 7])),
+    (Gamma(), Identity(), np.array([1.0, 2, 2, 1, 7])),
+]
+
+
+def bare(y, weight=None, precision=None, offset=None):
+    ones = np.ones(len(y))
+    zeros = np.zeros(len(y))
+    return Block((), 0, y, ones if weight is None else weight, zeros if offset is None else offset, precision)
+
+
+@pytest.mark.parametrize(("family", "link", "y"), COUNTED, ids=lambda value: getattr(value, "name", ""))
+def test_sums_over_responses_are_those_over_rows(family, link, y):
+    rows, loss = bare(y), Loss(family, link)
+    alone = [bare(each) for each in y[:, None]]
+    few = tallied(rows)
+    assert few.n == len(set(y)) and all(a < b for a, b in pairwise(few.y))
+    eta = float(link.link(np.asarray(0.4)))
+    assert level_kernel(rows, eta, loss) == pytest.approx(sum(level_kernel(row, eta, loss) for row in alone), rel=1e-13)
+    total = sum(float(np.sum(family.log_saturated(row.y, 0.7, row.weight))) for row in alone)
+    assert saturated_kernel(rows, loss, 0.7) == pytest.approx(total, rel=1e-13, abs=1e-13)
+
+
+def test_frequencies_are_counted_and_other_weights_left_alone():
+    y, often = np.array([0.0, 2, 2, 0]), np.array([3.0, 1, 4, 2])
+    assert tallied(bare(y, often, precision=np.ones(4))).weight.tolist() == [5, 5]
+    rows = bare(y, often)  # weights that are precisions: a likelihood is no sum over them
+    assert tallied(rows) is rows
+
+
+@pytest.mark.parametrize("y", [[0.0, 0.5], [1.0, 256.0], [-1.0, 1.0], [0.0, 1e12]], ids=str)
+def test_other_responses_are_left_alone(y):
+    rows = bare(np.array(y))
+    assert tallied(rows) is rows
+
+
+def test_a_response_that_is_no_whole_number_late_among_many_is_seen():
+    y = np.zeros(5000)
+    y[4000] = 0.25
+    rows = bare(y)
+    assert tallied(rows) is rows
+
+
+def test_offsets_are_not_lost_in_counting():
+    y, offset = np.array([0.0, 2, 2, 0]), np.array([0.1, 0.5, -0.3, 0.0])
+    loss, rows = Loss(Poisson(), Log()), bare(y, offset=offset)
+    expected = sum(level_kernel(bare(y[k : k + 1], offset=offset[k : k + 1]), 0.2, loss) for k in range(4))
+    assert level_kernel(rows, 0.2, loss) == pytest.approx(expected, rel=1e-13)
