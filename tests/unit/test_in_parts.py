@@ -475,3 +475,11 @@ def test_a_value_that_no_fit_can_use_is_named_with_its_line_in_a_csv_file(tmp_pa
         nd.glm("y ~ x", str(tmp_path), "poisson", engine=nd.Threads(memory=1), compress=False)
     with pytest.raises(nd.DataError, match=r"^'.*a\.csv', line 3: .* not finite"):
         nd.glm("x ~ log(x)", str(tmp_path), engine=nd.Threads(memory=1), compress=False)
+
+
+def test_a_value_that_no_fit_can_use_is_named_with_its_own_row_group(tmp_path):
+    data = table(3_000)
+    data["y"][1_700] = -1
+    pq.write_table(pa.table(data), tmp_path / "a.parquet", row_group_size=500)  # so small that they are read together
+    with pytest.raises(nd.SupportError, match=r"^'.*a\.parquet', row group 3: poisson needs .* row 1700 of y has -1"):
+        nd.glm("y ~ x", str(tmp_path / "a.parquet"), "poisson", engine=nd.Threads(memory=1), compress=False)

@@ -68,6 +68,11 @@ class RowGroups(Partition):
             return f"{self.path!r}, row group {self.groups[0]}" if self.groups else repr(self.path)
         return f"{self.path!r}, row groups {self.groups[0]} to {self.groups[-1]}"
 
+    def where(self, row: int) -> str:
+        ends = np.cumsum(self.sizes)
+        group = self.groups[int(np.searchsorted(ends, row, side="right"))] if 0 <= row < self.rows else None
+        return self.label if group is None else f"{self.path!r}, row group {group}"
+
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "held": None, "path": os.path.abspath(self.path)}  # a worker may stand elsewhere
 
