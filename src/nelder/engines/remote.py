@@ -16,6 +16,7 @@ import numpy as np
 from nelder.engines.threads import one_thread
 from nelder.errors import CapabilityError, DataError, EngineError, NelderError
 
+NEARLY = 0.9  # of the rows: so many levels are a column
 MANY = 500  # rows that are more than the points of a line search
 STAYS = "rows_stay=True: {what} stays in its partition; engine={engine}(rows_stay=False) lets it out"
 ONE = (
@@ -143,9 +144,9 @@ def asked(part: bytes, program: Program) -> Any:
 def told(part: Any, program: Program) -> Any:
     """The result of a kernel on what is no block. Raises CapabilityError where it has a column that is to stay."""
     result = program.each([part])[0]
-    total = getattr(result, "total", 0)  # of a look at a table: how many rows it has seen
-    if program.engine is not None and any(array.size >= total > MANY for array in arrays_in(result)):
-        raise CapabilityError(STAYS.format(what=f"a column of {total:,} rows", engine=program.engine))
+    rows = getattr(result, "complete", 0)  # of a look at a table: how many it tells of
+    if program.engine is not None and rows > MANY and any(a.size > NEARLY * rows for a in arrays_in(result)):
+        raise CapabilityError(STAYS.format(what=f"a column of {rows:,} rows", engine=program.engine))
     return result
 
 

@@ -53,9 +53,9 @@ class Seen:
     digests: Digests
 
     @property
-    def total(self) -> int:
-        """How many rows it has, which `remote.asked` goes by."""
-        return self.completeness.total
+    def complete(self) -> int:
+        """How many rows it tells of, which `remote.told` goes by."""
+        return self.completeness.complete
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def look(engine: Engine, partitions: Sequence[Partition], sought: Sought) -> Loo
     few = first_of_levels(concatenated([part.exemplars for part in told]), sought.factors)
     whole = concatenated([part.whole for part in told]) if sought.whole else None
     all_rows = None if whole is None else (whole, np.arange(found.complete))
-    begins = tuple(itertools.accumulate((part.total for part in seen[:-1]), initial=0))
+    begins = tuple(itertools.accumulate((part.completeness.total for part in seen[:-1]), initial=0))
     return Look(begins, found, few, all_rows, added(part.digests for part in told))
 
 
