@@ -107,8 +107,7 @@ def descent(objective: Objective, sample: Objective, begun: tuple[Array, Slope],
     seen, near = [np.inf], 0.0  # squared distances, by the metric
 
     def look(at: Array) -> Slope | Quadratic:
-        shrinking = min(seen[-1] / seen[-2], 1.0) if len(seen) > 2 else 1.0
-        return objective.quadratic(at, Gram) if seen[-1] * shrinking <= near else objective.slope(at)
+        return objective.quadratic(at, Gram) if expected(seen) <= near else objective.slope(at)
 
     for step in gradient_steps(look, objective, begun, metric.factored.solve):
         yield replace(step, metric=metric)
@@ -118,6 +117,11 @@ def descent(objective: Objective, sample: Objective, begun: tuple[Array, Slope],
         if len(seen) == 3:
             moved = sample.movement(begun[0], step.beta)
             near = min(NEAR * objective.dispersion_at(step.value), seen[1] * (MOVED / max(moved, MOVED)) ** 2)
+
+
+def expected(seen: Sequence[float]) -> float:
+    """The squared distance that one more step may leave, if it shrinks as it last did; the first one seen is none."""
+    return seen[-1] * (min(seen[-1] / seen[-2], 1.0) if len(seen) > 2 else 1.0)
 
 
 def settled(objective: Objective, beta: Array) -> Generator[Step, None, Array]:
@@ -131,8 +135,7 @@ def settled(objective: Objective, beta: Array) -> Generator[Step, None, Array]:
     seen = [np.inf, model.decrement(model.gradient)]  # squared distances
 
     def look(at: Array) -> Slope:
-        ahead = seen[-1] * min(seen[-1] / seen[-2], 1.0)
-        return objective.slope(at, closing=ahead <= ROUGHLY_ENDED * objective.dispersion_at(model.value))
+        return objective.slope(at, closing=expected(seen) <= ROUGHLY_ENDED * objective.dispersion_at(model.value))
 
     for step in islice(gradient_steps(look, objective, (beta, model), model.factored.solve), 1, PATIENCE):
         beta = step.beta
