@@ -35,7 +35,7 @@ from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Link
 from nelder.objective import Objective
-from nelder.observations import Observations
+from nelder.observations import Observations, weighed
 from nelder.parts import Part
 from nelder.penalties import Penalty, Unpenalised
 from nelder.quadratic import Gram, Implicit, Quadratic, Triangle
@@ -81,8 +81,7 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     """Fit a model to rows in memory. Rows of weight zero are left out before any arithmetic."""
     block = Block(parts, len(terms.names), seen.y, seen.weight, seen.offset, seen.precision)
     block = joined(with_coded_ones(block))
-    inside = seen.weight > 0
-    used = slice(None) if inside.all() else np.flatnonzero(inside)
+    used = weighed(seen.weight)
     block = block if isinstance(used, slice) else block.rows(used)
     objective = objective_over(model, model.engine.hold(split(block)), terms, seen)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy

@@ -209,13 +209,18 @@ def observed(family: Family, response: Sequence[Array], weights: object, offset:
         trials = _trials(response[0], response[1], rows)
         y = np.divide(response[0], trials, out=np.zeros(n), where=trials > 0)
         precision, weight = np.where(trials > 0, trials, 1.0), weight * trials
-    inside = weight > 0
-    used = slice(None) if inside.all() else np.flatnonzero(inside)
+    used = weighed(weight)
     family.validate(y[used], rows[used])
     size = float(np.abs(y[used]).max(initial=0.0))
     if size > LARGEST or 0 < size < 1 / LARGEST:
         raise DataError(f"y has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other units")
     return Observations(y, weight, precision, offset, float(frequencies[used].sum()), rows, sampled)
+
+
+def weighed(weight: Array) -> slice | Rows:
+    """The rows of a positive weight; a slice where that is all of them, so that nothing need be gathered."""
+    inside = weight > 0
+    return slice(None) if inside.all() else np.flatnonzero(inside)
 
 
 def _weights(given: object, rows: Rows) -> Array:

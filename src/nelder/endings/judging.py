@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Variances
-from nelder.closing import Closing
+from nelder.closing import Closing, bend
 from nelder.design import Block, Ray
 from nelder.diagnosis import (
     Boundary,
@@ -286,9 +286,9 @@ def blurred_kernel(block: Block, beta: Array, loss: Loss) -> Array:
         for rows in block.slices():
             mean = Mean(loss.link, rows.eta(beta))
             weight = rows.weight * loss.family.expected_weight(mean)
-            bend = np.abs(mean.curvature) + np.abs(loss.family.log_variance_slope(mean))
-            known = np.isfinite(weight) & np.isfinite(bend)
-            total += (weight[known] @ (bend * ROUNDING * rows.magnitude(beta))[known], weight[known].sum())
+            bent = bend(mean, loss)
+            known = np.isfinite(weight) & np.isfinite(bent)
+            total += (weight[known] @ (bent * ROUNDING * rows.magnitude(beta))[known], weight[known].sum())
     return total
 
 

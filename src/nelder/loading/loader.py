@@ -15,7 +15,7 @@ from nelder.families import Family
 from nelder.formula import Expression, Schema, complete_rows, numeric_column
 from nelder.formula.transforms import State
 from nelder.joining import joined
-from nelder.observations import Observations, Weights, observed
+from nelder.observations import Observations, Weights, observed, weighed
 from nelder.parts import Coded, Codes, Dense
 from nelder.parts import Part as Columns
 from nelder.sources import Chunk, Partition, concatenated
@@ -62,7 +62,7 @@ class Loader:
         chunks: Iterator[tuple[Chunk, Rows]] = ((chunk, rows) for chunk, rows in self.chunks(part) if len(rows))
         if self.together:
             several = list(chunks)
-            chunks = iter([in_one(several)] if several else [])
+            chunks = iter([put_together(several)] if several else [])
         for chunk, rows in chunks:
             yield from self.blocks(part, chunk, rows)
 
@@ -86,8 +86,8 @@ class Loader:
             raise type(problem)(f"{place}: {problem}") from None
         block = Block(columns, len(self.schema.names), seen.y, seen.weight, seen.offset, seen.precision)
         block = narrowed(joined(block))
-        used = np.flatnonzero(seen.weight > 0)
-        block = block if len(used) == block.n else block.rows(used)
+        used = weighed(seen.weight)
+        block = block if isinstance(used, slice) else block.rows(used)
         if not block.n:
             return []
         return [block] if self.together else [in_one_piece(each) for each in split(block)]
@@ -125,7 +125,7 @@ class Loader:
         return np.concatenate(kept)
 
 
-def in_one(pieces: Sequence[tuple[Chunk, Rows]]) -> tuple[Chunk, Rows]:
+def put_together(pieces: Sequence[tuple[Chunk, Rows]]) -> tuple[Chunk, Rows]:
     """Pieces of a part as one."""
     return concatenated([chunk for chunk, _ in pieces]), np.concatenate([rows for _, rows in pieces])
 
