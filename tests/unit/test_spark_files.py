@@ -32,6 +32,7 @@ def test_a_block_comes_back_from_its_file_bit_for_bit(disks, block):
     again = opened(ticket)
     assert np.array_equal(again.dense(), block.dense()) and np.array_equal(again.y, block.y)
     assert ticket == found("token-0", 0) and ticket.mark.rows == ROWS
+    assert ticket.path.parent.stat().st_mode & 0o077 == 0  # for nobody else to see
     assert not again.y.flags.writeable and not again.y.flags.owndata  # it is mapped
 
 

@@ -85,7 +85,7 @@ def stored(block: Any, name: str, place: int) -> Ticket:
     Raises EngineError where there is no room.
     """
     path, mark = file_of(name, place), mark_of(block)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path.with_name(f"{name}-{os.getpid()}")
     frame, buffers = packed(block)
     try:
@@ -94,7 +94,7 @@ def stored(block: Any, name: str, place: int) -> Ticket:
             begin = file.tell()
             tail = pickle.dumps((entry, mark), pickle.HIGHEST_PROTOCOL)
             file.write(tail + END.pack(begin, begin + len(tail) + END.size, SIGN))
-        unfinished.rename(path)
+        unfinished.replace(path)
     except BaseException as problem:
         with contextlib.suppress(OSError):
             unfinished.unlink()
