@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -112,6 +113,52 @@ def statsmodels(path: str, memory: str) -> dict[str, Any]:
     }
 
 
+def h2o(path: str, memory: str) -> dict[str, Any]:
+    """H2O's GLM without a penalty, with its standard errors: its file import and its fit, on a server that runs."""
+    import h2o as library
+    from h2o.estimators import H2OGeneralizedLinearEstimator
+
+    library.init(nthreads=WORKERS, max_mem_size="6g", bind_to_localhost=True, log_level="ERRR")
+    library.no_progress()
+    try:
+        begun = time.perf_counter()
+        table = library.import_file(path)
+        tight = {"beta_epsilon": 1e-10, "objective_epsilon": 1e-14, "gradient_epsilon": 1e-14}
+        model = H2OGeneralizedLinearEstimator(
+            family="poisson", link="log", solver="IRLSM", lambda_=0.0, compute_p_values=True, **tight
+        )
+        model.train(x=[name for name in table.names if name != "y"], y="y", training_frame=table)
+        seconds = time.perf_counter() - begun
+        found = {row[0]: row[1:3] for row in model._model_json["output"]["coefficients_table"].cell_values}
+        order = sorted(found, key=lambda name: (name != "Intercept", "." in name))  # as h2o has them, factors last
+        coef, errors = ([found[name][k] for name in order] for k in (0, 1))
+        return {"seconds": seconds, "coef": coef, "se": errors, "version": library.__version__}
+    finally:
+        library.cluster().shutdown()
+
+
+def dask_glm(path: str, memory: str) -> dict[str, Any]:
+    """dask-glm's Newton iterations, which take no penalty, on a local cluster; it has no standard errors."""
+    from importlib.metadata import version
+
+    import dask.dataframe as frames
+    from dask_glm.estimators import PoissonRegression
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster),
+    ):
+        begun = time.perf_counter()
+        table = frames.read_parquet(path, split_row_groups=1).categorize(["g", "h"]).persist()
+        columns = frames.get_dummies(table.drop(columns="y"), drop_first=True, dtype=float)
+        X, y = (part.to_dask_array(lengths=True).persist() for part in (columns, table["y"].astype(float)))
+        fit = PoissonRegression(solver="newton", tol=1e-10).fit(X, y)
+        seconds = time.perf_counter() - begun
+        coef = [float(fit.intercept_), *map(float, fit.coef_)]
+        return {"seconds": seconds, "coef": coef, "version": version("dask-glm")}
+
+
 def spark() -> Any:
     """A local session with as many threads."""
     from pyspark.sql import SparkSession
@@ -168,29 +215,27 @@ class Peak(threading.Thread):
     def run(self) -> None:
         """Look twenty times a second."""
         while True:
-            self.most = max(self.most, sum(in_use(pid) or 0.0 for pid in family()))
+            self.most = max(self.most, sum(in_use(pid) or 0.0 for pid in family(os.getpid())))
             time.sleep(0.05)
 
 
-def family() -> list[str]:
-    """This process and its descendants."""
+def family(process: int) -> list[str]:
+    """A process and its descendants."""
     parents: dict[str, list[str]] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             parents.setdefault(status.read_text().rpartition(")")[2].split()[1], []).append(status.parent.name)
         except OSError:
             continue
-    found, left = [], [str(__import__("os").getpid())]
+    found, left = [], [str(process)]
     while left:
         found.append(left.pop())
         left += parents.get(found[-1], [])
     return found
 
 
-JOBS = {
-    job.__name__: job
-    for job in (decode, nelder, nelder_in_memory, nelder_counted, nelder_dask, nelder_spark, spark_itself, statsmodels)
-}
+MINE = (decode, nelder, nelder_in_memory, nelder_counted, nelder_dask, nelder_spark)
+JOBS = {job.__name__: job for job in (*MINE, spark_itself, statsmodels, h2o, dask_glm)}
 
 
 def main(name: str, path: str, memory: str) -> None:

@@ -20,8 +20,18 @@ NAMES = {
     "nelder_spark": "nelder on Spark, local[2]",
     "spark_itself": "Spark's GeneralizedLinearRegression, local[2]",
     "statsmodels": "statsmodels, in memory",
+    "h2o": "H2O's GLM, 2 threads",
+    "dask_glm": "dask-glm's Newton iterations, 2 local workers",
     "nelder_counted": "nelder, counted by DuckDB",
 }
+RIVALS = ("h2o", "dask_glm")
+RUNNING = """Clusters, sessions and servers ran before the clock
+did. Peak memory counts Java's processes too, and what several processes share in each of them. dask-glm has no standard
+errors: its time is that of coefficients alone."""
+ABSENT = """
+
+H2O and dask-glm run where they are installed: `pip install -c constraints.txt -e '.[rivals]'` into an environment of
+their own, and `python3 dev.py bench scale --rivals-python` with the Python of that."""
 TARGET = 10**12
 CORES = 64  # of a machine
 PRICE = 0.05  # dollars a core and hour, about what clouds ask
@@ -78,8 +88,11 @@ def peers(run: dict[str, Any]) -> str:
     rows = [["who", "seconds", "peak memory", "a pass that does nothing"]]
     for name, job in jobs.items():
         empty = f"{1e3 * job['overhead']['seconds']:.1f} ms" if "overhead" in job else ""
-        rows.append([NAMES.get(name, name), *shown(job), empty])
-    return f"\n## Engines and others\n\n{run['peers']['rows']:,} rows of the same table.\n\n{table(rows)}"
+        who = f"{NAMES.get(name, name)}{', ' + job['version'] if 'version' in job else ''}"
+        rows.append([who, *shown(job), empty])
+    missing = any(jobs.get(name, {"state": "not installed"})["state"] == "not installed" for name in RIVALS)
+    about = f"{run['peers']['rows']:,} rows of the same table. {RUNNING}{ABSENT if missing else ''}"
+    return f"\n## Engines and others\n\n{about}\n\n{table(rows)}"
 
 
 def counted(run: dict[str, Any]) -> str:

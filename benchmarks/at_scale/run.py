@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,12 +21,15 @@ from machine import describe
 from scaling import exponent
 
 from at_scale import __doc__ as about
+from at_scale.jobs import family
 from at_scale.page import write_page
 from at_scale.tables import factors_file, numbers_file
 
 HERE = Path(__file__).parent
 CURVE = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 20_000_000)
 PEERS = 2_000_000  # rows that every engine and peer is given
+RIVALS = ("h2o", "dask_glm")  # which may be installed for another Python
+EVERYONE = ("nelder", "nelder_in_memory", "nelder_dask", "nelder_spark", "spark_itself", "statsmodels", *RIVALS)
 MEMORY = "400MB"  # that nelder may hold of the rows
 NEAR = 1e-6  # standard errors by which answers may differ
 
@@ -53,6 +58,9 @@ def read(words: tuple[str, ...]) -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=300.0, help="seconds for one job")
     parser.add_argument("--minutes", type=float, default=28.0, help="for the whole run")
     parser.add_argument("--folder", help="where the tables are kept; by default a temporary folder")
+    parser.add_argument(
+        "--rivals-python", metavar="PATH", default=sys.executable, help="a Python with nelder[rivals]: h2o and dask-glm"
+    )
     parser.add_argument("--write-docs", action="store_true", help="write docs/scale.md")
     parser.add_argument("--from", dest="earlier", metavar="FILE", help="take the results of an earlier run")
     parser.add_argument("--results", default=str(HERE.parent / "results"), help="where runs are kept")
@@ -69,8 +77,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         curve = [rows for rows in CURVE if rows <= options.rows]
         run["curve"] = [at(numbers_file(folder, rows), rows, ("decode", "nelder"), options, end) for rows in curve]
         peers = min(PEERS, int(options.rows))
-        everyone = ("nelder", "nelder_in_memory", "nelder_dask", "nelder_spark", "spark_itself", "statsmodels")
-        run["peers"] = at(numbers_file(folder, peers), peers, everyone, options, end)
+        run["peers"] = at(numbers_file(folder, peers), peers, EVERYONE, options, end)
         most = curve[-1]
         run["counted"] = at(factors_file(folder, most), most, ("nelder_counted",), options, end)
     finally:
@@ -92,27 +99,39 @@ def at(path: Path, rows: int, jobs: tuple[str, ...], options: argparse.Namespace
         if options.jobs and name not in options.jobs:
             continue
         limit = min(options.limit, end - time.monotonic())
-        found[name] = judged(one(name, path, limit), found.get("nelder"))
+        python = options.rivals_python if name in RIVALS else sys.executable
+        found[name] = judged(one(name, path, limit, python), found.get("nelder"))
         print(f"  {name:18} {words(found[name])}", flush=True)
     return {"rows": rows, "bytes": path.stat().st_size, "jobs": found}
 
 
-def one(name: str, path: Path, limit: float) -> dict[str, Any]:
-    """One job in a process of its own."""
+def one(name: str, path: Path, limit: float, python: str) -> dict[str, Any]:
+    """One job in a process of its own, of this Python."""
     if limit <= 0:
         return {"state": "not run", "why": "the time was over"}
-    command = [sys.executable, str(HERE / "jobs.py"), name, str(path), MEMORY]
+    command = [python, str(HERE / "jobs.py"), name, str(path), MEMORY]
     begun = time.perf_counter()
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=limit, check=False, start_new_session=True
-        )
-        said = json.loads(done.stdout.strip().splitlines()[-1])
+        printed, problems = process.communicate(timeout=limit)
+        said = json.loads(printed.strip().splitlines()[-1])
     except subprocess.TimeoutExpired:
         return {"state": "not yet", "why": f"no answer within {limit:.0f} s"}
     except (IndexError, json.JSONDecodeError):
-        return {"state": "failed", "why": (done.stderr.strip().splitlines() or ["no words"])[-1][:200]}
+        return {"state": "failed", "why": (problems.strip().splitlines() or ["no words"])[-1][:200]}
+    finally:
+        stop(process)
     return {**said, "wall": time.perf_counter() - begun}
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End a job that still runs and all that it has started: a server would live on."""
+    if process.poll() is None:
+        for each in family(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(each), signal.SIGKILL)
+        process.communicate()
 
 
 def judged(said: dict[str, Any], ours: dict[str, Any] | None) -> dict[str, Any]:

@@ -31,10 +31,10 @@ def session(what, folder, master="local[2]"):
     """The script that does this in a session, as a process; nothing of it is left in the end."""
     path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, str(HERE / "spark_session.py"), master, what, str(folder)]
+    environment = {**os.environ, "PYTHONPATH": path, "SPARK_LOCAL_DIRS": str(folder / "disk")}
     process = subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": path}, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
+        command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         yield process
     finally:
@@ -105,6 +105,11 @@ def last_words(process, seconds=PATIENCE):
     return said.strip().splitlines()
 
 
+def files_in(folder):
+    """The files in which blocks are, on the disk that executors were given."""
+    return [path for path in (folder / "disk").glob("**/nelder/*") if path.is_file()]
+
+
 def numbers_in(lines):
     assert len(lines) == 1, lines
     return np.frombuffer(bytes.fromhex(lines[0]))
@@ -114,15 +119,17 @@ def test_executors_and_workers_that_are_killed_change_no_digit(tmp_path):
     with session("digits", tmp_path, CLUSTER) as process:
         under_way(process, tmp_path)
         executors = called(below(process.pid), EXECUTOR)
-        assert len(executors) == 2
+        assert len(executors) == 2 and len(files_in(tmp_path)) >= 6
         stop(executors[0])
         several = numbers_in(last_words(process))
+    assert not files_in(tmp_path)
     (tmp_path / "under-way").unlink()
     with session("digits", tmp_path, "local[1]") as process:
         under_way(process, tmp_path)
         for worker in called(below(process.pid), WORKER):
             stop(worker)
         one = numbers_in(last_words(process))
+    assert not files_in(tmp_path)
     assert np.array_equal(one, several)
     assert one == pytest.approx(numbers(fit_on(Threads(), parts_of((300,) * 6), "lbfgs")), rel=1e-12)
 
@@ -145,6 +152,7 @@ def test_ctrl_c_ends_a_pass_at_once(tmp_path):
         process.send_signal(signal.SIGINT)
         assert last_words(process) == ["KeyboardInterrupt:"]
         assert time.monotonic() - began < 40
+    assert not files_in(tmp_path)
 
 
 def test_ctrl_c_ends_a_fit_with_the_best_step_so_far(tmp_path):
@@ -152,3 +160,23 @@ def test_ctrl_c_ends_a_fit_with_the_best_step_so_far(tmp_path):
         under_way(process, tmp_path)
         process.send_signal(signal.SIGINT)
         assert last_words(process) == ["interrupted True"]
+
+
+@pytest.mark.parametrize("master", ["local[2]", CLUSTER])
+def test_a_process_that_is_killed_leaves_no_files_on_the_executors(master, tmp_path):
+    with session("endless", tmp_path, master) as process:
+        under_way(process, tmp_path)
+        assert len(files_in(tmp_path)) == 6
+        family = below(process.pid)
+        process.kill()
+        wait_for(lambda: not alive(called(family, "java")), 60)
+        wait_for(lambda: not files_in(tmp_path), 60)
+
+
+def test_files_of_blocks_that_are_deleted_in_a_fit_change_no_digit(tmp_path):
+    with session("digits", tmp_path, "local[2]") as process:
+        under_way(process, tmp_path)
+        for path in files_in(tmp_path):
+            path.unlink(missing_ok=True)
+        again = numbers_in(last_words(process))
+    assert again == pytest.approx(numbers(fit_on(Threads(), parts_of((300,) * 6), "lbfgs")), rel=1e-12)

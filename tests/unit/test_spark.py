@@ -36,6 +36,79 @@ def test_blocks_are_kept_by_spark_as_long_as_somebody_can_ask_for_them(engine):
     wait_for(lambda: not set(kept()) - before)
 
 
+def files_of(blocks):
+    """The files that workers have written for blocks which have been asked, here or before."""
+    return [path for folder in blocks.seen.folders for path in folder.glob(f"{blocks.files.token}-*")]
+
+
+def test_blocks_are_in_files_of_the_executor_and_spark_keeps_tickets(engine):
+    kept = {info.id(): info for info in engine.jobs.context._jsc.sc().getRDDStorageInfo()}
+    handles = engine.load(parts_of((40_000, 30_000)), loader)
+    derived = engine.derive(Block.select, handles, np.array([0, 1]))
+    engine.map(lambda block: block.n, derived)
+    for info in engine.jobs.context._jsc.sc().getRDDStorageInfo():
+        assert info.id() in kept or info.memSize() + info.diskSize() < 5000
+    loaded = files_of(handles)
+    assert len(loaded) == len(files_of(derived)) == 2
+    assert sum(path.stat().st_size for path in loaded) > 70_000 * 8 * 5
+    folders = handles.seen.folders | derived.seen.folders
+    tokens = [blocks.files.token for blocks in (handles, derived)]
+    del handles, derived
+    gc.collect()
+    wait_for(lambda: not [path for folder in folders for token in tokens for path in folder.glob(f"{token}*")])
+
+
+def test_files_of_which_nobody_here_knows_the_folder_are_removed_by_the_executors(engine):
+    handles = engine.load(parts_of(SIZES), loader)
+    files = files_of(handles)
+    assert len(files) == 2
+    handles.seen.whole = False  # as after Ctrl-C
+    handles.seen.folders.clear()
+    del handles
+    gc.collect()
+    wait_for(lambda: not any(path.exists() for path in files))
+
+
+def sums(block):
+    return block.y.sum(), block.X.sum() if hasattr(block, "X") else block.dense().sum()
+
+
+@pytest.mark.parametrize("form", ["loaded", "held", "derived", "derived of lost ones"])
+def test_a_block_that_an_executor_does_not_have_is_made_there(form, engine):
+    parts = parts_of((300, 500, 200))
+    blocks = [block for part in parts for block in loader(part)]
+    base = engine.hold(blocks) if form == "held" else engine.load(parts, loader)
+    columns = np.arange(6)
+    handles = engine.derive(Block.select, base, columns) if "derived" in form else base
+    reference = engine.map(sums, handles)
+    assert reference == [sums(block) for block in blocks]
+    for path in files_of(handles)[:2]:
+        path.unlink()
+    if form == "derived of lost ones":
+        for path in files_of(base):
+            path.unlink()
+    assert engine.map(sums, handles) == reference
+    assert len(files_of(handles)) == 3
+    assert engine.map(sums, handles) == reference
+
+
+def test_blocks_derived_of_those_that_were_lost_meanwhile_are_made_too(engine):
+    base = engine.load(parts_of((300, 500)), loader)
+    derived = engine.derive(Block.select, base, np.array([0, 1]))
+    for path in files_of(base):
+        path.unlink()
+    assert engine.map(lambda block: (block.n, block.p), derived) == [(300, 2), (500, 2)]
+    assert derived.counts == [300, 500] and derived[0].n == 300
+
+
+def test_a_file_that_is_cut_short_is_not_read(engine):
+    handles = engine.load(parts_of((40_000,)), loader)
+    reference = engine.map(sums, handles)
+    (path,) = files_of(handles)
+    path.write_bytes(path.read_bytes()[:100_000])
+    assert engine.map(sums, handles) == reference
+
+
 def test_a_worker_serves_many_passes(engine):
     handles = engine.load(parts_of(SIZES), loader)
     workers = {worker for _ in range(6) for worker in engine.map(lambda block: os.getpid(), handles)}
@@ -112,6 +185,15 @@ def test_a_spark_table_is_fitted_as_any_other(name, spark_session, claims, files
     fit = nd.glm(FORMULA, table, "poisson", weights="weight", engine=name)
     assert numbers(fit) == pytest.approx(numbers(reference), rel=1e-11)
     assert fit.notes == reference.notes and fit.statistics.n == 2999
+
+
+def test_partitions_of_a_table_that_an_executor_does_not_have_are_read_again(spark_session, claims, files):
+    table = spark_session.read.parquet(str(files)).repartition(3)
+    fit = nd.glm(FORMULA, table, "poisson", engine="spark")
+    before = fit.objective.slope(np.asarray(fit.coef)).gradient
+    for path in files_of(fit.objective.design.handles):
+        path.unlink()
+    assert np.array_equal(fit.objective.slope(np.asarray(fit.coef)).gradient, before)
 
 
 def test_a_spark_table_gives_the_columns_that_are_asked_for(spark_session, claims):

@@ -1,14 +1,17 @@
 """Spark's executors as the engine: each loads its partitions once and keeps them; a pass sends a kernel to each.
 
-Blocks are the records of an RDD, one a partition, which Spark keeps as pickled bytes in memory and, where that is
-short, on disk. What is lost with an executor is read again by another.
+Blocks are in files of the executors that made them. An RDD has a ticket of each, one a partition, which Spark keeps
+where the file is and hands to the Python worker there. What is lost with an executor is read again by another, and so
+is a block whose ticket comes to an executor that does not have the file.
 """
 
 from __future__ import annotations
 
 import shutil
+import uuid
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from os import environ
 from pathlib import Path
 from typing import Any
@@ -16,9 +19,10 @@ from typing import Any
 from nelder.engines import remote
 from nelder.engines.base import Engine, Handles
 from nelder.engines.remote import Program
+from nelder.engines.spark_files import Mark, Seen, mark_of
 from nelder.engines.spark_jobs import Jobs, released
 from nelder.engines.spark_tables import Parts
-from nelder.engines.spark_work import Asking, Deriving, Loading, Mapping, marked, nothing, whole
+from nelder.engines.spark_work import Asking, Deriving, Files, Loading, Mapping, itself, nothing, whole
 from nelder.errors import CapabilityError, DataError, EngineError, InputTypeError, MissingExtraError
 from nelder.lazy import lazy
 
@@ -34,6 +38,10 @@ CONNECT = (
 CHANGED = (
     "the rows of partition {place} are others than when they were first read: the data must not change during a fit; a "
     "Spark table that is made anew each time, as by rand(), is to be written to files, or to a checkpoint, first"
+)
+GONE = (
+    "a worker of Spark wrote a block to a file and did not find it there: does something empty the folders of "
+    "spark.local.dir while Spark runs?"
 )
 
 
@@ -52,21 +60,19 @@ class Spark(Engine):
         self.rows_stay = rows_stay
 
     def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
-        if not parts:
-            return []
-        sent = Parts.of(parts)
-
-        def work() -> Sequence[Any]:
-            shared = self.jobs.shared(Program.of(loader, ()))
-            return Blocks(self, sent.records(self.jobs, (loader,), Loading(shared)), (shared,)).found()
-
-        return self.jobs.run(work)
+        return self.jobs.run(lambda: self._blocks(parts, loader).found()) if parts else []
 
     def hold(self, blocks: Sequence[Any]) -> Sequence[Any]:
         if not blocks:
             return []
-        records = [marked(block) for block in blocks]
-        return self.jobs.run(lambda: Blocks(self, self.jobs.parallel(records), known=[each.mark for each in records]))
+        return self.jobs.run(lambda: self._blocks(blocks, itself, [mark_of(block) for block in blocks]))
+
+    def _blocks(
+        self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]], known: Sequence[Mark] = ()
+    ) -> Blocks:
+        """The blocks of parts, of which these marks are known."""
+        sent, shared = Parts.of(parts), self.jobs.shared(Program.of(loader, ()))
+        return Blocks(self, lambda files: sent.records(self.jobs, (loader,), Loading(shared, files)), shared, known)
 
     def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
         if not handles:
@@ -93,25 +99,27 @@ class Spark(Engine):
 
 
 class Blocks(Handles):
-    """Blocks in the partitions of an RDD: those at `places`; `known` are their marks, once these have been seen.
+    """Blocks of the partitions of an RDD: those at `places`; `known` are their marks, once these have been seen.
 
-    `shared` is what Spark needs to make them again, and `above` what they were derived from.
+    `make` gives the RDD of their tickets for files that it is told, for which Spark needs what is `shared`.
     """
 
     def __init__(
-        self, engine: Spark, records: Any, shared: tuple[Any, ...] = (), known: Sequence[Any] = (), above: Any = None
+        self, engine: Spark, make: Callable[[Files], Any], shared: Any = None, known: Sequence[Mark] = ()
     ) -> None:
-        self.engine, self.above = engine, above
-        self.records = engine.jobs.persisted(records)
+        self.engine, self.make = engine, make
+        self.files = Files(uuid.uuid4().hex)
+        self.records = engine.jobs.persisted(make(self.files))
         self.places: list[int] = list(range(len(known)))
         self.marks = list(known)
-        weakref.finalize(self, released, self.records, shared).atexit = False
+        self.seen = Seen()
+        weakref.finalize(self, released, engine.jobs, self.records, shared, self.files.token, self.seen).atexit = False
 
     def found(self) -> Sequence[Any]:
         """These, once all are made; partitions without rows are left out."""
-        marks = self.engine.jobs.results(self.records.mapPartitions(Mapping(None)))
-        self.places = [place for place, (_, mark) in enumerate(marks) if mark.rows]
-        self.marks = [marks[place][1] for place in self.places]
+        marks = [mark for _, mark in self._answers(None, range(self.records.getNumPartitions()))]
+        self.places = [place for place, mark in enumerate(marks) if mark.rows]
+        self.marks = [marks[place] for place in self.places]
         return self if self.places else []
 
     @property
@@ -140,25 +148,49 @@ class Blocks(Handles):
         """The program's result for each block, or for those of some partitions. Raises DataError where rows that were
         read again are others.
         """
-        jobs = self.engine.jobs
-        with jobs.sharing(program) as shared:
-            answers = jobs.results(self.records.mapPartitions(Mapping(shared)), places or self.places)
-        marks = [mark for _, mark in answers]
+        with self.engine.jobs.sharing(program) as shared:
+            answers = self._answers(shared, places or self.places)
+        results, marks = [result for result, _ in answers], [mark for _, mark in answers]
         if places:
-            return [result for result, _ in answers]
+            return results
         for place, before, mark in zip(self.places, self.marks or marks, marks, strict=True):
             if mark != before:
                 raise DataError(CHANGED.format(place=place))
         self.marks = marks
-        return [result for result, _ in answers]
+        return results
+
+    def _answers(self, shared: Any, places: Sequence[int]) -> list[tuple[Any, Mark]]:
+        """The result of what is shared for the block of each partition, and the block's mark. Where the executor that
+        was asked does not have a block, it is made again.
+        """
+        jobs, work = self.engine.jobs, Mapping(shared)
+        known, self.seen.whole = self.seen.whole, False
+        answers = dict(zip(places, jobs.results(self.records.mapPartitions(work), places), strict=True))
+        absent = [place for place, (_, ticket) in answers.items() if ticket is None]
+        if absent:
+            again = jobs.results(self.again().mapPartitions(work), absent)
+            answers |= zip(absent, again, strict=True)
+        if any(ticket is None for _, ticket in answers.values()):
+            raise EngineError(GONE)
+        self.seen.folders |= {ticket.path.parent for _, ticket in answers.values() if ticket.path is not None}
+        self.seen.whole = known and not absent
+        return [(result, ticket.mark) for result, ticket in answers.values()]
+
+    def again(self) -> Any:
+        """An RDD of tickets for files that the executor asked has, or makes."""
+        self.seen.whole = False
+        return self.make(replace(self.files, anyway=True))
 
     def derived(self, program: Program, each: Sequence[tuple[Any, ...]]) -> Blocks:
         """Blocks made of these, which are not made before they are used."""
-        jobs = self.engine.jobs
         own = dict(zip(self.places, each, strict=True)) if each else {}
-        shared = jobs.shared((program, own))
-        made = self.records.mapPartitionsWithIndex(Deriving(shared))
-        blocks = Blocks(self.engine, made, (shared,), above=self)
+        shared = self.engine.jobs.shared((program, own))
+
+        def make(files: Files) -> Any:
+            tickets = self.again() if files.anyway else self.records
+            return tickets.mapPartitionsWithIndex(Deriving(shared, files))
+
+        blocks = Blocks(self.engine, make, shared)
         blocks.places = self.places
         return blocks
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from nelder.engines.remote import Failed
+from nelder.engines.spark_files import Seen, removed
+from nelder.engines.spark_work import Removing
 from nelder.errors import EngineError, NelderError
 
 Result = TypeVar("Result")
@@ -110,6 +112,11 @@ class Jobs:
                 raise answer.error
         return found
 
+    def everywhere(self, work: Callable[..., Any]) -> None:
+        """Have as many tasks do this as can run at once: there is one on each executor, unless it is busy."""
+        many = self.context.defaultParallelism
+        self.results(self.parallel(range(many)).mapPartitions(work))
+
     def ran(self, records: Any, places: Sequence[int] | None = None) -> list[Any]:
         """The records of an RDD, or of some of its partitions; tried again where Spark does not do so itself."""
         asked = list(range(records.getNumPartitions())) if places is None else list(places)
@@ -142,18 +149,21 @@ def in_words(problem: Exception) -> EngineError:
     return EngineError(f"Spark could not finish: {(told or (lines or [type(problem).__name__])[0]):.{SHORT}}")
 
 
-def released(records: Any, shared: Sequence[Any]) -> None:
-    """Let Spark forget records that nobody can ask for any longer.
+def released(jobs: Jobs, records: Any, shared: Any, token: str, seen: Seen) -> None:
+    """Let Spark forget records that nobody can ask for any longer, and remove the files that they stand for.
 
     It is asked from a thread of its own: this may be called in the middle of anything, also of another call of Spark.
     """
 
     def forget() -> None:
-        with suppress(Exception):  # the session may be gone
+        with suppress(Exception):  # the session may be gone, and its folders with it
             records.unpersist()
-        for each in shared:
+        with suppress(Exception):
+            shared.destroy()
+        removed(seen.folders, token)
+        if not (seen.whole and all(folder.exists() for folder in seen.folders)):  # on other machines, or not known
             with suppress(Exception):
-                each.destroy()
+                jobs.everywhere(Removing(token))
 
     with suppress(RuntimeError):  # the interpreter is ending
         threading.Thread(target=forget, daemon=True).start()

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 import traceback
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from nelder.engines import remote
 from nelder.engines.remote import Failed, Program
-
-
-@dataclass(frozen=True)
-class Mark:
-    """How many rows a block has, and a number that would be another if they were others."""
-
-    rows: int
-    digest: int
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A record: a block, or None where a part has no rows."""
-
-    block: Any
-    mark: Mark
-
-
-def marked(block: Any) -> Kept:
-    """A block with its mark."""
-    return Kept(block, Mark(block.n, zlib.crc32(np.ascontiguousarray(block.y).tobytes())))
+from nelder.engines.spark_files import Absent, Mark, Ticket, folders, found, opened, removed, stored
 
 
 def answered(work: Callable[[], Any]) -> Any:
@@ -54,19 +31,39 @@ def sent(answer: Any) -> bytes:
 
 
 @dataclass(frozen=True)
+class Files:
+    """The files that a record is made with: their names begin with `token`. If `anyway`, one that this executor has is
+    taken as it is.
+    """
+
+    token: str
+    anyway: bool = False
+
+    def ticket(self, place: int, make: Callable[[], Any]) -> Ticket:
+        """The ticket of the block of a partition, which is made if need be."""
+        name = f"{self.token}-{place}"
+        there = found(name, place) if self.anyway else None
+        if there is not None:
+            return there
+        block = make()
+        return Ticket(Mark(0, 0)) if block is None else stored(block, name, place)
+
+
+@dataclass(frozen=True)
 class Loading:
-    """A record of each part."""
+    """A record of each part, which is one of a partition."""
 
     shared: Any  # a broadcast of a Program
+    files: Files
 
-    def __call__(self, parts: Iterable[Any]) -> Iterator[Kept | Failed]:
+    def __call__(self, parts: Iterable[Any]) -> Iterator[Ticket | Failed]:
+        place = partition()
         for part in parts:
-            yield answered(lambda part=part: self.record(part))  # type: ignore[misc]
+            yield answered(lambda part=part: self.files.ticket(place, lambda: self.block(part)))  # type: ignore[misc]
 
-    def record(self, part: Any) -> Kept:
+    def block(self, part: Any) -> Any:
         """The block of a part: there is at most one."""
-        block = next(iter(self.shared.value.each([part])[0]), None)
-        return Kept(None, Mark(0, 0)) if block is None else marked(block)
+        return next(iter(self.shared.value.each([part])[0]), None)
 
 
 @dataclass(frozen=True)
@@ -82,39 +79,78 @@ class Asking:
 
 @dataclass(frozen=True)
 class Mapping:
-    """The answer of each block with its mark; the mark alone where there is nothing to ask."""
+    """The answer of each block with its ticket; the ticket alone where there is nothing to ask."""
 
     shared: Any
 
-    def __call__(self, records: Iterable[Kept | Failed]) -> Iterator[bytes]:
+    def __call__(self, records: Iterable[Ticket | Failed]) -> Iterator[bytes]:
         for record in records:
-            yield sent(record if isinstance(record, Failed) else answered(lambda kept=record: self.answer(kept)))  # type: ignore[misc]
+            yield sent(record if isinstance(record, Failed) else answered(lambda ticket=record: self.answer(ticket)))  # type: ignore[misc]
 
-    def answer(self, kept: Kept) -> tuple[Any, Mark]:
-        """The result of the program."""
-        if self.shared is None:
-            return None, kept.mark
+    def answer(self, ticket: Ticket | None) -> tuple[Any, Ticket | None]:
+        """The result of the program; no ticket where this executor does not have the block."""
+        if self.shared is None or ticket is None:
+            return None, ticket
+        try:
+            block = opened(ticket)
+        except Absent:
+            return None, None
         program: Program = self.shared.value
-        result = program.each([kept.block])[0]
+        result = program.each([block])[0]
         if program.engine is not None:
-            remote.refuse_rows(result, kept.block, program.engine)
-        return result, kept.mark
+            remote.refuse_rows(result, block, program.engine)
+        return result, ticket
 
 
 @dataclass(frozen=True)
 class Deriving:
-    """A record made of each record, with what is its own by its partition."""
+    """A record made of each record, with what is its own by its partition; None where this executor does not have the
+    block.
+    """
 
     shared: Any  # a broadcast of a Program and what each partition has of its own
+    files: Files
 
-    def __call__(self, place: int, records: Iterable[Kept | Failed]) -> Iterator[Kept | Failed]:
-        program, own = self.shared.value
+    def __call__(self, place: int, records: Iterable[Ticket | Failed | None]) -> Iterator[Ticket | Failed | None]:
         for record in records:
-            if isinstance(record, Failed) or record.block is None:
-                yield record
+            if isinstance(record, Ticket) and record.path is not None:
+                yield answered(lambda ticket=record: self.record(place, ticket))  # type: ignore[misc]
             else:
-                given = [own[place]] if own else ()
-                yield answered(lambda kept=record, given=given: marked(program.each([kept.block], given)[0]))  # type: ignore[misc]
+                yield record
+
+    def record(self, place: int, ticket: Ticket) -> Ticket | None:
+        """The ticket of what the program makes of a block."""
+        program, own = self.shared.value
+        try:
+            return self.files.ticket(place, lambda: program.each([opened(ticket)], [own[place]] if own else ())[0])
+        except Absent:
+            return None
+
+
+@dataclass(frozen=True)
+class Removing:
+    """Removes files, where a task happens to be."""
+
+    token: str
+
+    def __call__(self, places: Iterable[int]) -> Iterator[bytes]:
+        for _ in places:
+            removed(folders(), self.token)
+            yield sent(None)
+
+
+def partition() -> int:
+    """The number of the partition that this task is for."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    assert context is not None
+    return context.partitionId()
+
+
+def itself(block: Any) -> list[Any]:
+    """The block of a part that is one."""
+    return [block]
 
 
 def nothing(block: Any) -> None:

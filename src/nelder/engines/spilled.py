@@ -22,6 +22,7 @@ from nelder.lazy import lazy
 
 ALIGNED = 64  # bytes: where an array begins
 SMALL = 4_096  # bytes: shorter arrays stay in the pickle, as one that outlives its block would hold all of it
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a disk says that has no room
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ class Entry:
     frame: bytes
     spans: tuple[tuple[int, int], ...]
     rows: int
+
+    def block(self, file: int) -> Any:
+        """The block, mapped from an open file, which may be closed then."""
+        if not self.spans:
+            return pickle.loads(self.frame)
+        first = self.spans[0][0] // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        last = sum(self.spans[-1])
+        mapped = memoryview(mmap.mmap(file, last - first, offset=first, access=mmap.ACCESS_READ))
+        return pickle.loads(self.frame, buffers=[mapped[at - first : at - first + size] for at, size in self.spans])
 
 
 class Spilled(Handles):
@@ -70,13 +80,7 @@ class Spilled(Handles):
 
     def one(self, place: int) -> Any:
         assert self.file is not None
-        entry = self.entries[place]
-        if not entry.spans:
-            return pickle.loads(entry.frame)
-        first = entry.spans[0][0] // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
-        last = sum(entry.spans[-1])
-        mapped = memoryview(mmap.mmap(self.file.fileno(), last - first, offset=first, access=mmap.ACCESS_READ))
-        return pickle.loads(entry.frame, buffers=[mapped[at - first : at - first + size] for at, size in entry.spans])
+        return self.entries[place].block(self.file.fileno())
 
     def _open(self) -> None:
         self.file = tempfile.TemporaryFile(prefix="nelder-", dir=self.folder)  # noqa: SIM115  (closed below)
@@ -87,23 +91,17 @@ class Spilled(Handles):
 
     def _write(self, frame: bytes, buffers: Sequence[memoryview], rows: int) -> None:
         assert self.file is not None
-        spans = []
         try:
-            for buffer in buffers:
-                at = self.file.tell()
-                self.file.write(b"\0" * (-at % ALIGNED))
-                spans.append((self.file.tell(), buffer.nbytes))
-                self.file.write(buffer)
+            self.entries.append(written(self.file, frame, buffers, rows))
         except OSError as problem:
             raise self._full(problem) from None
-        self.entries.append(Entry(frame, tuple(spans), rows))
 
     def _full(self, problem: OSError) -> Exception:
         """What to raise where a write failed: what was written is gone with the file."""
         assert self.file is not None
         with contextlib.suppress(OSError):
             self.file.close()
-        if problem.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if problem.errno not in FULL:
             return problem
         return DataError(
             "the disk is full: rows that do not fit into memory go to a temporary file in "
@@ -123,6 +121,16 @@ def packed(block: Any) -> tuple[bytes, list[memoryview]]:
         return raw.nbytes < SMALL
 
     return pickle.dumps(block, protocol=5, buffer_callback=apart), buffers
+
+
+def written(file: IO[bytes], frame: bytes, buffers: Sequence[memoryview], rows: int) -> Entry:
+    """Where in a file the block is now, which has been written to the end of it."""
+    spans = []
+    for buffer in buffers:
+        file.write(b"\0" * (-file.tell() % ALIGNED))
+        spans.append((file.tell(), buffer.nbytes))
+        file.write(buffer)
+    return Entry(frame, tuple(spans), rows)
 
 
 class Derived(Handles):
