@@ -334,11 +334,13 @@ def mean_kernel(block: Block) -> Array:
 
 def tallied(block: Block) -> Block:
     """A row for each response, with the weight of all rows that have it: as good as they are for sums without X and
-    offset. The rows themselves where responses are not few whole numbers, or weights say more than how often a row was
-    observed.
+    offset. The rows themselves where they are no more than the responses could be, where these are not few whole
+    numbers, or where weights say more than how often a row was observed.
     """
     few = block.y[:1000]
-    if (few != np.floor(few)).any() or block.y.min(initial=0.0) < 0 or block.y.max(initial=0.0) >= COUNTED:
+    if block.n <= COUNTED or (few != np.floor(few)).any():
+        return block
+    if block.y.min() < 0 or block.y.max() >= COUNTED:
         return block
     codes = block.y.astype(np.intp)
     if (codes != block.y).any() or (block.own_precision != 1.0).any():

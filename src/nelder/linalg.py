@@ -117,12 +117,9 @@ class Factored:
 
 def cholesky(matrix: Array) -> Factored | None:
     """The Cholesky factor of a symmetric matrix (p, p) after equilibration; None where it is not positive definite."""
-    diagonal = matrix.diagonal()
-    if not np.logical_and.reduce(diagonal > 0):
-        return None
-    scale = np.ldexp(1.0, 1 - np.frexp(np.sqrt(diagonal))[1])  # as in `powers_of_two`
+    scale = np.ldexp(1.0, 1 - (np.frexp(matrix.diagonal())[1] + 1 >> 1))  # as `powers_of_two` of the root
     scaled = scale[:, None] * matrix * scale
-    norm = float(np.max(np.add.reduce(np.abs(scaled)), initial=0.0))
+    norm = lapack().dlange("1", scaled)
     if not math.isfinite(norm):
         return None
     upper, info = lapack().dpotrf(scaled, clean=True)

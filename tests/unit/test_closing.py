@@ -80,6 +80,13 @@ COUNTED = [
 ]
 
 
+MANY = 150  # times that few responses are repeated: fewer rows are not counted
+
+
+def often(values):
+    return np.tile(np.asarray(values, dtype=float), MANY)
+
+
 def bare(y, weight=None, precision=None, offset=None):
     ones = np.ones(len(y))
     zeros = np.zeros(len(y))
@@ -88,8 +95,8 @@ def bare(y, weight=None, precision=None, offset=None):
 
 @pytest.mark.parametrize(("family", "link", "y"), COUNTED, ids=lambda value: getattr(value, "name", ""))
 def test_sums_over_responses_are_those_over_rows(family, link, y):
-    rows, loss = bare(y), Loss(family, link)
-    alone = [bare(each) for each in y[:, None]]
+    rows, loss = bare(often(y)), Loss(family, link)
+    alone = [bare(each) for each in rows.y[:, None]]
     few = tallied(rows)
     assert few.n == len(set(y)) and all(a < b for a, b in pairwise(few.y))
     eta = float(link.link(np.asarray(0.4)))
@@ -99,15 +106,15 @@ def test_sums_over_responses_are_those_over_rows(family, link, y):
 
 
 def test_frequencies_are_counted_and_other_weights_left_alone():
-    y, often = np.array([0.0, 2, 2, 0]), np.array([3.0, 1, 4, 2])
-    assert tallied(bare(y, often, precision=np.ones(4))).weight.tolist() == [5, 5]
-    rows = bare(y, often)  # weights that are precisions: a likelihood is no sum over them
+    y, counts = often([0.0, 2, 2, 0]), often([3.0, 1, 4, 2])
+    assert tallied(bare(y, counts, precision=np.ones(len(y)))).weight.tolist() == [5 * MANY, 5 * MANY]
+    rows = bare(y, counts)  # weights that are precisions: a likelihood is no sum over them
     assert tallied(rows) is rows
 
 
 @pytest.mark.parametrize("y", [[0.0, 0.5], [1.0, 256.0], [-1.0, 1.0], [0.0, 1e12]], ids=str)
 def test_other_responses_are_left_alone(y):
-    rows = bare(np.array(y))
+    rows = bare(often(y))
     assert tallied(rows) is rows
 
 
@@ -119,7 +126,7 @@ def test_a_response_that_is_no_whole_number_late_among_many_is_seen():
 
 
 def test_offsets_are_not_lost_in_counting():
-    y, offset = np.array([0.0, 2, 2, 0]), np.array([0.1, 0.5, -0.3, 0.0])
+    y, offset = often([0.0, 2, 2, 0]), often([0.1, 0.5, -0.3, 0.0])
     loss, rows = Loss(Poisson(), Log()), bare(y, offset=offset)
-    expected = sum(level_kernel(bare(y[k : k + 1], offset=offset[k : k + 1]), 0.2, loss) for k in range(4))
+    expected = sum(level_kernel(bare(y[k : k + 1], offset=offset[k : k + 1]), 0.2, loss) for k in range(len(y)))
     assert level_kernel(rows, 0.2, loss) == pytest.approx(expected, rel=1e-13)
