@@ -35,7 +35,7 @@ from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Link
 from nelder.objective import Objective
-from nelder.observations import Observations, weighed
+from nelder.observations import Observations
 from nelder.parts import Part
 from nelder.penalties import Penalty, Unpenalised
 from nelder.quadratic import Gram, Implicit, Quadratic, Triangle
@@ -81,13 +81,12 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     """Fit a model to rows in memory. Rows of weight zero are left out before any arithmetic."""
     block = Block(parts, len(terms.names), seen.y, seen.weight, seen.offset, seen.precision)
     block = joined(with_coded_ones(block))
-    used = weighed(seen.weight)
-    block = block if isinstance(used, slice) else block.rows(used)
+    block = block if isinstance(seen.used, slice) else block.rows(seen.used)
     objective = objective_over(model, model.engine.hold(split(block)), terms, seen)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_of_cells(model, objective, block, terms, recorder)
         fit = fit or fit_objective(objective, model.solver, terms, recorder)
-    return with_rows(fit, Kept(seen.rows[used], len(seen.rows)), seen.weightless)
+    return with_rows(fit, Kept(seen.rows[seen.used], len(seen.rows)), seen.weightless)
 
 
 class Sample(Protocol):
@@ -165,10 +164,10 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         objective = replace(objective, design=selected(objective, kept))
     if alias is not None and solver is not None and solver.start is not None:
         solver = replace(solver, start=np.asarray(solver.start, dtype=float)[kept].tolist())
-    refuse_units(objective)
     known = shaped(objective)
-    objective, findings = known.objective, (*((alias,) if alias else ()), *known.findings)
-    plain, objective = objective, replace(objective, engine=Counted(objective.engine, objective.design.rows))
+    plain, findings = known.objective, (*((alias,) if alias else ()), *known.findings)
+    objective = replace(plain, engine=Counted(plain.engine, plain.design.rows))
+    refuse_units(objective)
     recorder.objective = objective
     solved_by, solution, end = conclusion(objective, solver, _spread(recorder, kept))
     form = type(solution.step.model or end.last).__name__
@@ -194,7 +193,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         combination,
         _notes(objective),
         recorder.trace(solved_by, Likelihood.through(statistics.loglik, statistics.deviance, phi)),
-        replace(objective, engine=plain.engine),
+        plain,
         uncertainty=_unknown(objective, statistics) if objective.sampling else None,
         shape=known.shape,
     )
@@ -286,8 +285,11 @@ def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> A
         return np.broadcast_to(np.nan, (p, p))  # which takes no memory, whatever p
     if isinstance(end.covariance, Variances):
         return end.covariance
+    known = kept.copy()
+    known[kept] = end.identified
+    if known.all():
+        return end.covariance
     full = np.full((p, p), np.nan)
-    known = np.flatnonzero(kept)[end.identified]
     full[np.ix_(known, known)] = end.covariance[np.ix_(end.identified, end.identified)]
     return full
 

@@ -235,11 +235,13 @@ def rate_kernel(block: Block, power: float) -> Array:
 
 def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
     """X'X, without weights: what rank and column sizes are judged on."""
-    zero, zeros = np.zeros(block.p), np.zeros(block.n)
+    zero, ones = np.zeros(block.p), np.ones(block.n)
     parts: list[Gram | Triangle] = []
     for rows in block.slices(filled=form is Triangle):
-        pieces = (0.0, zeros[: rows.n], zeros[: rows.n] + 1.0)
-        parts.append(gram_of(rows, pieces, zeros[: rows.n], zero) if form is Gram else triangle_of(rows, pieces, zero))
+        if form is Gram:
+            parts.append(Gram(0.0, zero, rows.cross(ones[: rows.n]), 0.0))
+        else:
+            parts.append(Triangle(0.0, zero, triangle(rows.dense()), 0.0))
     return merge(parts)
 
 
