@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -142,7 +143,7 @@ def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms,
         fit = fit_objective(cells, model.solver, terms, Recorder((), recorder.also, began=recorder.began))
     except DataError:
         return None
-    plain = fit.reason == Reason.CONVERGED.value and not fit.warnings and fit.solved.form == Gram.__name__
+    plain = fit.reason == Reason.CONVERGED.value and not fit.warnings and fit.solved.form == Gram.form
     exact = plain and keeps_its_digits(cells, np.asarray(fit.coef), fit.dispersion)
     interrupted = fit.reason == Reason.INTERRUPTED.value and fit.combination is None
     if not exact and not interrupted:
@@ -170,7 +171,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
     refuse_units(objective)
     recorder.objective = objective
     solved_by, solution, end = conclusion(objective, solver, _spread(recorder, kept))
-    form = type(solution.step.model or end.last).__name__
+    form = (solution.step.model or end.last).form
     statistics, phi = _statistics(objective, end, known.phi)
     variances = end.covariance.diagonal()
     refuse_overflow(statistics.dispersion * variances, variances)
@@ -281,7 +282,7 @@ def _put(beta: Array, kept: NDArray[np.bool_]) -> Array:
 def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> Array | Variances:
     """The inverse information (p, p), nan where a coefficient is aliased or infinite, or held by a penalty."""
     p = len(kept)
-    if objective.penalty.strength(objective.free).any():
+    if objective.holds:
         return np.broadcast_to(np.nan, (p, p))  # which takes no memory, whatever p
     if isinstance(end.covariance, Variances):
         return end.covariance
@@ -322,18 +323,17 @@ def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statisti
     """Whether the deviance is nothing but rounding, or rounding takes digits from coefficients or dispersion."""
     if is_perfect(objective, end):
         return (PerfectFit(2 * end.last.value),)
-    if not end.certified or isinstance(end.point, Ray) or objective.penalty.strength(objective.free).any():
+    if not end.certified or isinstance(end.point, Ray) or objective.holds:
         return ()
     known, noise = objective.loss.family.dispersion_known, end.last.noise
-    errors = np.sqrt(noise / statistics.dispersion) if statistics.dispersion > 0 else 0.0
-    share = 2 * np.sqrt(noise / statistics.pearson) if not known and statistics.pearson > 0 else 0.0
+    errors = math.sqrt(noise / statistics.dispersion) if statistics.dispersion > 0 else 0.0
+    share = 2 * math.sqrt(noise / statistics.pearson) if not known and statistics.pearson > 0 else 0.0
+    if errors > SERIOUS or share > NOTICED:
+        return (Imprecise(errors, share),)
+    if not errors > NOTICED or any(isinstance(finding, IllConditioned) for finding in end.findings):
+        return ()  # not worth a word, or that has been said
     moved = np.sqrt(noise * end.covariance.diagonal()) > RELATIVE * np.abs(end.point)
-    serious = errors > SERIOUS or share > NOTICED
-    if not serious and any(isinstance(finding, IllConditioned) for finding in end.findings):
-        return ()  # that has been said
-    if serious or (errors > NOTICED and (moved.any() or blurred(objective, end.point) > NOTICED)):
-        return (Imprecise(float(errors), float(share)),)
-    return ()
+    return (Imprecise(errors, share),) if moved.any() or blurred(objective, end.point) > NOTICED else ()
 
 
 def effective_rank(objective: Objective, last: Quadratic) -> float:
@@ -345,8 +345,9 @@ def effective_rank(objective: Objective, last: Quadratic) -> float:
         return np.nan
     if last.factored is None:
         return p
-    strength = objective.penalty.strength(objective.free)
-    return p - float(np.sum(last.factored.inverse_diagonal() * strength)) if strength.any() else p
+    if not objective.holds:
+        return p
+    return p - float(np.sum(last.factored.inverse_diagonal() * objective.penalty.strength(objective.free)))
 
 
 def null_model(objective: Objective) -> tuple[float, int]:

@@ -103,7 +103,7 @@ def model_at(rows: Block, beta: Array, loss: Loss, form: Form, observed_for: For
 
 def pieces_of(rows: Block, eta: Array, fine: Array, loss: Loss, observed_for: Form | None) -> Pieces:
     """What the rows of a model are made of: their value at η (n,), their weighted scores and weights at a finer one."""
-    value, score, weight = 0.0, np.empty_like(eta), np.empty_like(eta)
+    value, score, weight = 0.0, np.empty(rows.n), np.empty(rows.n)
     for few, bare in rows.bare_slices():  # of what is one number a row
         plain = Mean(loss.link, eta[few])
         value += loss.value(bare, plain)
@@ -183,8 +183,10 @@ def start_kernel(block: Block, loss: Loss, form: Form, instead: float) -> Gram |
             mean = Mean(loss.link, loss.start_eta(rows, instead))
             weight = rows.weight * loss.family.expected_weight(mean)
             score = weight * (mean.eta - rows.offset) + rows.weight * loss.family.score(rows.y, mean)
-            zero, pieces = np.zeros(block.p), (0.0, score, weight)
-            parts.append(gram_of(rows, pieces, mean.eta, zero) if form is Gram else triangle_of(rows, pieces, zero))
+            if form is Gram:
+                parts.append(Gram(0.0, -rows.transpose_times(score), rows.cross(weight), 0.0))
+            else:
+                parts.append(triangle_of(rows, (0.0, score, weight), np.zeros(block.p)))
         return merge(parts)
 
 
@@ -257,8 +259,8 @@ class Constants:
 
 def constants_kernel(block: Block) -> Constants:
     """The constant columns of some rows."""
-    value = block.rows(slice(0, 1)).dense()[0]
     few = block.rows(slice(0, max(2, min(1000, SLICE_NUMBERS // max(block.p, 1))))).dense()
+    value = few[0]
     same = (few == value).all(axis=0) & (value != 0)
     if len(few) == block.n:
         return Constants(np.where(same, value, 0.0))

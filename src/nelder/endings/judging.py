@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Variances
-from nelder.closing import Closing, bend
+from nelder.closing import Closing, ClosingGram, bend
 from nelder.design import Block, Ray
 from nelder.diagnosis import (
     Boundary,
@@ -203,7 +203,7 @@ def refuse_underflow(phi: float, variances: Array) -> None:
 
 def suspicious(objective: Objective, solution: Solution, seen: Closing) -> bool:
     """Whether the end of a fit calls for a search for separation: no optimum where a good solver should find one."""
-    if objective.penalty.strength(objective.free).any() or solution.reason is Reason.INTERRUPTED:
+    if objective.holds or solution.reason is Reason.INTERRUPTED:
         return False
     return not solution.converged or seen.change >= ENDLESS or seen.vanished
 
@@ -261,7 +261,7 @@ def seen_at(objective: Objective, solution: Solution, last: Quadratic) -> Closin
     At a finite optimum it is rounding; where means run to their limits, every step changes them by the same factor
     again. Zero where such a step is still worth something, and so says nothing.
     """
-    beta, seen = solution.step.beta, solution.step.closing
+    beta, seen = solution.step.beta, last.closing if isinstance(last, ClosingGram) else solution.step.closing
     if isinstance(last, Implicit):  # a penalty holds every coefficient, so that nothing runs to a limit
         return objective.closing(beta, np.zeros_like(beta))
     direction = last.newton()

@@ -251,8 +251,9 @@ class Family(ABC):
 
     def validate(self, y: Array, rows: NDArray[np.integer] | None = None) -> None:
         """Raise SupportError naming the rows that this family cannot have produced, by their numbers in `rows` (n,)."""
-        bad = np.flatnonzero(~self.in_support(y))
-        if bad.size:
+        inside = self.in_support(y)
+        if not inside.all():
+            bad = np.flatnonzero(~inside)
             numbers = bad if rows is None else rows[bad]
             raise SupportError(
                 f"{self.label()} needs a response that is {self.support}: {some_rows(numbers.tolist())} "
