@@ -178,7 +178,7 @@ def basis_kernel(block: Block, beta: Array, loss: Loss, basis: Array) -> Array:
 def start_kernel(block: Block, loss: Loss, form: Form, instead: float) -> Gram | Triangle:
     """The model whose Newton step from β = 0 is the weighted least squares of R's first iteration (mustart)."""
     with np.errstate(all="ignore"):
-        parts = []
+        parts: list[Gram | Triangle] = []
         for rows in block.slices(filled=form is Triangle):
             mean = Mean(loss.link, loss.start_eta(rows, instead))
             weight = rows.weight * loss.family.expected_weight(mean)

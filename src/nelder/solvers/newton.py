@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -75,6 +76,14 @@ class IRLS(Solver):
         yield from scoring_steps(objective, beta, observed=False)
 
 
+def ahead_of(decrement: float, before: float) -> float:
+    """The squared distance that one more step may leave, if each is the square of the last times a constant; that is
+    not known of a first one.
+    """
+    shrunk = decrement / before if before > 0 else math.inf
+    return decrement * shrunk * shrunk
+
+
 def scoring_steps(objective: Objective, beta: Array, observed: bool) -> Iterator[Step]:
     """Steps of either method, from β (p,)."""
     model, before = best_model(objective, beta, observed, Gram), 0.0
@@ -86,8 +95,7 @@ def scoring_steps(objective: Objective, beta: Array, observed: bool) -> Iterator
         if direction is None:
             yield Step(beta, model.value, model.gradient, model, size=0.0, stuck=True)
             continue
-        # each distance is near the square of the one before, times what this was of the one before that
-        near = direction.decrement**3 <= ENDED * objective.dispersion_at(model.value) * before**2
+        near = ahead_of(direction.decrement, before) <= ENDED * objective.dispersion_at(model.value)
         ahead, before = best_model(objective, beta + direction.delta, observed, form, near), direction.decrement
         found = Found(1.0, 0)
         if not enough(model.value, ahead.value, direction.decrement, model.blur):
