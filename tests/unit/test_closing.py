@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 import nelder as nd
-from nelder.closing import ClosingSlope
+from nelder.closing import ClosingGram, ClosingSlope
 from nelder.design import Block
 from nelder.engines import merge
 from nelder.families import Binomial, Gamma, InverseGaussian, Poisson, Tweedie
 from nelder.kernels import Slope, level_kernel, saturated_kernel, tallied
 from nelder.links import Cloglog, Identity, Log, Logit
 from nelder.loss import Loss
+from nelder.objective import Objective
+from nelder.solvers.newton import ahead_of
 
 PAIRS = [("binomial", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("gamma", "log"), ("gamma", "identity")]
 
@@ -42,6 +44,50 @@ def test_the_last_gradient_sees_what_a_look_of_its_own_would(pair):
     assert last.closing.totals.pearson == pytest.approx(seen.totals.pearson, rel=1e-13)
     assert last.closing.totals.weight == pytest.approx(seen.totals.weight, rel=1e-13)
     assert last.closing.vanished == seen.vanished
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_the_last_model_sees_what_the_last_gradient_would(pair):
+    fit = fitted(*pair)
+    objective, beta = fit.objective, np.asarray(fit.coef)
+    plain, last = objective.quadratic(beta), objective.quadratic(beta, closing=True)
+    assert isinstance(last, ClosingGram) and last.form == plain.form == "Gram"
+    assert last.value == pytest.approx(plain.value, rel=1e-13)
+    assert (last.gradient == plain.gradient).all() and (last.matrix == plain.matrix).all()
+    assert (last.noise, last.blur) == (plain.noise, plain.blur)
+    assert last.closing == objective.slope(beta, closing=True).closing
+
+
+def test_a_model_where_a_mean_is_not_allowed_is_none_to_end_at():
+    model = fitted("gamma", "identity").objective.quadratic(np.array([-5.0, 0.0, 0.0]), closing=True)
+    assert model.value == np.inf and not isinstance(model, ClosingGram)
+
+
+def test_a_sum_of_models_shows_what_all_of_them_saw_or_nothing():
+    fit = fitted("poisson", "log")
+    objective, beta = fit.objective, np.asarray(fit.coef)
+    plain, one = objective.quadratic(beta), objective.quadratic(beta, closing=True)
+    assert merge([one, one]).closing.totals.deviance == 2 * one.closing.totals.deviance
+    for both in (one + plain, plain + one):
+        assert not isinstance(both, ClosingGram)
+        assert both.gradient == pytest.approx(2 * plain.gradient)
+
+
+def test_a_fit_by_newtons_method_ends_without_a_look_of_its_own(monkeypatch):
+    looks = []
+    monkeypatch.setattr(Objective, "closing", lambda self, *at: looks.append(at))
+    for family, link in PAIRS:
+        assert fitted(family, link).converged
+    assert not looks
+
+
+def test_the_distance_after_a_newton_step_is_foreseen():
+    distances = fitted("poisson", "log").trace.column("decrement")[1:-1]
+    assert len(distances) > 2
+    for before, here, after in zip(distances, distances[1:], distances[2:], strict=False):
+        assert after == pytest.approx(ahead_of(here, before), rel=0.5)
+    assert ahead_of(1e-12, 0.0) == np.inf  # of a first step nothing is known
+    assert ahead_of(1e300, 1e-300) == np.inf
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
