@@ -21,10 +21,10 @@ class FrameSource(Source):
         known: Any = nw.from_native(data)
         try:
             self._frame = known.collect() if isinstance(known, nw.LazyFrame) else known
-            names = list(self._frame.columns)
+            self._names = tuple(self._frame.columns)
         except nw.exceptions.NarwhalsError as problem:
             raise DataError(f"the table cannot be read: {problem}") from None
-        refuse_twice("the table", names)
+        refuse_twice("the table", list(self._names))
 
     @classmethod
     def reads(cls, data: object) -> bool:
@@ -34,7 +34,7 @@ class FrameSource(Source):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self._frame.columns)
+        return self._names
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         yield {name: _column(name, self._frame[name]) for name in names}
