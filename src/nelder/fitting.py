@@ -168,7 +168,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
     known = shaped(objective)
     plain, findings = known.objective, (*((alias,) if alias else ()), *known.findings)
     objective = replace(plain, engine=Counted(plain.engine, plain.design.rows))
-    refuse_units(objective)
+    refuse_units(plain)
     recorder.objective = objective
     solved_by, solution, end = conclusion(objective, solver, _spread(recorder, kept))
     form = (solution.step.model or end.last).form
