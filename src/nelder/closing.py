@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nelder.design import Block
 from nelder.engines import merge
-from nelder.kernels import Slope, Totals, blur_of, totals_of
+from nelder.kernels import Pieces, Slope, Totals, blur_of, gram_of, totals_of
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Mean
+from nelder.quadratic import Gram
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,20 @@ class ClosingSlope(Slope):
         return ClosingSlope(both.value, both.gradient, both.blur, closing)
 
 
+@dataclass(frozen=True)
+class ClosingGram(Gram):
+    """A model of expected weights at which a fit may end, with what is seen there; its `change` is a bound too."""
+
+    closing: Closing | None = None
+
+    def __add__(self, other: Gram) -> Gram:
+        both = super().__add__(other)
+        more = other.closing if isinstance(other, ClosingGram) else None
+        if self.closing is None or more is None:
+            return both
+        return ClosingGram(both.value, both.gradient, both.matrix, both.noise, both.blur, closing=self.closing + more)
+
+
 def closing_kernel(block: Block, beta: Array, delta: Array, loss: Loss, fine: bool) -> Closing:
     """What some rows show at β and β + δ (p,); `fine` takes more digits of η."""
     with np.errstate(all="ignore"):
@@ -74,15 +89,36 @@ def _closing_slope(rows: Block, beta: Array, loss: Loss) -> Slope:
     eta = rows.eta(beta)
     if not loss.allows(eta):
         return Slope(math.inf, np.full(rows.p, math.nan))
-    score, parts = np.empty_like(eta), []
+    (value, score, _), closing = _closing_pieces(rows, eta, loss)
+    return ClosingSlope(value, -rows.transpose_times(score), blur_of(rows, score, eta), closing)
+
+
+def closing_gram_kernel(block: Block, beta: Array, loss: Loss) -> Gram:
+    """The Gram of `quadratic_kernel` with expected weights, with what some rows show there."""
+    with np.errstate(all="ignore"):
+        return merge(_closing_gram(rows, beta, loss) for rows in block.slices())
+
+
+def _closing_gram(rows: Block, beta: Array, loss: Loss) -> Gram:
+    eta = rows.eta(beta)
+    pieces, closing = _closing_pieces(rows, eta, loss)
+    model = gram_of(rows, pieces, eta, beta)
+    if not loss.allows(eta) or not math.isfinite(model.value):
+        return replace(model, value=math.inf)
+    return ClosingGram(model.value, model.gradient, model.matrix, model.noise, model.blur, closing=closing)
+
+
+def _closing_pieces(rows: Block, eta: Array, loss: Loss) -> tuple[Pieces, Closing]:
+    """What a slope or a model is made of, and what is seen on the way."""
+    score, weight, parts = np.empty(rows.n), np.empty(rows.n), []
     for few, bare in rows.bare_slices():  # of what is one number a row
         mean = Mean(loss.link, eta[few])
         np.multiply(bare.weight, loss.family.score(bare.y, mean), out=score[few])
-        reach = bend(mean, loss) / np.sqrt(bare.weight * loss.family.expected_weight(mean))
+        np.multiply(bare.weight, loss.family.expected_weight(mean), out=weight[few])
+        reach = bend(mean, loss) / np.sqrt(weight[few])
         parts.append(Closing(totals_of(bare, mean, loss), float(reach.max(initial=0.0)), vanished(bare, mean, loss)))
     closing = merge(parts)
-    value, gradient = 0.5 * closing.totals.deviance, -rows.transpose_times(score)
-    return ClosingSlope(value, gradient, blur_of(rows, score, eta), closing)
+    return (0.5 * closing.totals.deviance, score, weight), closing
 
 
 def bend(mean: Mean, loss: Loss) -> Array:

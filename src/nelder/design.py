@@ -74,7 +74,12 @@ class Block:
         """Whether p is so large that no p × p matrix is made; see `sparse`."""
         return any(isinstance(part, Sparse) and part.wide for part in self.parts)
 
-    @property
+    @lazy
+    def alone(self) -> Part | None:
+        """The part that is all of the columns in their order, if there is one."""
+        return self.parts[0] if len(self.parts) == 1 and everything(self.parts[0].place, self.p) else None
+
+    @lazy
     def width(self) -> int:
         """How many columns at most are not zero in one row."""
         return sum(part.width for part in self.parts)
@@ -146,8 +151,8 @@ class Block:
 
     def transpose_times(self, values: Array) -> Array:
         """X'values (p,)."""
-        if len(self.parts) == 1 and everything(self.parts[0].place, self.p):
-            return self.parts[0].transpose_times(values)
+        if self.alone is not None:
+            return self.alone.transpose_times(values)
         total = np.zeros(self.p)
         for part in self.parts:
             total[part.place] = part.transpose_times(values)
@@ -172,6 +177,8 @@ class Block:
     def cross(self, weight: Array) -> Matrix:
         """X'WX (p, p): an arrow where a factor is long."""
         long = self.long
+        if long is None and self.alone is not None:
+            return self.alone.cross(self.alone, weight)
         if long is None:
             return crossed(self.parts, [part.place for part in self.parts], weight, self.p)
         others = [part for part in self.parts if part is not long]
@@ -287,8 +294,6 @@ class Design:
 
 def crossed(parts: Sequence[Part], places: Sequence[slice | Codes], weight: Array, p: int) -> Array:
     """X'WX (p, p) of parts whose columns have these places in it."""
-    if len(parts) == 1 and everything(places[0], p):
-        return parts[0].cross(parts[0], weight)
     total = np.zeros((p, p))
     for i, part in enumerate(parts):
         for other, place in zip(parts[i:], places[i:], strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -35,7 +36,7 @@ from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Link
 from nelder.objective import Objective
-from nelder.observations import Observations, weighed
+from nelder.observations import Observations
 from nelder.parts import Part
 from nelder.penalties import Penalty, Unpenalised
 from nelder.quadratic import Gram, Implicit, Quadratic, Triangle
@@ -81,13 +82,12 @@ def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: T
     """Fit a model to rows in memory. Rows of weight zero are left out before any arithmetic."""
     block = Block(parts, len(terms.names), seen.y, seen.weight, seen.offset, seen.precision)
     block = joined(with_coded_ones(block))
-    used = weighed(seen.weight)
-    block = block if isinstance(used, slice) else block.rows(used)
+    block = block if isinstance(seen.used, slice) else block.rows(seen.used)
     objective = objective_over(model, model.engine.hold(split(block)), terms, seen)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         fit = fit_of_cells(model, objective, block, terms, recorder)
         fit = fit or fit_objective(objective, model.solver, terms, recorder)
-    return with_rows(fit, Kept(seen.rows[used], len(seen.rows)), seen.weightless)
+    return with_rows(fit, Kept(seen.rows[seen.used], len(seen.rows)), seen.weightless)
 
 
 class Sample(Protocol):
@@ -143,7 +143,7 @@ def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms,
         fit = fit_objective(cells, model.solver, terms, Recorder((), recorder.also, began=recorder.began))
     except DataError:
         return None
-    plain = fit.reason == Reason.CONVERGED.value and not fit.warnings and fit.solved.form == Gram.__name__
+    plain = fit.reason == Reason.CONVERGED.value and not fit.warnings and fit.solved.form == Gram.form
     exact = plain and keeps_its_digits(cells, np.asarray(fit.coef), fit.dispersion)
     interrupted = fit.reason == Reason.INTERRUPTED.value and fit.combination is None
     if not exact and not interrupted:
@@ -165,13 +165,13 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         objective = replace(objective, design=selected(objective, kept))
     if alias is not None and solver is not None and solver.start is not None:
         solver = replace(solver, start=np.asarray(solver.start, dtype=float)[kept].tolist())
-    refuse_units(objective)
     known = shaped(objective)
-    objective, findings = known.objective, (*((alias,) if alias else ()), *known.findings)
-    plain, objective = objective, replace(objective, engine=Counted(objective.engine, objective.design.rows))
+    plain, findings = known.objective, (*((alias,) if alias else ()), *known.findings)
+    objective = replace(plain, engine=Counted(plain.engine, plain.design.rows))
+    refuse_units(plain)
     recorder.objective = objective
     solved_by, solution, end = conclusion(objective, solver, _spread(recorder, kept))
-    form = type(solution.step.model or end.last).__name__
+    form = (solution.step.model or end.last).form
     statistics, phi = _statistics(objective, end, known.phi)
     variances = end.covariance.diagonal()
     refuse_overflow(statistics.dispersion * variances, variances)
@@ -194,7 +194,7 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
         combination,
         _notes(objective),
         recorder.trace(solved_by, Likelihood.through(statistics.loglik, statistics.deviance, phi)),
-        replace(objective, engine=plain.engine),
+        plain,
         uncertainty=_unknown(objective, statistics) if objective.sampling else None,
         shape=known.shape,
     )
@@ -282,12 +282,15 @@ def _put(beta: Array, kept: NDArray[np.bool_]) -> Array:
 def _covariance(end: Ending, objective: Objective, kept: NDArray[np.bool_]) -> Array | Variances:
     """The inverse information (p, p), nan where a coefficient is aliased or infinite, or held by a penalty."""
     p = len(kept)
-    if objective.penalty.strength(objective.free).any():
+    if objective.holds:
         return np.broadcast_to(np.nan, (p, p))  # which takes no memory, whatever p
     if isinstance(end.covariance, Variances):
         return end.covariance
+    known = kept.copy()
+    known[kept] = end.identified
+    if known.all():
+        return end.covariance
     full = np.full((p, p), np.nan)
-    known = np.flatnonzero(kept)[end.identified]
     full[np.ix_(known, known)] = end.covariance[np.ix_(end.identified, end.identified)]
     return full
 
@@ -320,18 +323,17 @@ def what_rounding_leaves(objective: Objective, end: Ending, statistics: Statisti
     """Whether the deviance is nothing but rounding, or rounding takes digits from coefficients or dispersion."""
     if is_perfect(objective, end):
         return (PerfectFit(2 * end.last.value),)
-    if not end.certified or isinstance(end.point, Ray) or objective.penalty.strength(objective.free).any():
+    if not end.certified or isinstance(end.point, Ray) or objective.holds:
         return ()
     known, noise = objective.loss.family.dispersion_known, end.last.noise
-    errors = np.sqrt(noise / statistics.dispersion) if statistics.dispersion > 0 else 0.0
-    share = 2 * np.sqrt(noise / statistics.pearson) if not known and statistics.pearson > 0 else 0.0
+    errors = math.sqrt(noise / statistics.dispersion) if statistics.dispersion > 0 else 0.0
+    share = 2 * math.sqrt(noise / statistics.pearson) if not known and statistics.pearson > 0 else 0.0
+    if errors > SERIOUS or share > NOTICED:
+        return (Imprecise(errors, share),)
+    if not errors > NOTICED or any(isinstance(finding, IllConditioned) for finding in end.findings):
+        return ()  # not worth a word, or that has been said
     moved = np.sqrt(noise * end.covariance.diagonal()) > RELATIVE * np.abs(end.point)
-    serious = errors > SERIOUS or share > NOTICED
-    if not serious and any(isinstance(finding, IllConditioned) for finding in end.findings):
-        return ()  # that has been said
-    if serious or (errors > NOTICED and (moved.any() or blurred(objective, end.point) > NOTICED)):
-        return (Imprecise(float(errors), float(share)),)
-    return ()
+    return (Imprecise(errors, share),) if moved.any() or blurred(objective, end.point) > NOTICED else ()
 
 
 def effective_rank(objective: Objective, last: Quadratic) -> float:
@@ -343,8 +345,9 @@ def effective_rank(objective: Objective, last: Quadratic) -> float:
         return np.nan
     if last.factored is None:
         return p
-    strength = objective.penalty.strength(objective.free)
-    return p - float(np.sum(last.factored.inverse_diagonal() * strength)) if strength.any() else p
+    if not objective.holds:
+        return p
+    return p - float(np.sum(last.factored.inverse_diagonal() * objective.penalty.strength(objective.free)))
 
 
 def null_model(objective: Objective) -> tuple[float, int]:

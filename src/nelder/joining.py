@@ -26,6 +26,8 @@ def joined(block: Block) -> Block:
     """
     parts = block.parts
     single = [part for part in parts if isinstance(part, Coded) and joins(part, block)]
+    if len(single) < 2:
+        return block
     groups: list[list[Coded]] = []
     for part in sorted(single, key=lambda part: -part.coding.levels):
         room = (group for group in groups if levels_of(group) * part.coding.levels <= COMBINED)

@@ -103,7 +103,7 @@ def model_at(rows: Block, beta: Array, loss: Loss, form: Form, observed_for: For
 
 def pieces_of(rows: Block, eta: Array, fine: Array, loss: Loss, observed_for: Form | None) -> Pieces:
     """What the rows of a model are made of: their value at η (n,), their weighted scores and weights at a finer one."""
-    value, score, weight = 0.0, np.empty_like(eta), np.empty_like(eta)
+    value, score, weight = 0.0, np.empty(rows.n), np.empty(rows.n)
     for few, bare in rows.bare_slices():  # of what is one number a row
         plain = Mean(loss.link, eta[few])
         value += loss.value(bare, plain)
@@ -178,13 +178,15 @@ def basis_kernel(block: Block, beta: Array, loss: Loss, basis: Array) -> Array:
 def start_kernel(block: Block, loss: Loss, form: Form, instead: float) -> Gram | Triangle:
     """The model whose Newton step from β = 0 is the weighted least squares of R's first iteration (mustart)."""
     with np.errstate(all="ignore"):
-        parts = []
+        parts: list[Gram | Triangle] = []
         for rows in block.slices(filled=form is Triangle):
             mean = Mean(loss.link, loss.start_eta(rows, instead))
             weight = rows.weight * loss.family.expected_weight(mean)
             score = weight * (mean.eta - rows.offset) + rows.weight * loss.family.score(rows.y, mean)
-            zero, pieces = np.zeros(block.p), (0.0, score, weight)
-            parts.append(gram_of(rows, pieces, mean.eta, zero) if form is Gram else triangle_of(rows, pieces, zero))
+            if form is Gram:
+                parts.append(Gram(0.0, -rows.transpose_times(score), rows.cross(weight), 0.0))
+            else:
+                parts.append(triangle_of(rows, (0.0, score, weight), np.zeros(block.p)))
         return merge(parts)
 
 
@@ -235,11 +237,13 @@ def rate_kernel(block: Block, power: float) -> Array:
 
 def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
     """X'X, without weights: what rank and column sizes are judged on."""
-    zero, zeros = np.zeros(block.p), np.zeros(block.n)
+    zero, ones = np.zeros(block.p), np.ones(block.n)
     parts: list[Gram | Triangle] = []
     for rows in block.slices(filled=form is Triangle):
-        pieces = (0.0, zeros[: rows.n], zeros[: rows.n] + 1.0)
-        parts.append(gram_of(rows, pieces, zeros[: rows.n], zero) if form is Gram else triangle_of(rows, pieces, zero))
+        if form is Gram:
+            parts.append(Gram(0.0, zero, rows.cross(ones[: rows.n]), 0.0))
+        else:
+            parts.append(Triangle(0.0, zero, triangle(rows.dense()), 0.0))
     return merge(parts)
 
 
@@ -255,8 +259,8 @@ class Constants:
 
 def constants_kernel(block: Block) -> Constants:
     """The constant columns of some rows."""
-    value = block.rows(slice(0, 1)).dense()[0]
     few = block.rows(slice(0, max(2, min(1000, SLICE_NUMBERS // max(block.p, 1))))).dense()
+    value = few[0]
     same = (few == value).all(axis=0) & (value != 0)
     if len(few) == block.n:
         return Constants(np.where(same, value, 0.0))
@@ -334,11 +338,13 @@ def mean_kernel(block: Block) -> Array:
 
 def tallied(block: Block) -> Block:
     """A row for each response, with the weight of all rows that have it: as good as they are for sums without X and
-    offset. The rows themselves where responses are not few whole numbers, or weights say more than how often a row was
-    observed.
+    offset. The rows themselves where they are no more than the responses could be, where these are not few whole
+    numbers, or where weights say more than how often a row was observed.
     """
     few = block.y[:1000]
-    if (few != np.floor(few)).any() or block.y.min(initial=0.0) < 0 or block.y.max(initial=0.0) >= COUNTED:
+    if block.n <= COUNTED or (few != np.floor(few)).any():
+        return block
+    if block.y.min() < 0 or block.y.max() >= COUNTED:
         return block
     codes = block.y.astype(np.intp)
     if (codes != block.y).any() or (block.own_precision != 1.0).any():

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-MANY = 10_000  # numbers: enough for one product to be faster than a look at each
 RANK_TOLERANCE = 2e-14  # a unit column whose part outside the earlier ones is shorter than this is aliased
 
 
@@ -36,15 +35,16 @@ def triangular_solve(upper: Array, right: Array, transposed: bool = False) -> Ar
     By BLAS where there are many columns: LAPACK's dtrtrs then starts threads, which for small matrices takes longer
     than the solving.
     """
-    if not np.logical_and.reduce(upper.diagonal()):
-        raise np.linalg.LinAlgError("a triangle with a zero on its diagonal has no inverse")
-    if not right.size:
-        return right
-    if right.ndim == 1:
-        return np.asarray(lapack().dtrtrs(upper, right, trans=int(transposed))[0])
-    from scipy.linalg import blas
+    if right.ndim == 1 and right.size:
+        solution, zero = lapack().dtrtrs(upper, right, trans=int(transposed))
+    else:
+        from scipy.linalg import blas
 
-    return np.asarray(blas.dtrsm(1.0, upper, right, trans_a=int(transposed)))
+        zero = not upper.diagonal().all()
+        solution = blas.dtrsm(1.0, upper, right, trans_a=int(transposed)) if right.size and not zero else right
+    if zero:
+        raise np.linalg.LinAlgError("a triangle with a zero on its diagonal has no inverse")
+    return np.asarray(solution)
 
 
 class _Room(threading.local):
@@ -64,13 +64,8 @@ def scratch(n: int, k: int) -> Array:
 
 
 def all_finite(array: Array) -> bool:
-    """Whether every number is finite: of many, if the sum of their squares is, each is, and that is told fastest."""
-    flat = array.reshape(-1)
-    if len(flat) > MANY:
-        with np.errstate(all="ignore"):
-            if np.isfinite(flat @ flat):
-                return True
-    return bool(np.logical_and.reduce(np.isfinite(flat)))
+    """Whether every number is finite: if the sum of their squares is, each is, and that is told fastest."""
+    return math.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all())
 
 
 def powers_of_two(sizes: Array) -> Array:
@@ -117,12 +112,9 @@ class Factored:
 
 def cholesky(matrix: Array) -> Factored | None:
     """The Cholesky factor of a symmetric matrix (p, p) after equilibration; None where it is not positive definite."""
-    diagonal = matrix.diagonal()
-    if not np.logical_and.reduce(diagonal > 0):
-        return None
-    scale = np.ldexp(1.0, 1 - np.frexp(np.sqrt(diagonal))[1])  # as in `powers_of_two`
+    scale = np.ldexp(1.0, 1 - (np.frexp(matrix.diagonal())[1] + 1 >> 1))  # as `powers_of_two` of the root
     scaled = scale[:, None] * matrix * scale
-    norm = float(np.max(np.add.reduce(np.abs(scaled)), initial=0.0))
+    norm = lapack().dlange("1", scaled)
     if not math.isfinite(norm):
         return None
     upper, info = lapack().dpotrf(scaled, clean=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any, TypeVar
 
 from nelder.errors import InputError, InputTypeError, UnknownNameError, unknown_name
@@ -29,12 +28,6 @@ ELSEWHERE = {
     "gd": "gradient_descent",
     "sgd": "stochastic_gradient_descent",
 }
-
-
-@cache
-def signature(maker: Callable[..., Any]) -> inspect.Signature:
-    """What a class or function takes."""
-    return inspect.signature(maker)
 
 
 def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, base: type[Any]) -> Kind:
@@ -62,16 +55,19 @@ def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, 
         if ours in known:
             raise UnknownNameError(f"unknown {kind} {given!r}: did you mean {ours!r}? That is its name here")
         raise unknown_name(kind, given, known)
-    arguments = _arguments(kind, given, match[2] or "" if match else "")
+    positional, keyed = _arguments(kind, given, match[2] or "" if match else "")
     try:
-        signature(known[name]).bind(*arguments[0], **arguments[1])
-    except TypeError as mismatch:
-        takes = ", ".join(parameter for parameter in signature(known[name]).parameters)
-        raise InputError(f"{kind} {given!r}: {mismatch}; it takes {name}({takes}), such as '{name}(1.5)'") from None
-    try:
-        return known[name](*arguments[0], **arguments[1])
+        return known[name](*positional, **keyed)
     except InputTypeError as problem:
         raise InputError(f"{kind} {given!r}: {problem}") from None
+    except TypeError:
+        signature = inspect.signature(known[name])
+        takes = ", ".join(signature.parameters)
+        try:
+            signature.bind(*positional, **keyed)
+        except TypeError as mismatch:
+            raise InputError(f"{kind} {given!r}: {mismatch}; it takes {name}({takes}), such as '{name}(1.5)'") from None
+        raise
 
 
 def _arguments(kind: str, given: str, text: str) -> tuple[list[float | str], dict[str, float | str]]:

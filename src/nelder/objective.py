@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Matrix
-from nelder.closing import Closing, closing_kernel, closing_slope_kernel
+from nelder.closing import Closing, closing_gram_kernel, closing_kernel, closing_slope_kernel
 from nelder.design import Block, Design, Ray, restacked
 from nelder.engines import Engine, counts_of, merge
 from nelder.kernels import (
@@ -67,6 +67,11 @@ class Objective:
         """1 for coefficients that a penalty may hold, 0 for intercepts (p,)."""
         return np.asarray(self.design.constant == 0, dtype=float)
 
+    @lazy
+    def holds(self) -> bool:
+        """Whether the penalty holds any coefficient."""
+        return bool(self.penalty.strength(self.free).any())
+
     @property
     def is_quadratic(self) -> bool:
         """Whether the objective is a parabola, so that one Newton step from anywhere is the answer."""
@@ -81,15 +86,19 @@ class Objective:
         """Whether there can be only one minimum."""
         return self.loss.link.name in self.loss.family.convex_links
 
-    def quadratic(self, beta: Array, form: Form = Gram, observed: bool = False) -> Quadratic:
+    def quadratic(self, beta: Array, form: Form = Gram, observed: bool = False, closing: bool = False) -> Quadratic:
         """The local model at β (p,): an Implicit with expected weights where the design is wide. A Triangle takes
-        observed weights where they are positive.
+        observed weights where they are positive. `closing` where a fit may end: a Gram of expected weights then comes
+        with what is seen there.
         """
         if self.design.wide:
             whole = merge(self.engine.map(implicit_kernel, self.design.handles, beta, self.loss))
             return self.penalty.added_to(whole, beta, self.free)
         observed = observed and self.loss.link != self.loss.family.canonical
-        model = merge(self.engine.map(quadratic_kernel, self.design.handles, beta, self.loss, form, observed))
+        if closing and form is Gram and not observed:
+            model = merge(self.engine.map(closing_gram_kernel, self.design.handles, beta, self.loss))
+        else:
+            model = merge(self.engine.map(quadratic_kernel, self.design.handles, beta, self.loss, form, observed))
         if isinstance(model, Gram) and model.noise > AUDIBLE * self.dispersion_at(model.value):
             noise, blur = merge(self.engine.map(noise_kernel, self.design.handles, beta, self.loss, observed))
             model = replace(model, noise=float(noise), blur=float(blur))
@@ -126,7 +135,7 @@ class Objective:
     def values(self, betas: Array) -> Array:
         """The objective at each of betas (k, p): a whole line search in one pass."""
         total = merge(self.engine.map(values_kernel, self.design.handles, betas, self.loss))
-        if not self.penalty.strength(self.free).any():
+        if not self.holds:
             return total
         return total + np.array([self.penalty.value(beta, self.free) for beta in betas])
 

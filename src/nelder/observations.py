@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
 from nelder.families import Family
+from nelder.lazy import lazy
 from nelder.linalg import Array, all_finite
 from nelder.mean import UNIT
 from nelder.parts import Dense
@@ -83,9 +84,16 @@ class Observations:
     sampling: bool = False
     occurs: Array | None = None
 
+    @lazy
+    def used(self) -> slice | Rows:
+        """The rows of a positive weight; a slice where that is all of them, so that nothing need be gathered."""
+        return weighed(self.weight)
+
     @property
     def weightless(self) -> int:
         """How many rows of the table have the weight zero."""
+        if isinstance(self.used, slice):
+            return 0
         zero = self.weight == 0
         return int(np.sum(zero if self.occurs is None else self.occurs[zero]))
 
@@ -181,11 +189,10 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
     if not len(offset):
         raise DataError("there are no rows to fit: the table is empty, or every row has a missing value")
     seen = observed(family, response, weights, offset, rows)
-    weighed = seen.weight > 0
-    if not weighed.any():
+    if not len(rows[seen.used]):
         raise DataError(NO_WEIGHT)
     if seen.sampling and seen.precision is not None:
-        drawn = seen.weight[weighed] / seen.precision[weighed]
+        drawn = seen.weight[seen.used] / seen.precision[seen.used]
         unit = drawn / drawn.max()
         seen = replace(seen, weight=seen.weight / drawn.max() / unit.mean())
     return seen
@@ -218,7 +225,7 @@ def observed(family: Family, response: Sequence[Array], weights: object, offset:
 
 
 def weighed(weight: Array) -> slice | Rows:
-    """The rows of a positive weight; a slice where that is all of them, so that nothing need be gathered."""
+    """The rows of a positive weight (n,), as `Observations.used`."""
     inside = weight > 0
     return slice(None) if inside.all() else np.flatnonzero(inside)
 

@@ -225,7 +225,7 @@ class Dense(Part):
         return Twofold(lead.T @ first, lead.T @ rest + (self.X - lead).T @ values.lead)
 
     def cross(self, other: Part, weight: Array) -> Array:
-        if other is self and weight.min(initial=0.0) >= 0:
+        if other is self and np.minimum.reduce(weight, initial=0.0) >= 0:
             return self._weighted(np.sqrt(weight))
         if isinstance(other, Dense):
             return self.X.T @ (weight[:, None] * other.X)

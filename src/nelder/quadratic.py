@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -50,8 +50,10 @@ class Direction:
 class Quadratic(Protocol):
     """What a solver sees of either model.
 
-    Rounding in η alone can cause a squared decrement of `noise`, and change the value by `blur`.
+    Rounding in η alone can cause a squared decrement of `noise`, and change the value by `blur`. `form` is its name.
     """
+
+    form: ClassVar[str]
 
     @property
     def value(self) -> float: ...
@@ -111,6 +113,8 @@ class Gram:
     blur: float = 0.0
     observed: bool = False
 
+    form: ClassVar[str] = "Gram"
+
     def __add__(self, other: Gram) -> Gram:
         return Gram(
             self.value + other.value,
@@ -165,6 +169,8 @@ class Triangle:
     noise: float
     blur: float = 0.0
 
+    form: ClassVar[str] = "Triangle"
+
     def __add__(self, other: Triangle) -> Triangle:
         return Triangle(
             self.value + other.value,
@@ -210,6 +216,8 @@ class Implicit:
     blur: float = 0.0
     least: float = 0.0
     free: Array | None = None
+
+    form: ClassVar[str] = "Implicit"
 
     def __add__(self, other: Implicit) -> Implicit:
         return Implicit(

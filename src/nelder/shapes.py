@@ -202,7 +202,7 @@ def shaped(objective: Objective) -> Shaped:
     if not family.unknown:
         given = Shape(family.shape_name, family.shape, float("nan"), False) if family.shape_name else None
         return Shaped(objective, given)
-    if objective.penalty.adjustment is not None or objective.penalty.strength(objective.free).any():
+    if objective.penalty.adjustment is not None or objective.holds:
         raise CapabilityError(
             f"{family.shape_name} of {family.name} is estimated at the maximum of the likelihood, from which penalty "
             f"'{objective.penalty.name}' moves away: fit without penalty first, and then with the estimate written "

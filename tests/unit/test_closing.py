@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 import nelder as nd
-from nelder.closing import ClosingSlope
+from nelder.closing import ClosingGram, ClosingSlope
 from nelder.design import Block
 from nelder.engines import merge
 from nelder.families import Binomial, Gamma, InverseGaussian, Poisson, Tweedie
 from nelder.kernels import Slope, level_kernel, saturated_kernel, tallied
 from nelder.links import Cloglog, Identity, Log, Logit
 from nelder.loss import Loss
+from nelder.objective import Objective
+from nelder.solvers.newton import ahead_of
 
 PAIRS = [("binomial", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("gamma", "log"), ("gamma", "identity")]
 
@@ -42,6 +44,50 @@ def test_the_last_gradient_sees_what_a_look_of_its_own_would(pair):
     assert last.closing.totals.pearson == pytest.approx(seen.totals.pearson, rel=1e-13)
     assert last.closing.totals.weight == pytest.approx(seen.totals.weight, rel=1e-13)
     assert last.closing.vanished == seen.vanished
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_the_last_model_sees_what_the_last_gradient_would(pair):
+    fit = fitted(*pair)
+    objective, beta = fit.objective, np.asarray(fit.coef)
+    plain, last = objective.quadratic(beta), objective.quadratic(beta, closing=True)
+    assert isinstance(last, ClosingGram) and last.form == plain.form == "Gram"
+    assert last.value == pytest.approx(plain.value, rel=1e-13)
+    assert (last.gradient == plain.gradient).all() and (last.matrix == plain.matrix).all()
+    assert (last.noise, last.blur) == (plain.noise, plain.blur)
+    assert last.closing == objective.slope(beta, closing=True).closing
+
+
+def test_a_model_where_a_mean_is_not_allowed_is_none_to_end_at():
+    model = fitted("gamma", "identity").objective.quadratic(np.array([-5.0, 0.0, 0.0]), closing=True)
+    assert model.value == np.inf and not isinstance(model, ClosingGram)
+
+
+def test_a_sum_of_models_shows_what_all_of_them_saw_or_nothing():
+    fit = fitted("poisson", "log")
+    objective, beta = fit.objective, np.asarray(fit.coef)
+    plain, one = objective.quadratic(beta), objective.quadratic(beta, closing=True)
+    assert merge([one, one]).closing.totals.deviance == 2 * one.closing.totals.deviance
+    for both in (one + plain, plain + one):
+        assert not isinstance(both, ClosingGram)
+        assert both.gradient == pytest.approx(2 * plain.gradient)
+
+
+def test_a_fit_by_newtons_method_ends_without_a_look_of_its_own(monkeypatch):
+    looks = []
+    monkeypatch.setattr(Objective, "closing", lambda self, *at: looks.append(at))
+    for family, link in PAIRS:
+        assert fitted(family, link).converged
+    assert not looks
+
+
+def test_the_distance_after_a_newton_step_is_foreseen():
+    distances = fitted("poisson", "log").trace.column("decrement")[1:-1]
+    assert len(distances) > 2
+    for before, here, after in zip(distances, distances[1:], distances[2:], strict=False):
+        assert after == pytest.approx(ahead_of(here, before), rel=0.5)
+    assert ahead_of(1e-12, 0.0) == np.inf  # of a first step nothing is known
+    assert ahead_of(1e300, 1e-300) == np.inf
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
@@ -80,6 +126,13 @@ COUNTED = [
 ]
 
 
+MANY = 150  # times that few responses are repeated: fewer rows are not counted
+
+
+def often(values):
+    return np.tile(np.asarray(values, dtype=float), MANY)
+
+
 def bare(y, weight=None, precision=None, offset=None):
     ones = np.ones(len(y))
     zeros = np.zeros(len(y))
@@ -88,8 +141,8 @@ def bare(y, weight=None, precision=None, offset=None):
 
 @pytest.mark.parametrize(("family", "link", "y"), COUNTED, ids=lambda value: getattr(value, "name", ""))
 def test_sums_over_responses_are_those_over_rows(family, link, y):
-    rows, loss = bare(y), Loss(family, link)
-    alone = [bare(each) for each in y[:, None]]
+    rows, loss = bare(often(y)), Loss(family, link)
+    alone = [bare(each) for each in rows.y[:, None]]
     few = tallied(rows)
     assert few.n == len(set(y)) and all(a < b for a, b in pairwise(few.y))
     eta = float(link.link(np.asarray(0.4)))
@@ -99,15 +152,15 @@ def test_sums_over_responses_are_those_over_rows(family, link, y):
 
 
 def test_frequencies_are_counted_and_other_weights_left_alone():
-    y, often = np.array([0.0, 2, 2, 0]), np.array([3.0, 1, 4, 2])
-    assert tallied(bare(y, often, precision=np.ones(4))).weight.tolist() == [5, 5]
-    rows = bare(y, often)  # weights that are precisions: a likelihood is no sum over them
+    y, counts = often([0.0, 2, 2, 0]), often([3.0, 1, 4, 2])
+    assert tallied(bare(y, counts, precision=np.ones(len(y)))).weight.tolist() == [5 * MANY, 5 * MANY]
+    rows = bare(y, counts)  # weights that are precisions: a likelihood is no sum over them
     assert tallied(rows) is rows
 
 
 @pytest.mark.parametrize("y", [[0.0, 0.5], [1.0, 256.0], [-1.0, 1.0], [0.0, 1e12]], ids=str)
 def test_other_responses_are_left_alone(y):
-    rows = bare(np.array(y))
+    rows = bare(often(y))
     assert tallied(rows) is rows
 
 
@@ -119,7 +172,7 @@ def test_a_response_that_is_no_whole_number_late_among_many_is_seen():
 
 
 def test_offsets_are_not_lost_in_counting():
-    y, offset = np.array([0.0, 2, 2, 0]), np.array([0.1, 0.5, -0.3, 0.0])
+    y, offset = often([0.0, 2, 2, 0]), often([0.1, 0.5, -0.3, 0.0])
     loss, rows = Loss(Poisson(), Log()), bare(y, offset=offset)
-    expected = sum(level_kernel(bare(y[k : k + 1], offset=offset[k : k + 1]), 0.2, loss) for k in range(4))
+    expected = sum(level_kernel(bare(y[k : k + 1], offset=offset[k : k + 1]), 0.2, loss) for k in range(len(y)))
     assert level_kernel(rows, 0.2, loss) == pytest.approx(expected, rel=1e-13)

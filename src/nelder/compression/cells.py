@@ -48,8 +48,8 @@ class Cells(Objective):
     within: float
     scatter: Array
 
-    def quadratic(self, beta: Array, form: Form = Gram, observed: bool = False) -> Quadratic:
-        model = super().quadratic(beta, form, observed)
+    def quadratic(self, beta: Array, form: Form = Gram, observed: bool = False, closing: bool = False) -> Quadratic:
+        model = super().quadratic(beta, form, observed, closing)
         assert isinstance(model, Gram | Triangle)
         return replace(model, value=model.value + self.within)
 

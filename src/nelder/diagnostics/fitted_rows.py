@@ -116,7 +116,7 @@ def regular(fit: Fit, what: str) -> Objective:
         raise CapabilityError(f"{what} needs residuals, and the fit is perfect: what is left is rounding")
     if objective.sampling:
         raise CapabilityError(f"{what} supposes independent observations, and sampling weights say they are not")
-    if objective.penalty.strength(objective.free).any() or objective.penalty.adjustment is not None:
+    if objective.holds or objective.penalty.adjustment is not None:
         raise CapabilityError(f"{what} supposes maximum likelihood, and this fit is penalised: refit without penalty=")
     return objective
 

@@ -61,7 +61,7 @@ def single_rows(fit: Fit, what: str) -> SingleRows:
     Raises DataError for a fit without its data, CapabilityError under a penalty and with sampling weights.
     """
     objective = fit.rows_of_data(what)
-    if objective.penalty.strength(objective.free).any() or objective.penalty.adjustment is not None:
+    if objective.holds or objective.penalty.adjustment is not None:
         raise CapabilityError(f"{what} supposes maximum likelihood, and this fit is penalised: refit without penalty=")
     if objective.sampling:
         raise CapabilityError(f"{what} is that of one of equal observations, and sampling weights say they are not")

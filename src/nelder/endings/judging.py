@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Variances
-from nelder.closing import Closing, bend
+from nelder.closing import Closing, ClosingGram, bend
 from nelder.design import Block, Ray
 from nelder.diagnosis import (
     Boundary,
@@ -46,6 +46,7 @@ ENDLESS = 1e-3  # a relative change of slopes and variances that no last step ma
 SETTLED = 1e-8  # and one that leaves slopes, variances and so standard errors as they are
 NEARLY_NOTHING, NOTHING = 1e-3, 1e-8  # what a last step may be worth, in squared standard errors
 PERFECT = 64.0  # times what rounding in η makes of half a deviance
+TINY = float(np.finfo(float).tiny)
 ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
 
 
@@ -193,7 +194,7 @@ def refuse_underflow(phi: float, variances: Array) -> None:
     """Raise DataError where a positive φ times a positive variance (p,) is less than numbers can hold: a standard error
     of zero would stand for an estimate without any.
     """
-    if phi > 0 and ((phi * variances < np.finfo(float).tiny) & (variances > 0)).any():
+    if phi > 0 and ((phi * variances < TINY) & (variances > 0)).any():
         raise DataError(
             "the variances of the coefficients leave the range of numbers (below 1e-308): give y or the columns of X "
             "in other units"
@@ -202,7 +203,7 @@ def refuse_underflow(phi: float, variances: Array) -> None:
 
 def suspicious(objective: Objective, solution: Solution, seen: Closing) -> bool:
     """Whether the end of a fit calls for a search for separation: no optimum where a good solver should find one."""
-    if objective.penalty.strength(objective.free).any() or solution.reason is Reason.INTERRUPTED:
+    if objective.holds or solution.reason is Reason.INTERRUPTED:
         return False
     return not solution.converged or seen.change >= ENDLESS or seen.vanished
 
@@ -227,7 +228,7 @@ def findings_of(
         return (NotConverged(solver.name, solution.steps, np.nan, Reason.UNSETTLED.value),)
     if not solution.converged:
         # φ as it would be at the optimum, which the decrement says is so much lower
-        phi = objective.dispersion_at(max(solution.step.value - direction.decrement / 2, np.finfo(float).tiny))
+        phi = objective.dispersion_at(max(solution.step.value - direction.decrement / 2, TINY))
         errors = float(np.sqrt(direction.decrement / phi))
         limited = solution.reason is Reason.LIMIT
         return (NotConverged(solver.name, solution.steps, errors, solution.reason.value, limited),)
@@ -249,7 +250,7 @@ def edge_rows(objective: Objective, beta: Array) -> NDArray[np.integer]:
 def edge_kernel(block: Block, beta: Array, ends: Sequence[float]) -> NDArray[np.integer]:
     """Which rows of a block have their η at one of these ends."""
     eta, size = block.eta(beta), block.magnitude(beta)
-    scale = max(float(size.max(initial=0.0)), np.finfo(float).tiny)
+    scale = max(float(size.max(initial=0.0)), TINY)
     near = [np.abs(eta - end) < 1e-6 * max(scale, abs(end)) for end in ends]
     return np.flatnonzero(np.any(near, axis=0))
 
@@ -260,7 +261,7 @@ def seen_at(objective: Objective, solution: Solution, last: Quadratic) -> Closin
     At a finite optimum it is rounding; where means run to their limits, every step changes them by the same factor
     again. Zero where such a step is still worth something, and so says nothing.
     """
-    beta, seen = solution.step.beta, solution.step.closing
+    beta, seen = solution.step.beta, last.closing if isinstance(last, ClosingGram) else solution.step.closing
     if isinstance(last, Implicit):  # a penalty holds every coefficient, so that nothing runs to a limit
         return objective.closing(beta, np.zeros_like(beta))
     direction = last.newton()
@@ -294,7 +295,7 @@ def blurred_kernel(block: Block, beta: Array, loss: Loss) -> Array:
 
 def worth(objective: Objective, solution: Solution, direction: Direction) -> float:
     """The squared Newton decrement in units of φ."""
-    return direction.decrement / max(objective.dispersion_at(solution.step.value), np.finfo(float).tiny)
+    return direction.decrement / max(objective.dispersion_at(solution.step.value), TINY)
 
 
 def at_infinity(objective: Objective, separation: Separation, finding: type[Separated] | type[Runaway]) -> Ending:

@@ -91,7 +91,7 @@ class Threads(Engine):
         return bytes_of(None) if self._memory is None else self._memory
 
     def reads_in_parts(self, size: int | None) -> bool:
-        return size is None or size > min(self.memory, NEAR)
+        return size is None or size > NEAR or (size > 0 and size > self.memory)
 
     def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         held = Spilled(self.memory, self.folder)

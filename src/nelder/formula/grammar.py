@@ -6,12 +6,14 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from nelder.errors import FormulaError, InputTypeError
 from nelder.formula.expressions import Expression, lookup, parse
 
 LONGEST = 50_000
+REMEMBERED = 64  # formulas that were read last: many fits of one read it once
 HIGHEST_POWER = 5  # of (a + b + c)**5: interactions of more factors cannot be read, and soon not be counted
 
 
@@ -80,6 +82,11 @@ def parse_formula(text: str, available: Sequence[str]) -> Formula:
         raise InputTypeError(f"a formula is a text such as 'y ~ x', not {type(text).__name__}")
     if len(text) > LONGEST:
         raise FormulaError(f"a formula of {len(text)} characters is too long: at most {LONGEST} are read")
+    return _parsed(text, tuple(available))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _parsed(text: str, available: tuple[str, ...]) -> Formula:
     structure = _by_formulaic(text, available)
     left, right = (structure.lhs, structure.rhs) if hasattr(structure, "lhs") else ((), structure)
     if (isinstance(left, tuple) and left) or isinstance(right, tuple):
@@ -92,7 +99,7 @@ def parse_formula(text: str, available: Sequence[str]) -> Formula:
             offsets.append(offset)
         else:
             terms.append(_term(term))
-    return Formula(text, tuple(available), response, tuple(terms), tuple(offsets))
+    return Formula(text, available, response, tuple(terms), tuple(offsets))
 
 
 def _by_formulaic(text: str, available: Sequence[str]) -> Any:

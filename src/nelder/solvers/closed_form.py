@@ -39,7 +39,8 @@ class ClosedForm(Solver):
             direction = model.newton()
             if direction is not None:
                 beta = refined(objective, model, beta + direction.delta)
-            model = best_model(objective, beta, observed=False, form=Gram if isinstance(model, Gram) else Triangle)
+            form = Gram if isinstance(model, Gram) else Triangle
+            model = best_model(objective, beta, observed=False, form=form, closing=True)
             yield Step(beta, model.value, model.gradient, model, stuck=direction is None)
 
     def refusal(self, objective: Objective) -> str | None:

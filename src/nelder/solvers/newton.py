@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,9 +13,11 @@ from nelder.quadratic import Gram, Implicit, Quadratic, Triangle
 from nelder.solvers.base import Solver, Step
 from nelder.solvers.search import Found, enough, far_down, halving, leap
 
+ENDED = 1e-20  # squared distance in standard errors at which a fit ends
 
-def best_model(objective: Objective, beta: Array, observed: bool, form: Form) -> Quadratic:
-    """The cheapest model at β that keeps its digits.
+
+def best_model(objective: Objective, beta: Array, observed: bool, form: Form, closing: bool = False) -> Quadratic:
+    """The cheapest model at β that keeps its digits; `closing` where a fit may end.
 
     Observed weights where they are asked for and positive definite, else expected ones; a Gram while its condition is
     safe, else a Triangle.
@@ -23,30 +26,30 @@ def best_model(objective: Objective, beta: Array, observed: bool, form: Form) ->
         return objective.quadratic(beta)
     if form is Gram:
         if observed:
-            model = objective.quadratic(beta, Gram, observed=True)
+            model = objective.quadratic(beta, Gram, True, closing)
             if isinstance(model, Gram) and model.safe:
                 return model
-        model = objective.quadratic(beta, Gram)
+        model = objective.quadratic(beta, Gram, False, closing)
         if (isinstance(model, Gram) and model.safe) or objective.design.vast:
             return model
     return objective.quadratic(beta, Triangle, observed)
 
 
-def precise_model(objective: Objective, beta: Array) -> Quadratic:
-    """The expected model at β that standard errors are read off, if it has any."""
-    model = objective.quadratic(beta, Gram)
+def precise_model(objective: Objective, beta: Array, closing: bool = False) -> Quadratic:
+    """The expected model at β that standard errors are read off, if it has any; `closing` where a fit may end."""
+    model = objective.quadratic(beta, Gram, False, closing)
     rough = isinstance(model, Gram) and not model.precise and not objective.design.vast
     return objective.quadratic(beta, Triangle) if rough else model
 
 
 def model_of(objective: Objective, step: Step) -> Quadratic:
-    """The same at a step that may have brought it along."""
+    """The same at a last step, which may have brought it along."""
     model = step.model
     if isinstance(model, Implicit):
         return model
     if isinstance(model, Gram) and model.precise and not model.observed:
         return model
-    return precise_model(objective, step.beta)
+    return precise_model(objective, step.beta, closing=True)
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,17 @@ class IRLS(Solver):
         yield from scoring_steps(objective, beta, observed=False)
 
 
+def ahead_of(decrement: float, before: float) -> float:
+    """The squared distance that one more step may leave, if each is the square of the last times a constant; that is
+    not known of a first one.
+    """
+    shrunk = decrement / before if before > 0 else math.inf
+    return decrement * shrunk * shrunk
+
+
 def scoring_steps(objective: Objective, beta: Array, observed: bool) -> Iterator[Step]:
     """Steps of either method, from β (p,)."""
-    model = best_model(objective, beta, observed, Gram)
+    model, before = best_model(objective, beta, observed, Gram), 0.0
     yield Step(beta, model.value, model.gradient, model)
     while True:
         # once a Triangle is needed it is needed to the end
@@ -84,7 +95,8 @@ def scoring_steps(objective: Objective, beta: Array, observed: bool) -> Iterator
         if direction is None:
             yield Step(beta, model.value, model.gradient, model, size=0.0, stuck=True)
             continue
-        ahead = best_model(objective, beta + direction.delta, observed, form)
+        near = ahead_of(direction.decrement, before) <= ENDED * objective.dispersion_at(model.value)
+        ahead, before = best_model(objective, beta + direction.delta, observed, form, near), direction.decrement
         found = Found(1.0, 0)
         if not enough(model.value, ahead.value, direction.decrement, model.blur):
             origin = (beta, model.value)

@@ -21,10 +21,10 @@ class FrameSource(Source):
         known: Any = nw.from_native(data)
         try:
             self._frame = known.collect() if isinstance(known, nw.LazyFrame) else known
-            names = list(self._frame.columns)
+            self._names = tuple(self._frame.columns)
         except nw.exceptions.NarwhalsError as problem:
             raise DataError(f"the table cannot be read: {problem}") from None
-        refuse_twice("the table", names)
+        refuse_twice("the table", list(self._names))
 
     @classmethod
     def reads(cls, data: object) -> bool:
@@ -34,7 +34,7 @@ class FrameSource(Source):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self._frame.columns)
+        return self._names
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         yield {name: _column(name, self._frame[name]) for name in names}
@@ -49,24 +49,28 @@ def _column(name: str, series: Any) -> Column:
     if series.implementation.is_pyarrow():
         native = series.to_native()
         return column_of_arrow(name, native, kind_of(native.type))
-    if series.dtype.is_numeric() or series.dtype == nw.Boolean:
+    dtype = series.dtype
+    if dtype.is_numeric() or dtype == nw.Boolean:
         # a nullable column of a frame has nulls beside nans: both are missing here
-        kind = "b" if series.dtype == nw.Boolean else "i" if series.dtype.is_integer() else "f"
+        kind = "b" if dtype == nw.Boolean else "i" if dtype.is_integer() else "f"
         if kind == "i":
             whole = numbers_of(name, series.drop_nulls().to_numpy())
             if len(whole) == len(series):
                 return whole
-        return Numbers(series.cast(nw.Float64).fill_null(float("nan")).to_numpy().astype(np.float64), kind)
-    if series.dtype in (nw.Categorical, nw.Enum):
+        values = series.to_numpy()
+        if values.dtype.kind != "f" or kind != "f":  # of plain floats a null is a nan already
+            values = series.cast(nw.Float64).fill_null(float("nan")).to_numpy()
+        return Numbers(values.astype(np.float64), kind)
+    if dtype in (nw.Categorical, nw.Enum):
         return _coded(series, _levels(series))
     present = series.drop_nulls()
-    if series.dtype == nw.String or (
-        series.dtype in (nw.Object, nw.Unknown) and all(isinstance(value, str) for value in present.to_list())
+    if dtype == nw.String or (
+        dtype in (nw.Object, nw.Unknown) and all(isinstance(value, str) for value in present.to_list())
     ):
         return _coded(series, sorted(present.unique().to_list()))
-    if series.dtype == nw.Object and all(isinstance(value, bool | int | float) for value in present.to_list()):
+    if dtype == nw.Object and all(isinstance(value, bool | int | float) for value in present.to_list()):
         return Numbers(np.array([np.nan if v is None else v for v in series.to_list()], dtype=np.float64))
-    raise unusable(name, series.dtype)
+    raise unusable(name, dtype)
 
 
 def _levels(series: Any) -> list[Any]:

@@ -51,7 +51,7 @@ def with_covariance(fit: Fit, kind: object) -> Fit:
     """
     chosen = resolve("covariance", COVARIANCES, kind, Covariance)
     objective = fit.rows_of_data(f"covariance {chosen.name!r}")
-    if objective.penalty.strength(objective.free).any():
+    if objective.holds:
         raise CapabilityError(
             f"covariance {chosen.name!r} does not go with penalty {objective.penalty.name!r}: penalised coefficients "
             "are biased, and a standard error would not mean what it seems to; fit with penalty='unpenalised'"

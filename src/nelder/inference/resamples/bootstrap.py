@@ -178,7 +178,7 @@ def bootstrap(fit: Fit, plan: Resampling | None = None) -> Bootstrap:
         if found.values is not None:
             row[:] = found.values
     known = plan.kind == "pairs" and statistic is None and objective.penalty.adjustment is None
-    known &= not objective.penalty.strength(objective.free).any()
+    known &= not objective.holds
     return Bootstrap(draws, estimate, plan.kind, dict(reasons), accelerations(fit, groups) if known else None)
 
 
