@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any
 from nelder.engines.ahead import ahead
 from nelder.engines.base import Engine, Handles
 from nelder.engines.memory import bytes_of
+from nelder.engines.pools import in_threads, keep_freed_memory
 from nelder.engines.spilled import Derived, Spilled
 from nelder.errors import InputError
 
@@ -94,19 +94,21 @@ class Threads(Engine):
         return size is None or size > NEAR or (size > 0 and size > self.memory)
 
     def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
+        keep_freed_memory()
         held = Spilled(self.memory, self.folder)
         for block in ahead((block for part in parts for block in loader(part)), DEPTH):
             held.add(block)
         return held.settled()
 
     def hold(self, blocks: Sequence[Any]) -> Sequence[Any]:
+        keep_freed_memory()
         return blocks
 
     def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
         if len(handles) == 1:
             return [kernel(block, *small) for block in handles]
-        with one_thread(), ThreadPoolExecutor(self.workers) as pool:
-            return list(pool.map(lambda place: kernel(handles[place], *small), range(len(handles))))
+        with one_thread():
+            return in_threads(self.workers, lambda place: kernel(handles[place], *small), range(len(handles)))
 
     def derive(
         self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any, each: Sequence[tuple[Any, ...]] = ()
