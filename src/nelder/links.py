@@ -94,6 +94,9 @@ class Logit(Link):
     def log_complement(self, mean: Mean) -> Array:
         return np.minimum(-mean.eta, 0.0) - mean.tail
 
+    def log_odds(self, mean: Mean) -> Array:
+        return mean.eta
+
     def log_slope(self, mean: Mean) -> Array:
         return mean.log + mean.log_complement
 

@@ -57,6 +57,11 @@ class Mean:
         return self.link.log_complement(self)
 
     @lazy
+    def log_odds(self) -> Array:
+        """log(μ / (1 − μ))."""
+        return self.link.log_odds(self)
+
+    @lazy
     def slope(self) -> Array:
         """dμ/dη."""
         return self.link.slope(self)
@@ -130,6 +135,10 @@ class Link(ABC):
     def log_complement(self, mean: Mean) -> Array:
         """log(1 − μ)."""
         return np.log1p(-mean.mu)
+
+    def log_odds(self, mean: Mean) -> Array:
+        """log(μ / (1 − μ))."""
+        return mean.log - mean.log_complement
 
     def log_slope(self, mean: Mean) -> Array:
         """log |dμ/dη|."""

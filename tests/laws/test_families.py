@@ -52,6 +52,15 @@ def test_deviance_is_zero_only_where_the_response_is_the_mean(each_loss, eta_ins
     assert np.all(away[mean.mu[::-1] != mean.mu] > 0)
 
 
+def test_natural_loss_is_half_the_deviance_but_for_a_constant(each_loss, rows):
+    y, eta = rows(each_loss)
+    family, mean, other = each_loss.family, Mean(each_loss.link, eta), Mean(each_loss.link, np.full_like(eta, eta[0]))
+    change = family.natural_loss(y, mean) - family.natural_loss(y, other)
+    expected = 0.5 * (family.unit_deviance(y, mean) - family.unit_deviance(y, other))
+    size = sum(np.abs(family.natural_loss(y, at)) + family.unit_deviance(y, at) for at in (mean, other))
+    assert np.all(np.abs(change - expected) <= 32 * EPS * (size + np.abs(y) * (1 + np.abs(eta))))
+
+
 def test_deviance_grows_away_from_the_mean(each_loss, rows):
     y, eta = rows(each_loss)
     mean = Mean(each_loss.link, eta)

@@ -71,6 +71,9 @@ class Binomial(Family):
             distance[between] = 2.0 * (poisson_gap(share, part.mu, part.log) + failures)
         return distance
 
+    def natural_loss(self, y: Array, mean: Mean) -> Array:
+        return -mean.log_complement - y * mean.log_odds
+
     def start_mean(self, y: Array, weight: Array) -> Array:
         return (weight * y + 0.5) / (weight + 1.0)
 

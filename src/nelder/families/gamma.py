@@ -37,6 +37,9 @@ class Gamma(Family):
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return power_deviance(y, mean, 2.0)
 
+    def natural_loss(self, y: Array, mean: Mean) -> Array:
+        return y / mean.mu + mean.log
+
     def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
         # R's Gamma()$aic: the weight multiplies the log density at shape 1/φ
         constant = stirling_remainder(np.asarray(1.0 / phi)) + np.log(phi)

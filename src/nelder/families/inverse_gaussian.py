@@ -36,6 +36,10 @@ class InverseGaussian(Family):
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return power_deviance(y, mean, 3.0)
 
+    def natural_loss(self, y: Array, mean: Mean) -> Array:
+        rate = 1.0 / mean.mu
+        return (0.5 * y * rate - 1.0) * rate
+
     def log_saturated(self, y: Array, phi: float | Array, weight: Array) -> Array:
         # R's inverse.gaussian()$aic: the weight multiplies the log density at dispersion φ
         return np.asarray(-0.5 * weight * (np.log(2 * np.pi * phi) + 3.0 * np.log(y)))

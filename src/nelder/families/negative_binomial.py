@@ -70,6 +70,11 @@ class NegativeBinomial(Family):
         inside = half_deviance(positive, mean.log - np.log(positive), self.shape)
         return 2.0 * np.where(y > 0, np.maximum(inside, 0.0), at_zero)
 
+    def natural_loss(self, y: Array, mean: Mean) -> Array:
+        if math.isinf(self.shape):
+            return LIMIT.natural_loss(y, mean)
+        return (y + self.shape) * np.logaddexp(0.0, mean.log - np.log(self.shape)) - y * mean.log
+
     def start_mean(self, y: Array, weight: Array) -> Array:
         return y + 0.1
 

@@ -37,6 +37,9 @@ class Poisson(Family):
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return 2.0 * poisson_gap(y, mean.mu, mean.log)
 
+    def natural_loss(self, y: Array, mean: Mean) -> Array:
+        return mean.mu - y * mean.log
+
     def start_mean(self, y: Array, weight: Array) -> Array:
         return y + 0.1
 

@@ -73,6 +73,9 @@ class Quasi(Family):
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return self.like.unit_deviance(y, mean)
 
+    def natural_loss(self, y: Array, mean: Mean) -> Array:
+        return self.like.natural_loss(y, mean)
+
     def in_support(self, y: Array) -> NDArray[np.bool_]:
         return self.like.in_support(y)
 

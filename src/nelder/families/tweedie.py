@@ -72,6 +72,11 @@ class Tweedie(Family):
     def unit_deviance(self, y: Array, mean: Mean) -> Array:
         return power_deviance_with_zeros(y, mean, self.shape)
 
+    def natural_loss(self, y: Array, mean: Mean) -> Array:
+        a, b = 1.0 - self.shape, 2.0 - self.shape
+        natural = np.exp(a * mean.log) / a if a else mean.log
+        return (np.exp(b * mean.log) / b if b else mean.log) - y * natural
+
     def start_mean(self, y: Array, weight: Array) -> Array:
         return np.where(y > 0, y, 0.1 * np.average(y, weights=weight) + np.finfo(float).tiny)
 
