@@ -76,7 +76,8 @@ def _seen(rows: Block, both: Array, loss: Loss, fine: bool) -> Closing:
     largest = float(factor.max(initial=0.0))
     if not np.isfinite(largest):
         largest = float(factor[np.isfinite(factor)].max(initial=0.0))
-    return Closing(totals_of(rows, mean, loss), largest, vanished(rows, mean, loss))
+    residual = loss.family.residual(rows.y, mean)
+    return Closing(totals_of(rows, mean, residual, loss), largest, vanished(rows, residual, loss))
 
 
 def closing_slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
@@ -115,8 +116,9 @@ def _closing_pieces(rows: Block, eta: Array, loss: Loss) -> tuple[Pieces, Closin
         mean = Mean(loss.link, eta[few])
         np.multiply(bare.weight, loss.family.score(bare.y, mean), out=score[few])
         np.multiply(bare.weight, loss.family.expected_weight(mean), out=weight[few])
-        reach = bend(mean, loss) / np.sqrt(weight[few])
-        parts.append(Closing(totals_of(bare, mean, loss), float(reach.max(initial=0.0)), vanished(bare, mean, loss)))
+        residual, turn = loss.family.residual(bare.y, mean), bend(mean, loss)
+        reach = math.sqrt((turn * turn / weight[few]).max(initial=0.0))
+        parts.append(Closing(totals_of(bare, mean, residual, loss), reach, vanished(bare, residual, loss)))
     closing = merge(parts)
     return (0.5 * closing.totals.deviance, score, weight), closing
 
@@ -128,7 +130,6 @@ def bend(mean: Mean, loss: Loss) -> Array:
     return np.abs(mean.curvature) + np.abs(loss.family.log_variance_slope(mean))
 
 
-def vanished(rows: Block, mean: Mean, loss: Loss) -> bool:
-    """Whether a residual has rounded to zero in a row whose best mean is a limit."""
-    gone = loss.family.residual(rows.y, mean) == 0
-    return bool(gone.any()) and bool((gone & (loss.limits(rows.y) != 0)).any())
+def vanished(rows: Block, residual: Array, loss: Loss) -> bool:
+    """Whether a residual (n,) has rounded to zero in a row whose best mean is a limit."""
+    return not residual.all() and bool(((residual == 0) & (loss.limits(rows.y) != 0)).any())

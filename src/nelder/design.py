@@ -12,12 +12,13 @@ from nelder.arrow import LONG, Arrow, Layout, Matrix
 from nelder.engines import counts_of, pattern_of
 from nelder.lazy import lazy
 from nelder.linalg import Array
-from nelder.parts import Coded, Codes, Dense, Part, rows_of, stacked_parts
+from nelder.parts import Coded, Codes, Dense, Part, bincount, rows_of, stacked_parts
 from nelder.sparse import Sparse, too_wide
 from nelder.twofold import Twofold, twofold
 
 BLOCK_ROWS = 65_536
 SHARED_ROWS = 16_384  # of a block: fewer are not worth another thread
+COUNTED = 256  # responses that are whole numbers below this are counted
 STILL = 1e-9  # a row whose x'd is this small beside |x|'|d| does not move along d
 SLICE_ROWS = 4_096  # of what is made dense a slice at a time
 BLOCK_NUMBERS = 2**20  # of columns of a block: so many that there is little to do but to work on them
@@ -93,6 +94,33 @@ class Block:
     def frequency(self) -> Array:
         """How often each row was observed (n,)."""
         return np.ones(self.n) if self.precision is None else self.weight / self.precision
+
+    @property
+    def tallied(self) -> Block:
+        """A row for each response, with the weight of all rows that have it: as good as they are for sums without X and
+        offset. The rows themselves where they are no more than the responses could be, where these are not few whole
+        numbers, or where weights say more than how often a row was observed.
+        """
+        return self._tally or self
+
+    @lazy
+    def _tally(self) -> Block | None:
+        few = self.y[:1000]
+        if self.n <= COUNTED or (few != np.floor(few)).any():
+            return None
+        if self.y.min() < 0 or self.y.max() >= COUNTED:
+            return None
+        codes = self.y.astype(np.intp)
+        if (codes != self.y).any() or (self.own_precision != 1.0).any():
+            return None
+        weight = bincount(codes, self.weight, COUNTED)
+        y = np.flatnonzero(weight)
+        return Block((), 0, y.astype(float), weight[y], np.zeros(len(y)), np.ones(len(y)))
+
+    def with_vectors(self, given: dict[str, Array]) -> Block:
+        """The same rows with another weight, offset or precision (n,)."""
+        weight, offset = given.get("weight", self.weight), given.get("offset", self.offset)
+        return replace(self, weight=weight, offset=offset, precision=given.get("precision", self.precision))
 
     def eta(self, beta: Array | Ray) -> Array:
         """Xβ + offset (n,), or its limit at the end of a ray."""
@@ -327,16 +355,14 @@ def stacked(blocks: Sequence[Block]) -> Block:
     return Block(stacked_parts([block.parts for block in blocks]), first.p, y, weight, offset, precision)
 
 
-def restacked(blocks: list[Block]) -> list[Block]:
-    """Few blocks of the rows of many small ones, which are taken from the list as they are stacked."""
-    size = block_rows(blocks[0], sum(block.n for block in blocks))
-    made: list[Block] = []
-    while blocks:
-        few = [blocks.pop(0)]
-        while blocks and sum(block.n for block in few) < size:
-            few.append(blocks.pop(0))
-        made.append(stacked(few))
-    return made
+def stretches(counts: Sequence[int], size: float) -> Iterator[slice]:
+    """Places of neighbouring blocks which have `size` rows or a little more together; the last ones may have fewer."""
+    first, rows = 0, 0
+    for place, count in enumerate(counts):
+        rows += count
+        if rows >= size or place == len(counts) - 1:
+            yield slice(first, place + 1)
+            first, rows = place + 1, 0
 
 
 def block_rows(block: Block, n: int) -> int:
@@ -352,9 +378,18 @@ def block_rows(block: Block, n: int) -> int:
 def split(block: Block, size: int | None = None) -> list[Block]:
     """One block as several of at most `size` rows; the cut depends on the rows alone.
 
-    Sparse rows stay together: SciPy multiplies them one thread at a time, so that others would only wait.
+    Sparse rows stay together: SciPy multiplies them one thread at a time, so that others would only wait. What is one
+    number, repeated, becomes one vector that all blocks share.
     """
     size = size or block_rows(block, block.n)
     if block.n <= size or any(isinstance(part, Sparse) for part in block.parts):
-        return [block]
-    return [block.rows(slice(start, start + size)) for start in range(0, block.n, size)]
+        size = max(block.n, 1)
+    names = ("weight", "offset", "precision")
+    level = {name: np.full(size, values[0]) for name in names if repeated(values := getattr(block, name))}
+    pieces = [block.rows(slice(start, start + size)) for start in range(0, max(block.n, 1), size)]
+    return [piece.with_vectors({name: values[: piece.n] for name, values in level.items()}) for piece in pieces]
+
+
+def repeated(values: Array | None) -> bool:
+    """Whether this is one number, repeated without memory of its own."""
+    return values is not None and len(values) > 0 and values.strides == (0,)

@@ -15,16 +15,14 @@ from nelder.arrow import Matrix
 from nelder.design import SLICE_NUMBERS, Block, Ray
 from nelder.engines import merge
 from nelder.families import Family
-from nelder.linalg import Array, triangle
-from nelder.loss import Loss
+from nelder.linalg import Array, all_finite, triangle
+from nelder.loss import Loss, NaturalLoss
 from nelder.mean import Mean
-from nelder.parts import bincount
 from nelder.quadratic import Gram, Implicit, Triangle
 from nelder.twofold import Twofold, two_sum, twofold
 
 ROUNDING = np.finfo(float).eps
 POSITIVE = 1e-3  # of the expected weight: an observed one that a Triangle can use
-COUNTED = 256  # responses that are whole numbers below this are counted
 Form = type[Gram] | type[Triangle]
 Pieces = tuple[float, Array, Array]  # the value of some rows, their weighted scores (n,) and weights (n,)
 
@@ -217,9 +215,19 @@ def level_kernel(block: Block, eta: float, loss: Loss) -> float:
     """Half the deviance where X adds the same η to the offset of every row; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
-        for _, rows in (block if block.offset.any() else tallied(block)).bare_slices():
+        for _, rows in (block if block.offset.any() else block.tallied).bare_slices():
             deviance = loss.family.unit_deviance(rows.y, Mean(loss.link, rows.offset + eta))
             total += 0.5 * float(rows.weight @ deviance)
+        return total
+
+
+def forms_kernel(block: Block, eta: float, loss: Loss, natural: NaturalLoss) -> Array:
+    """Half the deviance and the natural loss where η is the same in every row; it does not need X."""
+    with np.errstate(all="ignore"):
+        total = np.zeros(2)
+        for _, rows in block.tallied.bare_slices():
+            mean = Mean(loss.link, np.full(rows.n, eta))
+            total += loss.total(rows, mean), natural.total(rows, mean)
         return total
 
 
@@ -275,8 +283,9 @@ def odd_kernel(block: Block, family: Family, sampling: bool) -> int:
     """How many responses do not look like a family's, each as often as it was observed; once where the weights are
     those of a sample.
     """
-    odd = family.odd(block.y, block.own_precision)
-    return int(np.sum(odd)) if sampling else round(float(block.frequency[odd].sum()))
+    rows = block if sampling else block.tallied
+    odd = family.odd(rows.y, rows.own_precision)
+    return int(np.sum(odd)) if sampling else round(float(rows.frequency[odd].sum()))
 
 
 def squares_kernel(block: Block) -> Array:
@@ -309,16 +318,18 @@ def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, fine: bool) -> To
     """Deviance and Pearson's X² at β."""
     with np.errstate(all="ignore"):
         etas = ((rows, rows.fine_eta(beta) if fine else rows.eta(beta)) for rows in block.slices())
-        return merge([totals_of(rows, Mean(loss.link, eta), loss) for rows, eta in etas])
+        means = ((rows, Mean(loss.link, eta)) for rows, eta in etas)
+        return merge(totals_of(rows, mean, loss.family.residual(rows.y, mean), loss) for rows, mean in means)
 
 
-def totals_of(rows: Block, mean: Mean, loss: Loss) -> Totals:
-    """One slice's sums at means (n,)."""
+def totals_of(rows: Block, mean: Mean, residual: Array, loss: Loss) -> Totals:
+    """One slice's sums at means (n,) and residuals (n,)."""
     family = loss.family
     deviance = float(rows.weight @ family.unit_deviance(rows.y, mean))
     # in halves of the exponent, so that μ³ at μ = 1e120 does not overflow
-    residual = family.residual(rows.y, mean)
-    scaled = np.where(residual == 0, 0.0, residual / np.exp(0.5 * family.log_variance(mean)))
+    scaled = residual / np.exp(0.5 * family.log_variance(mean))
+    if not all_finite(scaled):
+        scaled[residual == 0] = 0.0
     return Totals(float(rows.weight.sum()), deviance, float(rows.weight @ scaled**2))
 
 
@@ -326,7 +337,7 @@ def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
     """The log-likelihood of a perfect fit; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
-        for _, rows in tallied(block).bare_slices():
+        for _, rows in block.tallied.bare_slices():
             total += float(rows.frequency @ loss.family.log_saturated(rows.y, phi, rows.own_precision))
         return total
 
@@ -334,24 +345,6 @@ def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
 def mean_kernel(block: Block) -> Array:
     """(Σ w y, Σ w), which make the mean response, and Σ |offset|."""
     return np.array([block.weight @ block.y, block.weight.sum(), np.abs(block.offset).sum()])
-
-
-def tallied(block: Block) -> Block:
-    """A row for each response, with the weight of all rows that have it: as good as they are for sums without X and
-    offset. The rows themselves where they are no more than the responses could be, where these are not few whole
-    numbers, or where weights say more than how often a row was observed.
-    """
-    few = block.y[:1000]
-    if block.n <= COUNTED or (few != np.floor(few)).any():
-        return block
-    if block.y.min() < 0 or block.y.max() >= COUNTED:
-        return block
-    codes = block.y.astype(np.intp)
-    if (codes != block.y).any() or (block.own_precision != 1.0).any():
-        return block
-    weight = bincount(codes, block.weight, COUNTED)
-    y = np.flatnonzero(weight)
-    return Block((), 0, y.astype(float), weight[y], np.zeros(len(y)), np.ones(len(y)))
 
 
 def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array, observed: bool = False) -> Gram:

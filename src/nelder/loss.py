@@ -72,7 +72,7 @@ class Loss:
         """½ Σ w d(y, μ); infinite where η is not allowed or the sum overflows."""
         if self.bounds != REALS and not self.allows(mean.eta):
             return math.inf
-        value = 0.5 * float(block.weight @ self.family.unit_deviance(block.y, mean))
+        value = float(self.total(block, mean))
         return value if math.isfinite(value) else math.inf
 
     def values(self, block: Block, etas: Array) -> Array:
@@ -80,9 +80,20 @@ class Loss:
         low, high = self.bounds
         inside = (etas.min(axis=1, initial=np.inf) > low) & (etas.max(axis=1, initial=-np.inf) < high)
         values = np.full(len(etas), np.inf)
-        deviance = self.family.unit_deviance(block.y, Mean(self.link, etas[inside]))
-        values[inside] = 0.5 * (deviance @ block.weight)
+        values[inside] = self.total(block, Mean(self.link, etas[inside]))
         return np.where(np.isfinite(values), values, np.inf)
+
+    def total(self, block: Block, mean: Mean) -> Array:
+        """½ Σ w d(y, μ) at μ (n,), or at each of (k, n)."""
+        return np.asarray(0.5 * (self.family.unit_deviance(block.y, mean) @ block.weight))
+
+
+class NaturalLoss(Loss):
+    """The same with values that lack a constant: sums of b(θ) − yθ, for a fraction of the work and of the digits."""
+
+    def total(self, block: Block, mean: Mean) -> Array:
+        """Σ w (b(θ) − yθ)."""
+        return np.asarray(self.family.natural_loss(block.y, mean) @ block.weight)
 
 
 def beyond(y: Array, limit: float, above: bool) -> NDArray[np.bool_]:

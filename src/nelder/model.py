@@ -111,7 +111,7 @@ def glm_fit(
     given = numeric(y, "y")
     pair = given.ndim == 2 and given.shape[1] == 2
     response = [vector_of(column, "y", n) for column in given.T] if pair else [vector_of(given, "y", n)]
-    added = np.zeros(n) if offset is None else vector_of(offset, "offset", n)
+    added = np.broadcast_to(0.0, n) if offset is None else vector_of(offset, "offset", n)
     seen = observe(model.family, response, weights, added, np.arange(n))
     terms = Terms(named, "y", offset_given=offset is not None)
     with recording(watch) as recorder:

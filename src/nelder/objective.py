@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 
 from nelder.arrow import Matrix
 from nelder.closing import Closing, closing_gram_kernel, closing_kernel, closing_slope_kernel
-from nelder.design import Block, Design, Ray, restacked
-from nelder.engines import Engine, counts_of, merge
+from nelder.design import Block, Design, Ray, block_rows, stacked, stretches
+from nelder.engines import Engine, counts_of, merge, pattern_of
 from nelder.kernels import (
+    ROUNDING,
     Form,
     Slope,
     Totals,
     basis_kernel,
     block_kernel,
     drawn_kernel,
+    forms_kernel,
     implicit_kernel,
     level_kernel,
     mean_kernel,
@@ -42,16 +44,19 @@ from nelder.kernels import (
 )
 from nelder.lazy import lazy
 from nelder.linalg import Array
-from nelder.loss import Loss
+from nelder.loss import Loss, NaturalLoss
 from nelder.penalties import Penalty
 from nelder.quadratic import Gram, Quadratic
 
+SUMMED = 512  # numbers that BLAS adds one after the other in a slice; where they are alike, so are their roundings
+DROWNING = 1e6  # times the size of deviances: a constant that leaves them some nine digits
 AUDIBLE = 1e-22  # of φ: a bound on rounding above this is replaced by a sum over the rows
 
 
 @dataclass(frozen=True)
 class Objective:
-    """design × loss (family, link) × penalty, on an engine. Values are half deviances plus the penalty.
+    """design × loss (family, link) × penalty, on an engine. Values are half deviances plus the penalty; of a loss whose
+    values lack a constant, `lacking` is that.
 
     `sampling` says that weights are those of a sample: then there is no likelihood, but a pseudo-likelihood.
     """
@@ -61,6 +66,7 @@ class Objective:
     penalty: Penalty
     engine: Engine
     sampling: bool = False
+    lacking: float = 0.0
 
     @lazy
     def free(self) -> Array:
@@ -95,10 +101,13 @@ class Objective:
             whole = merge(self.engine.map(implicit_kernel, self.design.handles, beta, self.loss))
             return self.penalty.added_to(whole, beta, self.free)
         observed = observed and self.loss.link != self.loss.family.canonical
-        if closing and form is Gram and not observed:
+        if closing and form is Gram and not observed:  # it looks at deviances
             model = merge(self.engine.map(closing_gram_kernel, self.design.handles, beta, self.loss))
         else:
             model = merge(self.engine.map(quadratic_kernel, self.design.handles, beta, self.loss, form, observed))
+            if self.lacking:
+                blur = model.blur + self.mist(model.value)
+                model = replace(model, value=model.value + self.lacking, blur=blur)
         if isinstance(model, Gram) and model.noise > AUDIBLE * self.dispersion_at(model.value):
             noise, blur = merge(self.engine.map(noise_kernel, self.design.handles, beta, self.loss, observed))
             model = replace(model, noise=float(noise), blur=float(blur))
@@ -110,7 +119,9 @@ class Objective:
         """
         kernel = closing_slope_kernel if closing else slope_kernel
         total: Slope = merge(self.engine.map(kernel, self.design.handles, beta, self.loss))
-        return total + Slope(self.penalty.value(beta, self.free), self.penalty.gradient(beta, self.free))
+        lacking, mist = (0.0, 0.0) if closing else (self.lacking, self.mist(total.value))  # it looks at deviances
+        value = lacking + self.penalty.value(beta, self.free)
+        return total + Slope(value, self.penalty.gradient(beta, self.free), mist)
 
     def fine_gradient(self, beta: Array) -> Array:
         """The gradient (p,) at β where the objective is quadratic, to some twenty bits more."""
@@ -134,10 +145,24 @@ class Objective:
 
     def values(self, betas: Array) -> Array:
         """The objective at each of betas (k, p): a whole line search in one pass."""
-        total = merge(self.engine.map(values_kernel, self.design.handles, betas, self.loss))
+        total = merge(self.engine.map(values_kernel, self.design.handles, betas, self.loss)) + self.lacking
         if not self.holds:
             return total
         return total + np.array([self.penalty.value(beta, self.free) for beta in betas])
+
+    def mist(self, value: float) -> float:
+        """How much rounding can change the sum of a value and what it lacks."""
+        return SUMMED * ROUNDING * (abs(value) + abs(self.lacking)) if self.lacking else 0.0
+
+    def in_natural_form(self) -> Objective:
+        """The same objective by `NaturalLoss`, where what that lacks is not so large that deviances drown in it."""
+        level = self.level_of(self.mean_response)
+        if level is None:
+            return self
+        loss = NaturalLoss(self.loss.family, self.loss.link)
+        deviance, natural = merge(self.engine.map(forms_kernel, self.design.handles, level, self.loss, loss))
+        lacking, size = float(deviance - natural), self.design.n if self.loss.family.dispersion_known else deviance
+        return replace(self, loss=loss, lacking=lacking) if abs(lacking) <= DROWNING * size else self
 
     def start(self, form: Form = Gram) -> Quadratic:
         """The model of the first weighted least squares; see `start_kernel`."""
@@ -232,12 +257,14 @@ class Objective:
 
     def sampled(self, size: int) -> Objective:
         """The same objective on about `size` rows drawn without replacement, the same ones each time."""
-        design = self.design
-        drawing = (drawn_kernel, design.handles, size / design.rows)
+        design, share = self.design, size / self.design.rows
+        handles: Sequence[Block] = design.handles
         if self.engine.holds_rows:  # few rows of many blocks are many rows of few
-            handles = self.engine.hold(restacked([*self.engine.draw(*drawing)]))
+            together = stretches(design.counts, block_rows(pattern_of(handles), size) / share)
+            blocks = [stacked(self.engine.draw(drawn_kernel, handles[few], share)) for few in together]
+            handles = self.engine.hold(blocks)
         else:
-            handles = self.engine.draw(*drawing)
+            handles = self.engine.draw(drawn_kernel, handles, share)
         drawn = sum(counts_of(handles))
         return replace(self, design=replace(design, handles=handles, n=design.n * drawn / design.rows))
 

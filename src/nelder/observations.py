@@ -201,7 +201,7 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
 def observed(family: Family, response: Sequence[Array], weights: object, offset: Array, rows: Rows) -> Observations:
     """Some rows of a table, checked as by `observe`; there may be none, and all may have the weight zero."""
     n = len(offset)
-    ones = np.ones(n)
+    ones = np.broadcast_to(1.0, n)
     counts, sampled = isinstance(weights, Frequency), isinstance(weights, Sampling)
     weight = ones if weights is None else _weights(weights, rows)
     frequencies = weight if counts else ones
@@ -218,7 +218,7 @@ def observed(family: Family, response: Sequence[Array], weights: object, offset:
         precision, weight = np.where(trials > 0, trials, 1.0), weight * trials
     used = weighed(weight)
     family.validate(y[used], rows[used])
-    size = float(np.abs(y[used]).max(initial=0.0))
+    size = max(float(y[used].max(initial=0.0)), -float(y[used].min(initial=0.0)))
     if size > LARGEST or 0 < size < 1 / LARGEST:
         raise DataError(f"y has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other units")
     return Observations(y, weight, precision, offset, float(frequencies[used].sum()), rows, sampled)

@@ -10,7 +10,7 @@ from nelder.closing import ClosingGram, ClosingSlope
 from nelder.design import Block
 from nelder.engines import merge
 from nelder.families import Binomial, Gamma, InverseGaussian, Poisson, Tweedie
-from nelder.kernels import Slope, level_kernel, saturated_kernel, tallied
+from nelder.kernels import Slope, level_kernel, saturated_kernel
 from nelder.links import Cloglog, Identity, Log, Logit
 from nelder.loss import Loss
 from nelder.objective import Objective
@@ -143,7 +143,7 @@ def bare(y, weight=None, precision=None, offset=None):
 def test_sums_over_responses_are_those_over_rows(family, link, y):
     rows, loss = bare(often(y)), Loss(family, link)
     alone = [bare(each) for each in rows.y[:, None]]
-    few = tallied(rows)
+    few = rows.tallied
     assert few.n == len(set(y)) and all(a < b for a, b in pairwise(few.y))
     eta = float(link.link(np.asarray(0.4)))
     assert level_kernel(rows, eta, loss) == pytest.approx(sum(level_kernel(row, eta, loss) for row in alone), rel=1e-13)
@@ -153,22 +153,22 @@ def test_sums_over_responses_are_those_over_rows(family, link, y):
 
 def test_frequencies_are_counted_and_other_weights_left_alone():
     y, counts = often([0.0, 2, 2, 0]), often([3.0, 1, 4, 2])
-    assert tallied(bare(y, counts, precision=np.ones(len(y)))).weight.tolist() == [5 * MANY, 5 * MANY]
+    assert bare(y, counts, precision=np.ones(len(y))).tallied.weight.tolist() == [5 * MANY, 5 * MANY]
     rows = bare(y, counts)  # weights that are precisions: a likelihood is no sum over them
-    assert tallied(rows) is rows
+    assert rows.tallied is rows
 
 
 @pytest.mark.parametrize("y", [[0.0, 0.5], [1.0, 256.0], [-1.0, 1.0], [0.0, 1e12]], ids=str)
 def test_other_responses_are_left_alone(y):
     rows = bare(often(y))
-    assert tallied(rows) is rows
+    assert rows.tallied is rows
 
 
 def test_a_response_that_is_no_whole_number_late_among_many_is_seen():
     y = np.zeros(5000)
     y[4000] = 0.25
     rows = bare(y)
-    assert tallied(rows) is rows
+    assert rows.tallied is rows
 
 
 def test_offsets_are_not_lost_in_counting():

@@ -144,3 +144,17 @@ def test_two_way_counts_do_not_overflow_small_codes(kind):
     parts = (Coded(codes=a, coding=coding, columns=every), Coded(codes=b, coding=coding, columns=other))
     block = Block(parts, 2 * levels, np.zeros(levels), np.ones(levels), np.zeros(levels))
     assert np.array_equal(block.cross(block.weight), block.dense().T @ block.dense())
+
+
+def test_one_number_for_every_row_is_kept_once_for_all_blocks():
+    n = 70_000
+    X = np.random.default_rng(0).normal(size=(n, 3))
+    one, nothing = np.broadcast_to(1.0, n), np.broadcast_to(0.0, n)
+    blocks = split(Block((Dense(np.arange(3), X),), 3, X[:, 0], one, nothing, one))
+    assert len(blocks) > 1 and sum(block.n for block in blocks) == n
+    for block in blocks:
+        for values, level in ((block.weight, 1.0), (block.offset, 0.0), (block.precision, 1.0)):
+            assert values.shape == (block.n,) and values.flags.c_contiguous and (values == level).all()
+        assert np.shares_memory(block.weight, blocks[0].weight) and np.shares_memory(block.offset, blocks[0].offset)
+    whole = split(Block((Dense(np.arange(3), X[:9]),), 3, X[:9, 0], one[:9], nothing[:9]))[0]
+    assert whole.weight.flags.c_contiguous and whole.weight.tolist() == [1.0] * 9 and whole.precision is None

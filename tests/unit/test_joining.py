@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import nelder as nd
-from nelder.design import Block, restacked, split
+from nelder.design import Block, split, stacked, stretches
 from nelder.families import FAMILIES
 from nelder.families.base import COUNTED, poisson_gap, stirling_remainder
 from nelder.joining import COMBINED, joined, with_coded_ones
@@ -70,12 +70,14 @@ def product(matrix, vector):
     return np.array([float(sum(Fraction(x) * v for x, v in zip(row, exact, strict=True) if x)) for row in matrix])
 
 
-def test_small_blocks_are_stacked_in_order():
+@pytest.mark.parametrize("size", [1, 30, 70, 10_000])
+def test_small_blocks_are_stacked_in_order(size):
     whole = joined(with_coded_ones(block()))
-    again = restacked(split(whole, 30))
-    assert len(again) == 1
-    assert np.array_equal(again[0].dense(), whole.dense())
-    assert np.array_equal(again[0].y, whole.y)
+    small = split(whole, 30)
+    again = [stacked(small[few]) for few in stretches([each.n for each in small], size)]
+    assert all(each.n >= size for each in again[:-1]) and len(again) == max(1, -(-whole.n // (-(-size // 30) * 30)))
+    assert np.array_equal(np.concatenate([each.dense() for each in again]), whole.dense())
+    assert np.array_equal(np.concatenate([each.y for each in again]), whole.y)
 
 
 @pytest.mark.parametrize("family", ["poisson", "gamma", "inverse_gaussian", "tweedie(power=1.5)", "quasipoisson"])

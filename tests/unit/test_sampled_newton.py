@@ -12,6 +12,7 @@ from nelder.links import LINKS
 from nelder.mean import Mean
 from nelder.solvers import SampledNewton
 from nelder.solvers import automatic as chosen
+from nelder.solvers.sampled_newton import sample_of
 
 N = 9000
 PAIRS = [("binomial", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("gamma", "log"), ("quasipoisson", "log")]
@@ -134,3 +135,45 @@ def test_rows_that_are_alike_round_alike_and_do_not_stop_the_search():
     assert fit.solved.solver == "sampled_newton" and fit.converged and not fit.warnings
     means = [count[region == name].mean() for name in ("east", "north", "south", "west")]
     np.testing.assert_allclose(np.exp(fit.coef[0] + np.append(0.0, fit.coef[1:])), means, rtol=1e-13)
+
+
+def objective_of(pair, scale=1.0):
+    X, y = drawn(*pair)
+    return nd.glm_fit(X, scale * y, *pair, compress=False).objective
+
+
+@each_pair
+def test_in_natural_form_an_objective_has_the_same_values_and_slopes(pair):
+    plain, betas = objective_of(pair), np.array([[-0.5, 0.3, -0.2, 0.4], [-0.4, 0.2, 0.0, 0.1]])
+    natural = plain.in_natural_form()
+    assert type(natural.loss).__name__ == "NaturalLoss" and (natural.lacking != 0) == (pair[0] != "binomial")
+    assert natural.values(betas) == pytest.approx(plain.values(betas), rel=1e-13)
+    for beta in betas:
+        model, other = plain.quadratic(beta), natural.quadratic(beta)
+        assert np.array_equal(model.matrix, other.matrix) and np.array_equal(model.gradient, other.gradient)
+        assert other.value == pytest.approx(model.value, rel=1e-13) and other.blur >= model.blur
+        for closing in (False, True):
+            slope, same_slope = plain.slope(beta, closing), natural.slope(beta, closing)
+            assert np.array_equal(slope.gradient, same_slope.gradient)
+            assert same_slope.value == pytest.approx(slope.value, rel=1e-13)
+            assert abs(same_slope.value - slope.value) <= same_slope.blur + 1e-13 * slope.value
+
+
+def test_deviances_that_would_drown_keep_their_form():
+    random = np.random.default_rng(3)
+    x = random.normal(size=4000)
+    y = np.round(1e12 * np.exp(0.1 * x) + 1e6 * random.normal(size=4000))
+    X = np.column_stack([np.ones(4000), x])
+    fit = nd.glm_fit(X, y, "poisson", solver="sampled_newton")
+    assert fit.objective.in_natural_form() is fit.objective
+    reference = nd.glm_fit(X, y, "poisson", solver="irls")  # a rounding of the intercept is 2e-7 standard errors
+    assert fit.converged and np.asarray(fit.coef) == pytest.approx(np.asarray(reference.coef), rel=1e-14)
+    assert np.asarray(fit.se) == pytest.approx(np.asarray(reference.se), rel=1e-8)
+
+
+def test_a_sample_takes_no_more_memory_than_it_may(monkeypatch):
+    monkeypatch.setattr("nelder.solvers.sampled_newton.MOST", 2_000)
+    X, y = drawn("poisson", "log")
+    fit = nd.glm_fit(X, y, "poisson", solver="sampled_newton")
+    assert 450 <= sample_of(fit.objective, 0.08).design.rows <= 500
+    same(fit, nd.glm_fit(X, y, "poisson", solver="irls"))

@@ -38,7 +38,26 @@ class Handles(Sequence[Any], ABC):
 
     def __getitem__(self, place: Any) -> Any:
         places = range(len(self))[place]
-        return [self.one(k) for k in places] if isinstance(places, range) else self.one(places)
+        return Some(self, places) if isinstance(places, range) else self.one(places)
+
+
+class Some(Handles):
+    """Those of others at some places."""
+
+    def __init__(self, handles: Handles, places: range) -> None:
+        self.handles, self.places = handles, places
+
+    @property
+    def counts(self) -> Sequence[int]:
+        counts = self.handles.counts
+        return [counts[place] for place in self.places]
+
+    def one(self, place: int) -> Any:
+        return self.handles.one(self.places[place])
+
+    @property
+    def pattern(self) -> Any:
+        return self.handles.pattern
 
 
 def counts_of(handles: Sequence[Any]) -> Sequence[int]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from nelder.arrow import plus
 from nelder.design import Block
+from nelder.engines import pattern_of
 from nelder.errors import DataError
 from nelder.kernels import Slope
 from nelder.linalg import Array
@@ -30,7 +31,7 @@ from nelder.solvers.starts import start
 from nelder.solvers.stopping import Tolerance
 
 SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the information that leads on
-MOST = 500_000  # rows of a sample
+MOST = 3_000_000  # numbers of a sample: 24 MB
 PER_COLUMN = 40  # at least so many rows for each column
 ROUGHLY = Tolerance(errors=1.0)  # standard errors of a sample, whose optimum only leads
 MANY = 50_000  # rows: of fewer, all are as cheap as a sample
@@ -66,17 +67,18 @@ class SampledNewton(Solver):
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
         if objective.loss.steady:
-            beta = yield from settled(objective, beta)
+            beta = yield from settled(objective.in_natural_form(), beta)
             yield from scoring_steps(objective, beta, observed=False)
             return
         sample = sample_of(objective, SHARES[1]) if self.led is None else self.led.sample
         known = None if self.led is None or beta is not self.led.step.beta else self.led.step.model
-        metric, begun = scaled(objective, sample, beta, known), objective.slope(beta)
+        metric, quick = scaled(objective, sample, beta, known), objective.in_natural_form()
+        begun = quick.slope(beta)
         if not math.isfinite(begun.value):  # what the sample allows, another row does not
             beta = start(objective).beta
         elif metric.safe:
-            last = yield from passed_on(descent(objective, sample, (beta, begun), metric))
-            last = (yield from passed_on(chords(objective, sample, last))) or last
+            last = yield from passed_on(descent(quick, sample, (beta, begun), metric))
+            last = (yield from passed_on(chords(quick, sample, last))) or last
             beta = last.beta
         yield from scoring_steps(objective, beta, observed=False)
 
@@ -174,8 +176,9 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
 
 def sample_of(objective: Objective, share: float) -> Objective:
     """The objective on that share of the rows, and not on too few for its columns."""
-    rows = objective.design.rows
-    return objective.sampled(min(rows, max(min(round(share * rows), MOST), PER_COLUMN * objective.design.p)))
+    rows, p = objective.design.rows, objective.design.p
+    most = MOST // max(pattern_of(objective.design.handles).width, 1)
+    return objective.sampled(min(rows, max(min(round(share * rows), most), PER_COLUMN * p)))
 
 
 def from_sample(objective: Objective) -> Solver:

@@ -8,10 +8,9 @@ import numpy as np
 
 from nelder.kernels import ROUNDING
 from nelder.linalg import Array
-from nelder.objective import Objective
+from nelder.objective import SUMMED, Objective
 
 SUFFICIENT = 1e-4  # Armijo's fraction of the decrease that the slope promises (Nocedal & Wright 2006, section 3.1)
-SUMMED = 512  # numbers that BLAS adds one after the other in a slice; where they are alike, so are their roundings
 ROUND = 8  # trial points evaluated in one pass over the rows
 # powers of a half: every one at first, then sparser, down to the smallest number there is
 HALVINGS = (*range(1, 9), *range(10, 18, 2), *range(20, 36, 4), *range(40, 72, 8), *range(80, 1080, 32))
