@@ -19,7 +19,7 @@ from nelder.quadratic import SAFE_FOR_STEPS, Gram, Triangle
 from nelder.sparse import WIDE, refuse_wide
 
 LARGEST = 1e100
-PER_COLUMN = 100  # so many rows for each column tell whether columns differ, mostly
+PER_COLUMN = 50  # so many rows for each column tell whether columns differ, mostly
 
 
 def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | None, Array | None]:

@@ -31,7 +31,7 @@ from nelder.solvers.starts import start
 from nelder.solvers.stopping import Tolerance
 
 SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the information that leads on
-MOST = 3_000_000  # numbers of a sample: 24 MB
+MOST = 2_700_000  # numbers of a sample: 22 MB
 PER_COLUMN = 40  # at least so many rows for each column
 ROUGHLY = Tolerance(errors=1.0)  # standard errors of a sample, whose optimum only leads
 MANY = 50_000  # rows: of fewer, all are as cheap as a sample
