@@ -163,6 +163,7 @@ def spark() -> Any:
     """A local session with as many threads."""
     from pyspark.sql import SparkSession
 
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # of workers, else any python3 on the path
     made = SparkSession.builder.master(f"local[{WORKERS}]").config("spark.driver.memory", "6g")
     made = made.config("spark.ui.enabled", "false").config("spark.log.level", "ERROR")
     return made.getOrCreate()
