@@ -75,19 +75,20 @@ def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded,
     few = every.but(gapless(wanted))
     if few.known:
         with suppress(Incomplete):
-            return looked_and_loaded(model, wanted, few, followed(engine, partitions, told))
-    return looked_and_loaded(model, wanted, every, spooled(engine, partitions, wanted.needed, told))
+            return looked_and_loaded(model, wanted, few, (partitions, followed(engine, partitions, told)))
+    once = spooled(engine, partitions, wanted.needed, told)
+    return looked_and_loaded(model, wanted, every, (once, once))
 
 
 def looked_and_loaded(
-    model: Model, wanted: Asked, sought: Sought, partitions: Sequence[Partition]
+    model: Model, wanted: Asked, sought: Sought, read: tuple[Sequence[Partition], Sequence[Partition]]
 ) -> tuple[Loaded, Apart, Completeness]:
-    """The table as blocks, by reading `partitions`, the last of which may be only for now."""
-    looked = look(model.engine, partitions, sought)
+    """The table as blocks, by two readings, of which later ones know nothing: to learn, and to load."""
+    looked = look(model.engine, read[0], sought)
     schema, states = learned(wanted, looked)
     loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, model.engine.together)
     loader = replace(loader, presumed=tuple(sought.known))
-    parts = [Part(each, begin) for each, begin in zip(partitions, looked.begins, strict=True)]
+    parts = [Part(each, begin) for each, begin in zip(read[1], looked.begins, strict=True)]
     loaded = Loaded.of(model, wanted, model.engine.load(parts, loader))
     again = tuple(Part(each, begin) for each, begin in zip(wanted.source.partitions, looked.begins, strict=True))
     return loaded, Apart(wanted.source, again, loader, looked.completeness.total, loaded.rows), looked.completeness

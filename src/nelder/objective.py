@@ -7,7 +7,7 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -283,10 +283,16 @@ class Objective:
         drawn = sum(counts_of(handles))
         return replace(self, design=replace(design, handles=handles, n=design.n * drawn / design.rows))
 
-    def batches(self, random: np.random.Generator, size: int) -> Sequence[Block]:
-        """The rows of this process in random order, in batches of at most `size`."""
-        batches = []
-        for block in self.engine.map(block_kernel, self.design.handles):
-            order = random.permutation(block.n)
-            batches += [block.rows(order[i : i + size]) for i in range(0, block.n, size)]
-        return [batches[i] for i in random.permutation(len(batches))]
+    def batches(self, random: np.random.Generator, size: int) -> Iterator[Block]:
+        """The rows in random order, in batches of at most `size`; each is taken from where its block is, if that is
+        this process or a file of it.
+        """
+        handles: Sequence[Block] = self.design.handles
+        handles = handles if self.engine.holds_rows else self.engine.map(block_kernel, handles)
+        chosen: list[tuple[int, NDArray[np.integer]]] = []
+        for place, n in enumerate(counts_of(handles)):
+            order = random.permutation(n).astype(np.min_scalar_type(n))
+            chosen += [(place, order[i : i + size]) for i in range(0, n, size)]
+        for k in random.permutation(len(chosen)):
+            place, rows = chosen[k]
+            yield handles[place].rows(rows)

@@ -541,3 +541,28 @@ def test_a_value_that_no_fit_can_use_is_named_with_its_own_row_group(tmp_path):
     pq.write_table(pa.table(data), tmp_path / "a.parquet", row_group_size=500)  # so small that they are read together
     with pytest.raises(nd.SupportError, match=r"^'.*a\.parquet', row group 3: poisson needs .* row 1700 of y has -1"):
         nd.glm("y ~ x", str(tmp_path / "a.parquet"), "poisson", engine=nd.Threads(memory=1), compress=False)
+
+
+class Listener:
+    """A watcher that hears how far the reading is."""
+
+    def __init__(self):
+        self.told = []
+
+    def __call__(self, record):
+        pass
+
+    def reading(self, rows, total, seconds):
+        self.told.append((rows, total))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_reading_is_told_from_the_first_rows_to_the_last(kind, tmp_path):
+    missing, written = KINDS[kind]
+    path, listener = in_files(table(3_000, missing=missing), tmp_path, **written), Listener()
+    nd.glm("y ~ x + g", path, "poisson", compress=False, engine=nd.Threads(memory=1), watch=listener)
+    last = listener.told[-5:]  # one for each file, the last time that they are read
+    assert [total for _, total in last] == [3_000] * 5
+    assert [rows for rows, _ in last] == [700, 1_400, 2_100, 2_800, 3_000]
+    if "nan" not in kind:
+        assert len(listener.told) == 5
