@@ -18,16 +18,18 @@ from memory import highest, in_use
 from at_scale.tables import FACTORS, FORMULA
 
 WORKERS = 2
+PIECE = 65_536  # rows that are decoded at once
 PASSES = 20  # of a kernel that does nothing
 
 
 def decode(path: str, memory: str) -> dict[str, Any]:
-    """Every column of the file once, by the reader that nelder uses, and nothing else."""
+    """Every column of the file once, by the reader that nelder uses, row group by row group, and nothing else."""
     from pyarrow import parquet
 
-    begun = time.perf_counter()
+    begun, rows = time.perf_counter(), 0
     with parquet.ParquetFile(path) as file:
-        rows = sum(batch.num_rows for batch in file.iter_batches(262_144))
+        for group in range(file.num_row_groups):
+            rows += sum(batch.num_rows for batch in file.iter_batches(PIECE, row_groups=[group]))
     return {"seconds": time.perf_counter() - begun, "rows": rows}
 
 

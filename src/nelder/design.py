@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,12 @@ from nelder.arrow import LONG, Arrow, Layout, Matrix
 from nelder.engines import counts_of, pattern_of
 from nelder.lazy import lazy
 from nelder.linalg import Array
-from nelder.parts import Coded, Codes, Dense, Part, bincount, rows_of, stacked_parts
+from nelder.parts import Coded, Codes, Dense, Part, rows_of, stacked_parts
 from nelder.sparse import Sparse, too_wide
 from nelder.twofold import Twofold, twofold
 
 BLOCK_ROWS = 65_536
 SHARED_ROWS = 16_384  # of a block: fewer are not worth another thread
-COUNTED = 256  # responses that are whole numbers below this are counted
 STILL = 1e-9  # a row whose x'd is this small beside |x|'|d| does not move along d
 SLICE_ROWS = 4_096  # of what is made dense a slice at a time
 BLOCK_NUMBERS = 2**20  # of columns of a block: so many that there is little to do but to work on them
@@ -94,28 +94,6 @@ class Block:
     def frequency(self) -> Array:
         """How often each row was observed (n,)."""
         return np.ones(self.n) if self.precision is None else self.weight / self.precision
-
-    @property
-    def tallied(self) -> Block:
-        """A row for each response, with the weight of all rows that have it: as good as they are for sums without X and
-        offset. The rows themselves where they are no more than the responses could be, where these are not few whole
-        numbers, or where weights say more than how often a row was observed.
-        """
-        return self._tally or self
-
-    @lazy
-    def _tally(self) -> Block | None:
-        few = self.y[:1000]
-        if self.n <= COUNTED or (few != np.floor(few)).any():
-            return None
-        if self.y.min() < 0 or self.y.max() >= COUNTED:
-            return None
-        codes = self.y.astype(np.intp)
-        if (codes != self.y).any() or (self.own_precision != 1.0).any():
-            return None
-        weight = bincount(codes, self.weight, COUNTED)
-        y = np.flatnonzero(weight)
-        return Block((), 0, y.astype(float), weight[y], np.zeros(len(y)), np.ones(len(y)))
 
     def with_vectors(self, given: dict[str, Array]) -> Block:
         """The same rows with another weight, offset or precision (n,)."""
@@ -308,6 +286,11 @@ class Design:
     def vast(self) -> bool:
         """Whether no p × p matrix is made in full, as there is no need of one: p is large, and a factor long."""
         return too_wide(self.p) and self.long is not None
+
+    @lazy
+    def seen(self) -> dict[str, Any]:
+        """What looks at these rows have found, so that they are not taken again."""
+        return {}
 
     @property
     def counts(self) -> Sequence[int]:

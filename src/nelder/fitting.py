@@ -112,15 +112,18 @@ def with_rows(fit: Fit, kept: Kept, weightless: int) -> Fit:
     objective = fit.rows_of_data("a look at its responses")
     notes: tuple[str, ...] = (f"{weightless} rows of weight zero left out",) if weightless else ()
     notes += (PSEUDO,) if objective.sampling else ()
-    return replace(fit, warnings=found_in_rows(fit, kept.rows), notes=(*fit.notes, *notes), kept=kept)
+    return replace(fit, warnings=found_in_rows(fit, kept), notes=(*fit.notes, *notes), kept=kept)
 
 
-def found_in_rows(fit: Fit, rows: NDArray[np.integer]) -> tuple[Diagnosis, ...]:
-    """The findings of the fit of an objective with its rows called by their numbers (n,), and what responses show."""
+def found_in_rows(fit: Fit, kept: Kept) -> tuple[Diagnosis, ...]:
+    """The findings of the fit of an objective with its rows called by their numbers, and what responses show."""
     objective = fit.rows_of_data("a look at its responses")
-    odd = sum(objective.engine.map(odd_kernel, objective.design.handles, fit.family, objective.sampling))
+    if objective.sampling:
+        odd = sum(objective.engine.map(odd_kernel, objective.design.handles, fit.family, True))
+    else:
+        odd = objective.over_responses(odd_kernel, fit.family, False)
     findings = (OddResponse(fit.family_to_fit.label(), fit.family.odd_words(odd)),) if odd else ()
-    return (*findings, *(finding.renumbered(rows) for finding in fit.warnings))
+    return (*findings, *(finding.renumbered(kept.rows) for finding in fit.warnings))
 
 
 def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms, recorder: Recorder) -> Fit | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +19,11 @@ from nelder.formula import Expression, Schema, complete_rows, learn
 from nelder.formula.schema import learned_value
 from nelder.formula.transforms import State
 from nelder.linalg import Array
-from nelder.loading import Apart, Loader, Look, Part, Read, look, spooled
+from nelder.loading import Apart, Incomplete, Loader, Look, Part, Read, followed, look, spooled
 from nelder.loading.looking import Sought
 from nelder.model_frame import Asked
 from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sampling, Weights
-from nelder.sources import Tally
+from nelder.sources import Partition, Tally
 from nelder.trace import Recorder
 
 ARRAY = (
@@ -63,16 +64,44 @@ def fit_in_parts(model: Model, wanted: Asked, response: str, recorder: Recorder)
 
 
 def read_table(model: Model, wanted: Asked, recorder: Recorder) -> tuple[Loaded, Apart, Completeness]:
-    """The table as blocks, where its rows are, and its missing values. What was decoded on the way is let go."""
-    engine, partitions = model.engine, wanted.source.partitions
-    once = spooled(engine, partitions, wanted.needed, recorder.reading)
-    looked = look(engine, once, sought(wanted, engine))
+    """The table as blocks, where its rows are, and its missing values.
+
+    Columns of numbers without gaps need no look, so that all columns are decoded only when they are loaded. Whether
+    they have none is a presumption: where it is wrong, all columns are looked at, and kept as decoded until they are
+    loaded.
+    """
+    engine, partitions, told = model.engine, wanted.source.partitions, recorder.reading
+    every = sought(wanted, engine)
+    few = every.but(gapless(wanted))
+    if few.known:
+        with suppress(Incomplete):
+            return looked_and_loaded(model, wanted, few, (partitions, followed(engine, partitions, told)))
+    once = spooled(engine, partitions, wanted.needed, told)
+    return looked_and_loaded(model, wanted, every, (once, once))
+
+
+def looked_and_loaded(
+    model: Model, wanted: Asked, sought: Sought, read: tuple[Sequence[Partition], Sequence[Partition]]
+) -> tuple[Loaded, Apart, Completeness]:
+    """The table as blocks, by two readings, of which later ones know nothing: to learn, and to load."""
+    looked = look(model.engine, read[0], sought)
     schema, states = learned(wanted, looked)
-    loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, engine.together)
-    parts = [Part(each, begin) for each, begin in zip(once, looked.begins, strict=True)]
-    loaded = Loaded.of(model, wanted, engine.load(parts, loader))
-    again = tuple(Part(each, begin) for each, begin in zip(partitions, looked.begins, strict=True))
+    loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, model.engine.together)
+    loader = replace(loader, presumed=tuple(sought.known))
+    parts = [Part(each, begin) for each, begin in zip(read[1], looked.begins, strict=True)]
+    loaded = Loaded.of(model, wanted, model.engine.load(parts, loader))
+    again = tuple(Part(each, begin) for each, begin in zip(wanted.source.partitions, looked.begins, strict=True))
     return loaded, Apart(wanted.source, again, loader, looked.completeness.total, loaded.rows), looked.completeness
+
+
+def gapless(wanted: Asked) -> Mapping[str, str]:
+    """The columns, with their kinds, that are numbers without a gap by what is written of them, and of which nothing
+    else is to be learned.
+    """
+    every = (*wanted.factors, *wanted.others)
+    learning = (each for each in every if each.remembers or (each.may_be_categorical and not each.is_column))
+    read = {name for each in learning for name in each.columns}
+    return {name: kind for name, kind in wanted.source.gapless(wanted.needed).items() if name not in read}
 
 
 def sought(wanted: Asked, engine: Engine) -> Sought:

@@ -215,7 +215,7 @@ def level_kernel(block: Block, eta: float, loss: Loss) -> float:
     """Half the deviance where X adds the same η to the offset of every row; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
-        for _, rows in (block if block.offset.any() else block.tallied).bare_slices():
+        for _, rows in block.bare_slices():
             deviance = loss.family.unit_deviance(rows.y, Mean(loss.link, rows.offset + eta))
             total += 0.5 * float(rows.weight @ deviance)
         return total
@@ -225,7 +225,7 @@ def forms_kernel(block: Block, eta: float, loss: Loss, natural: NaturalLoss) -> 
     """Half the deviance and the natural loss where η is the same in every row; it does not need X."""
     with np.errstate(all="ignore"):
         total = np.zeros(2)
-        for _, rows in block.tallied.bare_slices():
+        for _, rows in block.bare_slices():
             mean = Mean(loss.link, np.full(rows.n, eta))
             total += loss.total(rows, mean), natural.total(rows, mean)
         return total
@@ -283,9 +283,8 @@ def odd_kernel(block: Block, family: Family, sampling: bool) -> int:
     """How many responses do not look like a family's, each as often as it was observed; once where the weights are
     those of a sample.
     """
-    rows = block if sampling else block.tallied
-    odd = family.odd(rows.y, rows.own_precision)
-    return int(np.sum(odd)) if sampling else round(float(rows.frequency[odd].sum()))
+    odd = family.odd(block.y, block.own_precision)
+    return int(np.sum(odd)) if sampling else round(float(block.frequency[odd].sum()))
 
 
 def squares_kernel(block: Block) -> Array:
@@ -337,14 +336,9 @@ def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
     """The log-likelihood of a perfect fit; it does not need X."""
     with np.errstate(all="ignore"):
         total = 0.0
-        for _, rows in block.tallied.bare_slices():
+        for _, rows in block.bare_slices():
             total += float(rows.frequency @ loss.family.log_saturated(rows.y, phi, rows.own_precision))
         return total
-
-
-def mean_kernel(block: Block) -> Array:
-    """(Σ w y, Σ w), which make the mean response, and Σ |offset|."""
-    return np.array([block.weight @ block.y, block.weight.sum(), np.abs(block.offset).sum()])
 
 
 def gram_of(rows: Block, pieces: Pieces, eta: Array, beta: Array, observed: bool = False) -> Gram:

@@ -7,8 +7,9 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,6 @@ from nelder.kernels import (
     forms_kernel,
     implicit_kernel,
     level_kernel,
-    mean_kernel,
     movement_kernel,
     noise_kernel,
     quadratic_kernel,
@@ -47,6 +47,7 @@ from nelder.linalg import Array
 from nelder.loss import Loss, NaturalLoss
 from nelder.penalties import Penalty
 from nelder.quadratic import Gram, Quadratic
+from nelder.responses import COUNTED, Responses, responses_kernel
 
 SUMMED = 512  # numbers that BLAS adds one after the other in a slice; where they are alike, so are their roundings
 DROWNING = 1e6  # times the size of deviances: a constant that leaves them some nine digits
@@ -160,7 +161,7 @@ class Objective:
         if level is None:
             return self
         loss = NaturalLoss(self.loss.family, self.loss.link)
-        deviance, natural = merge(self.engine.map(forms_kernel, self.design.handles, level, self.loss, loss))
+        deviance, natural = self.over_responses(forms_kernel, level, self.loss, loss)
         lacking, size = float(deviance - natural), self.design.n if self.loss.family.dispersion_known else deviance
         return replace(self, loss=loss, lacking=lacking) if abs(lacking) <= DROWNING * size else self
 
@@ -193,27 +194,39 @@ class Objective:
             return np.nan
         if phi == 0:
             return np.inf
-        saturated = merge(self.engine.map(saturated_kernel, self.design.handles, self.loss, phi))
-        return float(saturated) - 0.5 * deviance / phi
+        return float(self.over_responses(saturated_kernel, self.loss, phi)) - 0.5 * deviance / phi
 
-    @lazy
-    def _sums(self) -> Array:
-        return merge(self.engine.map(mean_kernel, self.design.handles))
+    @property
+    def responses(self) -> Responses:
+        """What the responses show, looked at once for a design; they are tallied where that may leave their parts."""
+        seen = self.design.seen
+        if "responses" not in seen:
+            tallying = self.design.rows > COUNTED and not self.engine.rows_stay
+            seen["responses"] = merge(self.engine.map(responses_kernel, self.design.handles, tallying))
+        found: Responses = seen["responses"]
+        return found
+
+    def over_responses(self, kernel: Callable[..., Any], *small: Any) -> Any:
+        """The sum of a kernel that looks at responses and weights alone: over a row for each that occurs, where they
+        are tallied.
+        """
+        tally = self.responses.tally
+        return merge(self.engine.map(kernel, self.design.handles, *small)) if tally is None else kernel(tally, *small)
 
     @property
     def mean_response(self) -> float:
         """Σ w y / Σ w."""
-        return float(self._sums[0] / self._sums[1])
+        return self.responses.total / self.responses.weight
 
     @property
     def total_weight(self) -> float:
         """Σ w."""
-        return float(self._sums[1])
+        return self.responses.weight
 
     @property
     def has_offset(self) -> bool:
         """Whether any offset is not zero."""
-        return bool(self._sums[2] > 0)
+        return self.responses.offset > 0
 
     @lazy
     def is_exposed(self) -> bool:
@@ -242,6 +255,8 @@ class Objective:
 
     def value_at_level(self, eta: float) -> float:
         """Half the deviance where η is the same in every row, offset apart."""
+        if not self.has_offset:
+            return float(self.over_responses(level_kernel, eta, self.loss))
         return float(merge(self.engine.map(level_kernel, self.design.handles, eta, self.loss)))
 
     def without(self, rows: NDArray[np.integer]) -> Objective:
@@ -268,10 +283,16 @@ class Objective:
         drawn = sum(counts_of(handles))
         return replace(self, design=replace(design, handles=handles, n=design.n * drawn / design.rows))
 
-    def batches(self, random: np.random.Generator, size: int) -> Sequence[Block]:
-        """The rows of this process in random order, in batches of at most `size`."""
-        batches = []
-        for block in self.engine.map(block_kernel, self.design.handles):
-            order = random.permutation(block.n)
-            batches += [block.rows(order[i : i + size]) for i in range(0, block.n, size)]
-        return [batches[i] for i in random.permutation(len(batches))]
+    def batches(self, random: np.random.Generator, size: int) -> Iterator[Block]:
+        """The rows in random order, in batches of at most `size`; each is taken from where its block is, if that is
+        this process or a file of it.
+        """
+        handles: Sequence[Block] = self.design.handles
+        handles = handles if self.engine.holds_rows else self.engine.map(block_kernel, handles)
+        chosen: list[tuple[int, NDArray[np.integer]]] = []
+        for place, n in enumerate(counts_of(handles)):
+            order = random.permutation(n).astype(np.min_scalar_type(n))
+            chosen += [(place, order[i : i + size]) for i in range(0, n, size)]
+        for k in random.permutation(len(chosen)):
+            place, rows = chosen[k]
+            yield handles[place].rows(rows)

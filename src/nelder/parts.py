@@ -225,24 +225,26 @@ class Dense(Part):
         return Twofold(lead.T @ first, lead.T @ rest + (self.X - lead).T @ values.lead)
 
     def cross(self, other: Part, weight: Array) -> Array:
-        if other is self and np.minimum.reduce(weight, initial=0.0) >= 0:
-            return self._weighted(np.sqrt(weight))
+        if other is self and np.minimum.reduce(weight, initial=np.inf) >= 0:
+            return self._weighted(weight)
         if isinstance(other, Dense):
             return self.X.T @ (weight[:, None] * other.X)
         return other.cross(self, weight).T
 
-    def _weighted(self, root: Array) -> Array:
-        """X'W X from W^½ (n,): pieces of W^½X that stay in the cache of one core, times themselves. NumPy sees that
-        this is symmetric, and does half the work.
+    def _weighted(self, weight: Array) -> Array:
+        """X'W X for weights ≥ 0 (n,): pieces of W^½X that stay in the cache of one core, times themselves. NumPy sees
+        that this is symmetric, and does half the work. Where all weights are one, there is nothing to multiply by.
         """
         n, k = self.X.shape
         total, size = np.zeros((k, k)), max(256, PIECE // max(k, 1))
+        alike = n > 0 and weight[0] == np.maximum.reduce(weight) == np.minimum.reduce(weight)
+        root = np.sqrt(weight)
         for start in range(0, n, size):
-            rows, weight = self.X[start : start + size], root[start : start + size]
+            rows, own = self.X[start : start + size], root[start : start + size]
             room = scratch(k, len(rows)).T if self.by_columns else scratch(len(rows), k)  # laid out as X is
-            rooted = np.multiply(rows, weight[:, None], out=room)
+            rooted = rows if alike else np.multiply(rows, own[:, None], out=room)
             total += rooted.T @ rooted
-        return total
+        return weight[0] * total if alike else total
 
     def dense(self) -> Array:
         return self.X

@@ -9,7 +9,7 @@ import numpy as np
 from nelder.diagnosis import announce
 from nelder.errors import InputError
 from nelder.families import FAMILIES, Family
-from nelder.fit import Fit, Terms
+from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import fit_objective, found_in_rows
 from nelder.formula import Schema, learn, parse_formula
 from nelder.inference.covariances.covariance import design_based
@@ -52,7 +52,7 @@ def update(fit: Fit, changes: Changes) -> Fit:
     terms = Terms(objective.design.names, fit.terms.response, schema, fit.terms.offset_given)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         made = fit_objective(objective, solver, terms, Recorder(()))
-    found = found_in_rows(made, seen.rows)
+    found = found_in_rows(made, Kept(seen.rows, len(seen.rows)))
     announce(found)
     return design_based(replace(made, warnings=found, notes=(*made.notes, *notes_of_rows(fit)), kept=fit.kept))
 

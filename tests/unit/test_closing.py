@@ -14,6 +14,7 @@ from nelder.kernels import Slope, level_kernel, saturated_kernel
 from nelder.links import Cloglog, Identity, Log, Logit
 from nelder.loss import Loss
 from nelder.objective import Objective
+from nelder.responses import responses_kernel, tallied
 from nelder.solvers.newton import ahead_of
 
 PAIRS = [("binomial", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("gamma", "log"), ("gamma", "identity")]
@@ -143,36 +144,58 @@ def bare(y, weight=None, precision=None, offset=None):
 def test_sums_over_responses_are_those_over_rows(family, link, y):
     rows, loss = bare(often(y)), Loss(family, link)
     alone = [bare(each) for each in rows.y[:, None]]
-    few = rows.tallied
+    few = tallied(rows)
     assert few.n == len(set(y)) and all(a < b for a, b in pairwise(few.y))
     eta = float(link.link(np.asarray(0.4)))
-    assert level_kernel(rows, eta, loss) == pytest.approx(sum(level_kernel(row, eta, loss) for row in alone), rel=1e-13)
+    total = sum(level_kernel(row, eta, loss) for row in alone)
+    assert level_kernel(rows, eta, loss) == pytest.approx(total, rel=1e-13)
+    assert level_kernel(few, eta, loss) == pytest.approx(total, rel=1e-13)
     total = sum(float(np.sum(family.log_saturated(row.y, 0.7, row.weight))) for row in alone)
-    assert saturated_kernel(rows, loss, 0.7) == pytest.approx(total, rel=1e-13, abs=1e-13)
+    assert saturated_kernel(few, loss, 0.7) == pytest.approx(total, rel=1e-13, abs=1e-13)
+
+
+@pytest.mark.parametrize("tallying", [True, False])
+def test_responses_of_parts_are_those_of_all_rows(tallying):
+    y, offset = often([0.0, 2, 2, 7]), often([0.1, 0.0, -0.3, 0.0])
+    whole = responses_kernel(bare(y, offset=offset), tallying)
+    cut = merge(responses_kernel(bare(y[k : k + 7], offset=offset[k : k + 7]), tallying) for k in range(0, len(y), 7))
+    assert (cut.total, cut.weight) == (whole.total, whole.weight) == (y.sum(), len(y))
+    assert cut.offset == pytest.approx(np.abs(offset).sum(), rel=1e-13) == pytest.approx(whole.offset, rel=1e-13)
+    if not tallying:
+        assert cut.tally is whole.tally is None
+        return
+    assert cut.tally.y.tolist() == whole.tally.y.tolist() == [0, 2, 7]
+    assert cut.tally.weight.tolist() == whole.tally.weight.tolist() == [MANY, 2 * MANY, MANY]
+
+
+def test_one_part_without_a_tally_leaves_all_without():
+    parts = [bare(often([0.0, 1.0])), bare(often([0.0, 0.5])), bare(often([2.0]))]
+    assert merge(responses_kernel(part, True) for part in parts).tally is None
 
 
 def test_frequencies_are_counted_and_other_weights_left_alone():
     y, counts = often([0.0, 2, 2, 0]), often([3.0, 1, 4, 2])
-    assert bare(y, counts, precision=np.ones(len(y))).tallied.weight.tolist() == [5 * MANY, 5 * MANY]
+    assert tallied(bare(y, counts, precision=np.ones(len(y)))).weight.tolist() == [5 * MANY, 5 * MANY]
     rows = bare(y, counts)  # weights that are precisions: a likelihood is no sum over them
-    assert rows.tallied is rows
+    assert tallied(rows) is None
 
 
 @pytest.mark.parametrize("y", [[0.0, 0.5], [1.0, 256.0], [-1.0, 1.0], [0.0, 1e12]], ids=str)
 def test_other_responses_are_left_alone(y):
     rows = bare(often(y))
-    assert rows.tallied is rows
+    assert tallied(rows) is None
 
 
 def test_a_response_that_is_no_whole_number_late_among_many_is_seen():
     y = np.zeros(5000)
     y[4000] = 0.25
     rows = bare(y)
-    assert rows.tallied is rows
+    assert tallied(rows) is None
 
 
 def test_offsets_are_not_lost_in_counting():
     y, offset = often([0.0, 2, 2, 0]), often([0.1, 0.5, -0.3, 0.0])
-    loss, rows = Loss(Poisson(), Log()), bare(y, offset=offset)
+    loss, objective = Loss(Poisson(), Log()), nd.glm_fit(np.ones((len(y), 1)), y, "poisson", offset=offset).objective
     expected = sum(level_kernel(bare(y[k : k + 1], offset=offset[k : k + 1]), 0.2, loss) for k in range(len(y)))
-    assert level_kernel(rows, 0.2, loss) == pytest.approx(expected, rel=1e-13)
+    assert objective.responses.tally.n == 2
+    assert objective.value_at_level(0.2) == pytest.approx(expected, rel=1e-13)

@@ -140,3 +140,21 @@ def test_a_search_among_rows_says_what_to_give_instead(guarded):
         fit_on(guarded, parts_of(SIZES, "inverse_gaussian", "log"))
     given = nd.Newton(start=BETA.tolist())
     assert fit_on(guarded, parts_of(SIZES, "inverse_gaussian", "log"), given).converged
+
+
+@pytest.mark.parametrize("rows_stay", [True, False])
+def test_gaps_of_which_a_file_says_nothing_are_found_where_the_rows_are(make, rows_stay, tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    random, n = np.random.default_rng(4), 900
+    data = {"y": random.poisson(2.0, n), "x": random.normal(size=n), "g": random.choice(["a", "b", "c"], n)}
+    pq.write_table(pa.table(data), tmp_path / "whole.parquet", row_group_size=300)
+    data["x"][[5, 700]] = np.nan
+    pq.write_table(pa.table(data), tmp_path / "gaps.parquet", row_group_size=300)
+    for path, lost in (("whole.parquet", ()), ("gaps.parquet", ("2 of 900 rows left out for missing values",))):
+        there, here = (
+            nd.glm("y ~ x + g", tmp_path / path, "poisson", compress=False, engine=engine)
+            for engine in (make(rows_stay=rows_stay), Threads(memory=1))
+        )
+        assert there.notes == here.notes == lost
+        assert np.array_equal(there.coef, here.coef) and np.array_equal(there.se, here.se)
+        assert (there.loglik, there.null_deviance) == pytest.approx((here.loglik, here.null_deviance), rel=1e-13)

@@ -141,6 +141,64 @@ def test_a_table_read_in_parts_gives_the_fit_of_the_table_in_memory(case, memory
     assert_same(whole, parts)
 
 
+KINDS = {
+    "nothing missing": (False, {}),
+    "nulls, which the footers count": (True, {"from_pandas": True}),
+    "nan, of which the footers say nothing": (True, {}),
+}
+
+
+def in_files(data, folder, step=700, **options):
+    """The columns as Parquet files, with several row groups each."""
+    for first in range(0, rows_of(data), step):
+        rows = {name: pa.array(values[first : first + step], **options) for name, values in data.items()}
+        pq.write_table(pa.table(rows), folder / f"{first:06}.parquet", row_group_size=300)
+    return folder
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_whose_numbers_need_no_look_give_the_fit_of_the_table_in_memory(case, kind, tmp_path):
+    (formula, options), (missing, written) = CASES[case], KINDS[kind]
+    data = table(3_000, missing=missing)
+    options = {**options, "compress": False}
+    parts = fitted(formula, in_files(data, tmp_path, **written), {**options, "engine": nd.Threads(memory=1)})
+    assert_same(fitted(formula, data, options), parts)
+
+
+def test_only_numbers_that_may_be_learned_without_a_look_are_presumed_to_be_whole(tmp_path):
+    data = table(500)
+    data["whole"], data["count"] = np.arange(500.0), np.arange(500)
+    source = source_of(in_files(data, tmp_path, from_pandas=True))
+    assert source.gapless(("x", "z", "g", "whole", "count", "y")) == dict(z="f", whole="f", count="i", y="f")
+    without = tmp_path / "without"
+    without.mkdir()
+    pq.write_table(pa.table({"z": data["z"]}), without / "a.parquet", write_statistics=False)
+    assert source_of(without).gapless(("z",)) == {}
+    pq.write_table(pa.table({"z": pa.array([None, 1.0])}), without / "b.parquet")
+    pq.write_table(pa.table({"z": data["z"]}), without / "a.parquet")
+    assert source_of(without).gapless(("z",)) == {}
+
+
+def test_a_level_of_incomplete_rows_alone_is_no_level(tmp_path):
+    data = {"y": np.arange(1.0, 9.0), "x": np.array([1.0, 2, 1, 2, np.nan, 1, np.nan, 3]), "g": list("ababcbca")}
+    fit = nd.glm("y ~ x + g", in_files(data, tmp_path, 3), "poisson", compress=False, engine=nd.Threads(memory=1))
+    assert fit.names == ("Intercept", "x", "g[T.b]")
+    assert fit.notes[0] == "2 of 8 rows left out for missing values"
+    with pytest.raises(nd.DataError, match="'x' has missing values at rows 4, 6: fill"):
+        nd.glm("y ~ x + g", tmp_path, "poisson", engine=nd.Threads(memory=1), missing="error")
+
+
+def test_texts_may_have_gaps_while_numbers_have_none(tmp_path):
+    data = {"y": np.arange(1.0, 9.0), "x": np.arange(8.0) ** 2, "g": ["a", "b", None, "b", "a", "b", None, "a"]}
+    path = in_files(data, tmp_path, 3)
+    fit = nd.glm("y ~ x + g", path, "poisson", compress=False, engine=nd.Threads(memory=1))
+    assert_same(nd.glm("y ~ x + g", data, "poisson", compress=False), fit)
+    assert fit.notes[0] == "2 of 8 rows left out for missing values"
+    with pytest.raises(nd.DataError, match="'g' has missing values at rows 2, 6: fill"):
+        nd.glm("y ~ x + g", path, "poisson", engine=nd.Threads(memory=1), missing="error")
+
+
 @settings(max_examples=25, deadline=None)
 @given(cuts=st.lists(st.integers(1, 399), max_size=6), seed=st.integers(0, 5))
 def test_where_the_rows_are_cut_changes_nothing(cuts, seed):
@@ -483,3 +541,28 @@ def test_a_value_that_no_fit_can_use_is_named_with_its_own_row_group(tmp_path):
     pq.write_table(pa.table(data), tmp_path / "a.parquet", row_group_size=500)  # so small that they are read together
     with pytest.raises(nd.SupportError, match=r"^'.*a\.parquet', row group 3: poisson needs .* row 1700 of y has -1"):
         nd.glm("y ~ x", str(tmp_path / "a.parquet"), "poisson", engine=nd.Threads(memory=1), compress=False)
+
+
+class Listener:
+    """A watcher that hears how far the reading is."""
+
+    def __init__(self):
+        self.told = []
+
+    def __call__(self, record):
+        pass
+
+    def reading(self, rows, total, seconds):
+        self.told.append((rows, total))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_reading_is_told_from_the_first_rows_to_the_last(kind, tmp_path):
+    missing, written = KINDS[kind]
+    path, listener = in_files(table(3_000, missing=missing), tmp_path, **written), Listener()
+    nd.glm("y ~ x + g", path, "poisson", compress=False, engine=nd.Threads(memory=1), watch=listener)
+    last = listener.told[-5:]  # one for each file, the last time that they are read
+    assert [total for _, total in last] == [3_000] * 5
+    assert [rows for rows, _ in last] == [700, 1_400, 2_100, 2_800, 3_000]
+    if "nan" not in kind:
+        assert len(listener.told) == 5

@@ -23,7 +23,7 @@ import nelder as nd
 from nelder.sources import PIECE, Labels, Numbers, concatenated, joined_levels, source_of
 from nelder.sources import csv as csv_files
 from nelder.sources.cells import MISSING
-from nelder.sources.parquet import grouped
+from nelder.sources.parquet import SMALL, grouped
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=4)
 COLUMNS = {
@@ -140,8 +140,8 @@ def test_pandas_and_polars_give_the_columns_of_the_file(tmp_path):
 def test_row_groups_are_joined_while_they_are_small():
     assert grouped([]) == [()]
     assert grouped([10, 20, 30]) == [(0, 1, 2)]
-    assert grouped([PIECE, 1, PIECE - 1, 1]) == [(0,), (1, 2), (3,)]
-    assert grouped([3 * PIECE, 5]) == [(0,), (1,)]
+    assert grouped([SMALL, 1, SMALL - 1, 1]) == [(0,), (1, 2), (3,)]
+    assert grouped([3 * SMALL, 5]) == [(0,), (1,)]
 
 
 def test_a_large_row_group_is_read_in_pieces(tmp_path):

@@ -14,7 +14,7 @@ class Counted(Engine):
     def __init__(self, engine: Engine, rows: int) -> None:
         self.engine, self.rows, self.read = engine, rows, 0
         self.name, self.holds_rows = engine.name, engine.holds_rows
-        self.together, self.folder = engine.together, engine.folder
+        self.together, self.folder, self.rows_stay = engine.together, engine.folder, engine.rows_stay
 
     @property
     def memory(self) -> int | None:

@@ -1,24 +1,30 @@
 """Blocks in a file without a name: decoded once, mapped back at the speed of memory, and gone with the process.
 
-A block is pickled with its arrays apart (protocol 5), so that what is mapped is the arrays as they are worked on. The
-file is unlinked as soon as it is open: whatever ends the process, nothing is left behind.
+A block is pickled with its arrays apart (protocol 5), so that what is mapped is the arrays as they are worked on. A
+vector that is one number repeated, as weights often are, is written as that number. The file is unlinked as soon as it
+is open: whatever ends the process, nothing is left behind.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import mmap
 import pickle
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import IO, Any
+
+import numpy as np
 
 from nelder.engines.base import Handles
 from nelder.errors import DataError
 from nelder.lazy import lazy
+from nelder.linalg import Array
 
 ALIGNED = 64  # bytes: where an array begins
 SMALL = 4_096  # bytes: shorter arrays stay in the pickle, as one that outlives its block would hold all of it
@@ -58,7 +64,7 @@ class Spilled(Handles):
         frame, buffers = packed(block)
         self.size += sum(buffer.nbytes for buffer in buffers)
         if self.file is None and self.size <= self.memory:
-            self.held.append(block)
+            self.held.append(pickle.loads(frame, buffers=buffers))  # with what it shares shared
             return
         if self.file is None:
             self._open()
@@ -120,7 +126,30 @@ def packed(block: Any) -> tuple[bytes, list[memoryview]]:
             buffers.append(raw)
         return raw.nbytes < SMALL
 
-    return pickle.dumps(block, protocol=5, buffer_callback=apart), buffers
+    frame = io.BytesIO()
+    Packer(frame, protocol=5, buffer_callback=apart).dump(block)
+    return frame.getvalue(), buffers
+
+
+class Packer(pickle.Pickler):
+    """A pickler that writes a vector of one number repeated as that number."""
+
+    def reducer_override(self, given: Any) -> Any:
+        """How to make it again, where that is shorter."""
+        if type(given) is not np.ndarray or given.dtype != np.float64 or given.ndim != 1 or given.nbytes < SMALL:
+            return NotImplemented
+        bits = given.view(np.int64)  # of which −0 and 0 differ
+        if bits[0] != bits[-1] or (bits != bits[0]).any():
+            return NotImplemented
+        return repeated, (float(given[0]), len(given))
+
+
+@lru_cache(maxsize=8)
+def repeated(value: float, n: int) -> Array:
+    """The number in a vector (n,), which all blocks share that need it."""
+    vector = np.full(n, value)
+    vector.setflags(write=False)
+    return vector
 
 
 def written(file: IO[bytes], frame: bytes, buffers: Sequence[memoryview], rows: int) -> Entry:

@@ -34,10 +34,15 @@ class Expression:
     quoted: dict[str, str] = field(repr=False, compare=False)
 
     @property
+    def is_column(self) -> bool:
+        """Whether it is a column as it is."""
+        return isinstance(self.tree, ast.Name)
+
+    @property
     def may_be_categorical(self) -> bool:
         """Whether it can give levels: a column as it is, or C() of one."""
         tree = self.tree
-        return isinstance(tree, ast.Name) or (isinstance(tree, ast.Call) and called(tree.func) in ("C", "I"))
+        return self.is_column or (isinstance(tree, ast.Call) and called(tree.func) in ("C", "I"))
 
     @property
     def remembers(self) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nelder.loading.apart import Apart
-from nelder.loading.loader import Loader, Part, Read
+from nelder.loading.followed import followed
+from nelder.loading.loader import Incomplete, Loader, Part, Read
 from nelder.loading.looking import Look, look
 from nelder.loading.spooled import spooled
 
-__all__ = ["Apart", "Loader", "Look", "Part", "Read", "look", "spooled"]
+__all__ = ["Apart", "Incomplete", "Loader", "Look", "Part", "Read", "followed", "look", "spooled"]

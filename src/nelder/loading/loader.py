@@ -9,18 +9,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.design import Block, split
-from nelder.errors import InputError
+from nelder.design import Block, block_rows, split
+from nelder.errors import DataError, InputError
 from nelder.families import Family
 from nelder.formula import Expression, Schema, complete_rows, numeric_column
 from nelder.formula.transforms import State
 from nelder.joining import joined
-from nelder.observations import Observations, Weights, observed, weighed
+from nelder.observations import Observations, Weights, observed
 from nelder.parts import Coded, Codes, Dense
 from nelder.parts import Part as Columns
 from nelder.sources import Chunk, Partition, concatenated
 
 Rows = NDArray[np.integer]
+LARGE = 2**31  # rows of a table, of which a part has few: its blocks need not be small so that all threads have some
+
+
+class Incomplete(DataError):
+    """A row lacks a value in a column that was presumed to have one in every row."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Loader:
     """Makes blocks of a part: of at most BLOCK_ROWS rows, or one of all where they are to stay `together`.
 
     `needed` are the columns of which none may be missing, `beside` others that the schema reads; `states` are what
-    transforms remember.
+    transforms remember. Columns that are `presumed` to have a value in every row were not looked at: `Incomplete` is
+    raised where one has not.
     """
 
     schema: Schema
@@ -56,6 +62,7 @@ class Loader:
     states: dict[str, State]
     together: bool
     beside: tuple[str, ...] = ()
+    presumed: tuple[str, ...] = ()
 
     def __call__(self, part: Part) -> Iterator[Block]:
         """Its blocks, none where no row is left. Errors name the part and the rows' numbers in the table."""
@@ -73,6 +80,8 @@ class Loader:
             complete = complete_rows(chunk, self.needed)
             rows = np.flatnonzero(complete)
             whole = len(rows) == len(complete)
+            if not whole and not complete_rows(chunk, self.presumed).all():
+                raise Incomplete(f"{part.partition.label}: a value is missing that was presumed to be there")
             yield chunk if whole else {name: column.take(rows) for name, column in chunk.items()}, begin + rows
             begin += len(complete)
 
@@ -86,11 +95,11 @@ class Loader:
             raise type(problem)(f"{place}: {problem}") from None
         block = Block(columns, len(self.schema.names), seen.y, seen.weight, seen.offset, seen.precision)
         block = narrowed(joined(block))
-        used = weighed(seen.weight)
-        block = block if isinstance(used, slice) else block.rows(used)
+        block = block if isinstance(seen.used, slice) else block.rows(seen.used)
         if not block.n:
             return []
-        return [block] if self.together else [in_one_piece(each) for each in split(block)]
+        many = block_rows(block, LARGE)
+        return [block] if self.together else [in_one_piece(each) for each in split(block, many)]
 
     def encoded(self, chunk: Chunk, rows: Rows) -> tuple[Observations, tuple[Columns, ...]]:
         """What is observed of some rows, and their columns of the design."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections import ChainMap
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ Rows = NDArray[np.integer]
 class Sought:
     """What a look is for: the columns that are `needed`, the `factors` whose levels are to be found, and the columns
     that are learned from as a `whole`, and what is learned from digests; and whether rows with `missing` values are an
-    error.
+    error. Columns that are `known`, each with its kind, are numbers with one in every row, and need no look.
     """
 
     needed: tuple[str, ...]
@@ -38,6 +38,17 @@ class Sought:
     whole: tuple[str, ...]
     digested: tuple[Expression, ...] = ()
     missing: str = "drop"
+    known: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns that are looked at, at least one."""
+        return tuple(name for name in self.needed if name not in self.known) or self.needed[:1]
+
+    def but(self, known: Mapping[str, str]) -> Sought:
+        """The same without a look at these columns, which have no levels."""
+        factors = tuple(each for each in self.factors if known.keys().isdisjoint(each.columns))
+        return replace(self, factors=factors, known=known)
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,8 @@ def look(engine: Engine, partitions: Sequence[Partition], sought: Sought) -> Loo
     told = [part for part in seen if part.completeness.complete]  # a column without a value does not show what it is
     refuse_other_kinds(told)
     few = first_of_levels(concatenated([part.exemplars for part in told]), sought.factors)
+    many = len(next(iter(few.values())))
+    few = {**{name: Numbers(np.ones(many), kind) for name, kind in sought.known.items()}, **few}
     whole = concatenated([part.whole for part in told]) if sought.whole else None
     all_rows = None if whole is None else (whole, np.arange(found.complete))
     begins = tuple(itertools.accumulate((part.completeness.total for part in seen[:-1]), initial=0))
@@ -85,7 +98,7 @@ def look(engine: Engine, partitions: Sequence[Partition], sought: Sought) -> Loo
 
 def look_at(partition: Partition, sought: Sought) -> Seen:
     """Look at one part."""
-    pieces = [look_through(chunk, sought) for chunk in partition.read(sought.needed)]
+    pieces = [look_through(chunk, sought) for chunk in partition.read(sought.read)]
     found = sum((piece.completeness for piece in pieces), Completeness())
     told = [piece for piece in pieces if piece.completeness.complete] or pieces[:1]
     few = first_of_levels(concatenated([piece.exemplars for piece in told]), sought.factors)
@@ -95,8 +108,8 @@ def look_at(partition: Partition, sought: Sought) -> Seen:
 
 def look_through(chunk: Chunk, sought: Sought) -> Seen:
     """Look at some rows."""
-    complete = complete_rows(chunk, sought.needed)
-    found = Completeness.of(chunk, sought.needed, complete)
+    complete = complete_rows(chunk, sought.read)
+    found = Completeness.of(chunk, sought.read, complete)
     rows = np.flatnonzero(complete)
     if found.gaps:
         chunk = {name: column.take(rows) for name, column in chunk.items()}

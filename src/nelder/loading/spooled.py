@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nelder.engines import Engine, Spilled, ahead
+from nelder.loading.followed import DEPTH, Progress, Told, total_of
 from nelder.sources import Chunk, Partition
 
 SHARE = 4  # of the memory for rows: the blocks that are made of them take the rest
-DEPTH = 2  # pieces that are decoded before there is time for them
 
 
 @dataclass(frozen=True)
@@ -45,24 +45,17 @@ class Spooled(Partition):
             yield {name: chunk[name] for name in names}
 
 
-def spooled(
-    engine: Engine, partitions: Sequence[Partition], names: Sequence[str], told: Callable[[int, int | None], None]
-) -> Sequence[Partition]:
-    """The same parts, decoded once, where the engine works in this process; else the parts themselves.
-
-    `told` is called with the rows read so far, and all there are where that is known.
-    """
+def spooled(engine: Engine, partitions: Sequence[Partition], names: Sequence[str], told: Told) -> Sequence[Partition]:
+    """The same parts, decoded once, where the engine works in this process; else the parts themselves."""
     if engine.memory is None:
         return partitions
     store, counts = Spilled(engine.memory // SHARE, engine.folder), [0] * len(partitions)
     pieces = (Piece(place, chunk) for place, part in enumerate(partitions) for chunk in part.read(names))
-    known = [part.rows for part in partitions if part.rows is not None]
-    read, total = 0, sum(known) if len(known) == len(partitions) else None
+    progress = Progress(told, total_of(partitions))
     for piece in ahead(pieces, DEPTH):
         store.add(piece)
         counts[piece.place] += 1
-        read += piece.n
-        told(read, total)
+        progress.more(piece.n)
     held, found, first = store.settled(), [], 0
     for part, many in zip(partitions, counts, strict=True):
         found.append(Spooled(part.label, held, first, many, part, part.rows))

@@ -16,7 +16,7 @@ from nelder.linalg import Array
 
 Level: TypeAlias = str | int | float | bool
 
-PIECE = 262_144  # rows of a table that are held at once, at most
+PIECE = 65_536  # rows of a table that are held at once, at most: a block of them
 NUMERIC = ("b", "i", "f")  # NumPy's letters for logical, whole and other numbers
 
 
@@ -130,6 +130,12 @@ class Source(ABC):
     def size(self, names: Sequence[str]) -> int | None:
         """Bytes that these columns take once they are read: 0 where they are in memory, None where it is not known."""
         return None
+
+    def gapless(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Those of these columns that are numbers, each with its kind, and have one in every row by what is written of
+        them, without reading: no null, that is, while nan may be among them.
+        """
+        return {}
 
     def tally(self, names: Sequence[str], memory: int | None = None) -> Tally | None:
         """The distinct rows of these columns, counted where the rows are in `memory` bytes; None where that does not

@@ -77,7 +77,7 @@ class QueryRows(Partition):
         kinds = self.layout.chosen(names)
         schema = pa.schema([(name, pa.null()) for name in names])  # of a table without rows
         columns = ", ".join(quoted(name) for name in names)
-        with answered(self.asked) as found, closing(found.batches(columns, PIECE // 4)) as batches:
+        with answered(self.asked) as found, closing(found.batches(columns, PIECE)) as batches:
             for table in tables(batches, schema):
                 yield chunk_of(table, kinds)
 

@@ -30,7 +30,7 @@ from nelder.sources.base import (
 from nelder.sources.paths import files_of, folder_kind, is_paths, suffix_of
 from nelder.sources.tallies import Rows, asked_of_files, quoted, tally_of, text, value
 
-SMALL = PIECE  # consecutive row groups are one partition while they have no more rows than this
+SMALL = 4 * PIECE  # consecutive row groups are one partition while they have no more rows than this
 
 
 @dataclass(frozen=True)
@@ -179,6 +179,13 @@ class ParquetSource(InParts):
     def size(self, names: Sequence[str]) -> int:
         return size_of(self.layout.chosen(names).values(), self.rows)
 
+    def gapless(self, names: Sequence[str]) -> Mapping[str, str]:
+        found = {name: kind for name, kind in self.layout.chosen(names).items() if kind in NUMERIC}
+        for path in self.files.paths:
+            filled = columns_without_nulls(path)
+            found = {name: kind for name, kind in found.items() if name in filled}
+        return found
+
     def tally(self, names: Sequence[str], memory: int | None = None) -> Tally | None:
         kinds = self.layout.chosen(names)
         if self.files.magic:
@@ -259,6 +266,23 @@ def footer(path: str) -> Footer:
         raise DataError(f"{path!r} has {metadata.num_rows} rows, and its row groups {sum(groups)}: it is damaged")
     refuse_twice(repr(path), schema.names)
     return Footer(path, {each.name: kind_of(each.type) for each in schema}, groups)
+
+
+def columns_without_nulls(path: str) -> set[str]:
+    """The columns of a file of which its footer says that no row group has a null in them."""
+    with opened(path) as file:
+        metadata = file.metadata
+    paths = [metadata.schema.column(place).path for place in range(metadata.num_columns)]
+    filled = {name for name in paths if paths.count(name) == 1}  # a field in a column may be called as another column
+    for group in range(metadata.num_row_groups):
+        columns = [metadata.row_group(group).column(place) for place in range(metadata.num_columns)]
+        filled &= {name for name, column in zip(paths, columns, strict=True) if has_no_null(column.statistics)}
+    return filled
+
+
+def has_no_null(statistics: Any) -> bool:
+    """Whether the statistics of a column, which may be missing or say nothing of it, count its nulls and find none."""
+    return statistics is not None and statistics.has_null_count and statistics.null_count == 0
 
 
 def unreadable(label: str, problem: BaseException) -> DataError:

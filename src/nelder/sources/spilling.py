@@ -73,7 +73,7 @@ def written(found: Iterable[Any], folder: Path) -> list[str]:
                     writer.close()
                 paths.append(str(folder / f"part-{len(paths):04}.parquet"))
                 writer = parquet.ParquetWriter(paths[-1], table.schema)
-            writer.write_table(table, row_group_size=PIECE)
+            writer.write_table(table, row_group_size=4 * PIECE)
     finally:
         if writer is not None:
             writer.close()
