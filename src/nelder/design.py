@@ -22,7 +22,7 @@ SHARED_ROWS = 16_384  # of a block: fewer are not worth another thread
 STILL = 1e-9  # a row whose x'd is this small beside |x|'|d| does not move along d
 SLICE_ROWS = 4_096  # of what is made dense a slice at a time
 BLOCK_NUMBERS = 2**20  # of columns of a block: so many that there is little to do but to work on them
-SLICE_NUMBERS = 2**19  # of columns of a slice: fewer make threads wait for one another more than they spare the cache
+SLICE_NUMBERS = 2**20  # of columns of a slice: fewer make threads wait for one another more than they spare the cache
 SLICE_LONGEST = 32_768  # rows of a slice, and numbers of what is one a row
 
 

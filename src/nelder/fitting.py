@@ -217,8 +217,9 @@ def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> t
     """What solved it, its last step, and that step judged."""
     if objective.penalty.adjustment is not None:
         return ADJUSTED_SCORING, *reduced(objective, objective.penalty.adjustment, solver, watch)
-    solver = solver or automatic(objective)
-    with one_thread() if objective.design.wide else nullcontext():
+    # threads of BLAS that a step has woken go on asking for work, and take it from those of the next pass
+    with one_thread() if objective.design.wide or len(objective.design.handles) > 1 else nullcontext():
+        solver = solver or automatic(objective)
         solution = solve(objective, solver, watch)
         return solver.name, solution, ending(objective, solver, solution)
 

@@ -169,7 +169,7 @@ def basis_kernel(block: Block, beta: Array, loss: Loss, basis: Array) -> Array:
         for rows in block.slices(filled=True):
             weight = expected(rows, beta, loss)
             turned = rows.fine_times(basis).rounded
-            total += turned.T @ (weight[:, None] * turned)
+            total += np.dot(turned.T, weight[:, None] * turned)
         return total
 
 
@@ -357,8 +357,13 @@ def noise_of(terms: int, squares: Array) -> float:
 
 
 def blur_of(rows: Block, score: Array, eta: Array) -> float:
-    """How much that can change the value."""
-    return ROUNDING * float(np.abs(score) @ (np.abs(eta) + np.abs(rows.offset)))
+    """A bound on how much that can change the value: Σ |s| (|η| + |offset|) is no more than by Cauchy and Schwarz."""
+    return ROUNDING * length(score) * (length(eta) + length(rows.offset))
+
+
+def length(values: Array) -> float:
+    """The Euclidean length of a vector (n,)."""
+    return math.sqrt(np.vdot(values, values))
 
 
 def triangle_of(rows: Block, pieces: Pieces, beta: Array) -> Triangle:

@@ -85,7 +85,7 @@ class Loss:
 
     def total(self, block: Block, mean: Mean) -> Array:
         """½ Σ w d(y, μ) at μ (n,), or at each of (k, n)."""
-        return np.asarray(0.5 * (self.family.unit_deviance(block.y, mean) @ block.weight))
+        return np.asarray(0.5 * np.dot(self.family.unit_deviance(block.y, mean), block.weight))
 
 
 class NaturalLoss(Loss):
@@ -93,7 +93,7 @@ class NaturalLoss(Loss):
 
     def total(self, block: Block, mean: Mean) -> Array:
         """Σ w (b(θ) − yθ)."""
-        return np.asarray(self.family.natural_loss(block.y, mean) @ block.weight)
+        return np.asarray(np.dot(self.family.natural_loss(block.y, mean), block.weight))
 
 
 def beyond(y: Array, limit: float, above: bool) -> NDArray[np.bool_]:

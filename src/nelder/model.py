@@ -112,7 +112,8 @@ def glm_fit(
     pair = given.ndim == 2 and given.shape[1] == 2
     response = [vector_of(column, "y", n) for column in given.T] if pair else [vector_of(given, "y", n)]
     added = np.broadcast_to(0.0, n) if offset is None else vector_of(offset, "offset", n)
-    seen = observe(model.family, response, weights, added, np.arange(n))
+    rows = np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)  # all that is kept of rows that are the caller's
+    seen = observe(model.family, response, weights, added, rows)
     terms = Terms(named, "y", offset_given=offset is not None)
     with recording(watch) as recorder:
         fit = fit_rows(model, (columns,), seen, terms, recorder)

@@ -226,7 +226,7 @@ class Objective:
     @property
     def has_offset(self) -> bool:
         """Whether any offset is not zero."""
-        return self.responses.offset > 0
+        return self.responses.has_offset
 
     @lazy
     def is_exposed(self) -> bool:
@@ -287,12 +287,13 @@ class Objective:
         """The rows in random order, in batches of at most `size`; each is taken from where its block is, if that is
         this process or a file of it.
         """
-        handles: Sequence[Block] = self.design.handles
-        handles = handles if self.engine.holds_rows else self.engine.map(block_kernel, handles)
+        handles, here = self.design.handles, self.engine.holds_rows
+        handles = handles if here else self.engine.map(block_kernel, handles)
         chosen: list[tuple[int, NDArray[np.integer]]] = []
         for place, n in enumerate(counts_of(handles)):
             order = random.permutation(n).astype(np.min_scalar_type(n))
             chosen += [(place, order[i : i + size]) for i in range(0, n, size)]
         for k in random.permutation(len(chosen)):
             place, rows = chosen[k]
-            yield handles[place].rows(rows)
+            one = handles[place : place + 1]
+            yield from self.engine.map(Block.rows, one, rows) if here else (block.rows(rows) for block in one)

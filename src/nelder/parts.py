@@ -28,6 +28,16 @@ def bincount(codes: Codes, weight: Array, levels: int) -> Array:
     return np.asarray(np.bincount(codes, weight, levels), dtype=np.float64)
 
 
+def products_by_level(codes: Codes, weight: Array, X: Array, levels: int) -> Array:
+    """Σ of weight times each column of X (n, k) over the rows of each level (levels, k), as a product with a sparse
+    matrix: unlike a count it leaves Python's lock to other threads.
+    """
+    from scipy.sparse import csc_array
+
+    weighted = csc_array((weight, codes, np.arange(len(codes) + 1)), shape=(levels, len(codes)))
+    return np.stack([weighted @ column for column in X.T], axis=1)
+
+
 def fine_product(X: Array, beta: Array) -> Twofold:
     """X (n, k) times beta (k,) or (k, d), with more digits where many terms cancel."""
     bits = exact_bits(max(X.shape))
@@ -197,7 +207,10 @@ def sharing(parts: Sequence[Part], made: Sequence[Part]) -> tuple[Part, ...]:
 
 @dataclass(frozen=True)
 class Dense(Part):
-    """X (n, k) as it is, row by row or column by column."""
+    """X (n, k) as it is, row by row or column by column.
+
+    Products are NumPy's `dot`: while `@` makes few numbers of many, it keeps Python's lock, and other threads wait.
+    """
 
     X: Array
 
@@ -207,13 +220,13 @@ class Dense(Part):
         return self.X.strides[0] < self.X.strides[1]
 
     def times(self, beta: Array) -> Array:
-        return self.X @ beta
+        return np.dot(self.X, beta)
 
     def magnitude(self, beta: Array) -> Array:
         return np.abs(self.X) @ np.abs(beta)
 
     def transpose_times(self, values: Array) -> Array:
-        return self.X.T @ values
+        return np.dot(self.X.T, values)
 
     def fine_times(self, beta: Array) -> Twofold:
         return fine_product(self.X, beta)
@@ -228,23 +241,23 @@ class Dense(Part):
         if other is self and np.minimum.reduce(weight, initial=np.inf) >= 0:
             return self._weighted(weight)
         if isinstance(other, Dense):
-            return self.X.T @ (weight[:, None] * other.X)
+            return np.dot(self.X.T, weight[:, None] * other.X)
         return other.cross(self, weight).T
 
     def _weighted(self, weight: Array) -> Array:
         """X'W X for weights ≥ 0 (n,): pieces of W^½X that stay in the cache of one core, times themselves. NumPy sees
-        that this is symmetric, and does half the work. Where all weights are one, there is nothing to multiply by.
+        that this is symmetric, and does half the work. Weights that are one number need no such pieces.
         """
         n, k = self.X.shape
-        total, size = np.zeros((k, k)), max(256, PIECE // max(k, 1))
-        alike = n > 0 and weight[0] == np.maximum.reduce(weight) == np.minimum.reduce(weight)
-        root = np.sqrt(weight)
+        if n and weight[0] == np.maximum.reduce(weight) == np.minimum.reduce(weight):
+            return np.asarray(weight[0] * np.dot(self.X.T, self.X))
+        total, size, root = np.zeros((k, k)), max(256, PIECE // max(k, 1)), np.sqrt(weight)
         for start in range(0, n, size):
             rows, own = self.X[start : start + size], root[start : start + size]
             room = scratch(k, len(rows)).T if self.by_columns else scratch(len(rows), k)  # laid out as X is
-            rooted = rows if alike else np.multiply(rows, own[:, None], out=room)
-            total += rooted.T @ rooted
-        return weight[0] * total if alike else total
+            rooted = np.multiply(rows, own[:, None], out=room)
+            total += np.dot(rooted.T, rooted)
+        return total
 
     def dense(self) -> Array:
         return self.X
@@ -327,9 +340,7 @@ class Coded(Part):
     def cross(self, other: Part, weight: Array) -> Array:
         """This' W other: weighted counts, two-way where the other is coded too (a two-dimensional histogram)."""
         if isinstance(other, Dense):
-            weight = self.scaled(weight)
-            columns = [bincount(self.codes, weight * column, self.coding.levels) for column in other.X.T]
-            return self.coding.gather(np.stack(columns, axis=1))
+            return self.coding.gather(products_by_level(self.codes, self.scaled(weight), other.X, self.coding.levels))
         if not isinstance(other, Coded):
             return other.cross(self, weight).T
         weight = self.scaled(other.scaled(weight))

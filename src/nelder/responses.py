@@ -15,23 +15,23 @@ FEW = 1_000  # rows that mostly tell whether they are
 
 @dataclass(frozen=True)
 class Responses:
-    """Σ w y, Σ w and Σ |offset| of some rows, and their `tally` where they have one."""
+    """Σ w y and Σ w of some rows, whether any has an offset, and their `tally` where they have one."""
 
     total: float
     weight: float
-    offset: float
+    has_offset: bool
     tally: Block | None
 
     def __add__(self, other: Responses) -> Responses:
         both = None if self.tally is None or other.tally is None else tallied(stacked([self.tally, other.tally]))
-        weight, offset = self.weight + other.weight, self.offset + other.offset
-        return Responses(self.total + other.total, weight, offset, both)
+        has_offset = self.has_offset or other.has_offset
+        return Responses(self.total + other.total, self.weight + other.weight, has_offset, both)
 
 
 def responses_kernel(block: Block, tallying: bool) -> Responses:
     """Those of a block, with their tally where that is asked for."""
     total, weight = float(block.weight @ block.y), float(block.weight.sum())
-    return Responses(total, weight, float(np.abs(block.offset).sum()), tallied(block) if tallying else None)
+    return Responses(total, weight, bool(block.offset.any()), tallied(block) if tallying else None)
 
 
 def tallied(block: Block) -> Block | None:
@@ -39,9 +39,10 @@ def tallied(block: Block) -> Block | None:
     offset. None where responses are not few whole numbers, or weights say more than how often a row was observed.
     """
     few = block.y[:FEW]
-    if (few != np.floor(few)).any() or block.y.min(initial=0.0) < 0 or block.y.max(initial=0.0) >= COUNTED:
+    if (few != np.floor(few)).any():
         return None
-    codes = block.y.astype(np.intp)
+    with np.errstate(invalid="ignore"):
+        codes = block.y.astype(np.uint8)  # others than whole numbers below COUNTED become such as they are not
     if (codes != block.y).any() or (block.own_precision != 1.0).any():
         return None
     weight = bincount(codes, block.weight, COUNTED)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,26 +26,55 @@ _here = _Here()
 
 
 def in_threads(workers: int, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """[work(item) for each item], in order, by so many threads; by this one where it is itself one of them.
+    """[work(item) for each item], in order, by so many threads, of which this is one; by this one alone where it is
+    itself at work for another.
 
-    Whatever ends the waiting, a failure or Ctrl-C, what is under way is waited for, and what has not begun never does.
+    Whatever ends it, a failure or Ctrl-C, what is under way is waited for, and what has not begun never does.
     """
     if _here.at_work or workers == 1 or len(items) == 1:
         return [work(item) for item in items]
-    tasks = [_pool(workers, os.getpid()).submit(work, item) for item in items]
+    found: list[Any] = [None] * len(items)
+    failures: dict[int, BaseException] = {}
+    left = deque(enumerate(items))
+
+    def share() -> None:
+        while left:
+            with suppress(IndexError):  # another has taken the last one
+                place, item = left.popleft()
+                try:
+                    found[place] = work(item)
+                except BaseException as problem:  # whatever it is, it belongs to the caller
+                    failures[place] = problem
+                    left.clear()
+
+    others = [_pool(workers, os.getpid()).submit(share) for _ in range(min(workers, len(items)) - 1)]
+    _here.at_work = True
     try:
-        return [task.result() for task in tasks]
+        share()
+    finally:
+        _here.at_work = False
+        left.clear()
+        finished(others)
+    if failures:
+        raise failures[min(failures)]
+    return found
+
+
+def finished(tasks: Sequence[Future[None]]) -> None:
+    """Wait for tasks that have begun, also where Ctrl-C comes meanwhile; the others never begin."""
+    for task in tasks:
+        task.cancel()
+    try:
+        wait(tasks)
     except BaseException:
-        for task in tasks:
-            task.cancel()
         wait(tasks)
         raise
 
 
 @cache
 def _pool(workers: int, process: int) -> ThreadPoolExecutor:
-    """So many threads of a process, which has them to its end; one that was forked has none of its parent's."""
-    return ThreadPoolExecutor(workers, "nelder", _begin)
+    """The threads beside the one that asks, which a process has to its end; a forked one has none of its parent's."""
+    return ThreadPoolExecutor(workers - 1, "nelder", _begin)
 
 
 def _begin() -> None:

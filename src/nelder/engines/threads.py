@@ -16,6 +16,7 @@ from nelder.engines.memory import bytes_of
 from nelder.engines.pools import in_threads, keep_freed_memory
 from nelder.engines.spilled import Derived, Spilled
 from nelder.errors import InputError
+from nelder.linalg import lapack
 
 DEPTH = 4  # blocks that are read before there is time for them
 NEAR = 256 * 10**6  # bytes of columns that are read at once, where memory allows
@@ -23,9 +24,14 @@ NEAR = 256 * 10**6  # bytes of columns that are read at once, where memory allow
 
 @cache
 def blas() -> Any:
-    """The controller of the loaded BLAS libraries; finding them takes milliseconds, so it is done once."""
+    """The controller of the loaded BLAS libraries, NumPy's and SciPy's own; finding them takes milliseconds, so it is
+    done once.
+
+    Their threads go on asking for work for some 30 ms after each call, and take as much of a core as those of a pass.
+    """
     from threadpoolctl import ThreadpoolController
 
+    lapack()  # loads SciPy's
     return ThreadpoolController()
 
 

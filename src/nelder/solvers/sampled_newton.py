@@ -189,7 +189,8 @@ def from_sample(objective: Objective) -> Solver:
     start: Sequence[float] | None = None
     for sample in samples_of(objective):
         try:
-            solution = solve(sample, Newton(start=start), tolerance=ROUGHLY)
+            solver = SampledNewton(start=start) if sample.loss.steady else Newton(start=start)
+            solution = solve(sample, solver, tolerance=ROUGHLY)
         except DataError:
             return Newton()
         resting = solution.converged and at_rest(sample, solution.step)
