@@ -161,7 +161,17 @@ def constants(engine: Engine, handles: Sequence[Block]) -> Array:
 
 
 def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, recorder: Recorder) -> Fit:
-    """Rank, solve, judge the ending, and read off the numbers."""
+    """Rank, solve, judge the ending, and read off the numbers.
+
+    Where passes have several threads, BLAS has one from the first to the last: others that a factorisation has woken go
+    on asking for work, and take a core from the next pass.
+    """
+    with one_thread() if objective.design.wide or len(objective.design.handles) > 1 else nullcontext():
+        return fitted(objective, solver, terms, recorder)
+
+
+def fitted(objective: Objective, solver: Solver | None, terms: Terms, recorder: Recorder) -> Fit:
+    """The same with as many threads as there are."""
     kept, alias, combination = find_aliases(objective)
     recorder.names = terms.names
     if alias is not None:
@@ -217,11 +227,9 @@ def conclusion(objective: Objective, solver: Solver | None, watch: Watcher) -> t
     """What solved it, its last step, and that step judged."""
     if objective.penalty.adjustment is not None:
         return ADJUSTED_SCORING, *reduced(objective, objective.penalty.adjustment, solver, watch)
-    # threads of BLAS that a step has woken go on asking for work, and take it from those of the next pass
-    with one_thread() if objective.design.wide or len(objective.design.handles) > 1 else nullcontext():
-        solver = solver or automatic(objective)
-        solution = solve(objective, solver, watch)
-        return solver.name, solution, ending(objective, solver, solution)
+    solver = solver or automatic(objective)
+    solution = solve(objective, solver, watch)
+    return solver.name, solution, ending(objective, solver, solution)
 
 
 def _found(end: Ending, objective: Objective, statistics: Statistics, shape: Shape | None) -> tuple[Diagnosis, ...]:

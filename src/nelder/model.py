@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.diagnosis import announce
 from nelder.engines import ENGINES, Engine
@@ -112,7 +113,8 @@ def glm_fit(
     pair = given.ndim == 2 and given.shape[1] == 2
     response = [vector_of(column, "y", n) for column in given.T] if pair else [vector_of(given, "y", n)]
     added = np.broadcast_to(0.0, n) if offset is None else vector_of(offset, "offset", n)
-    rows = np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)  # all that is kept of rows that are the caller's
+    # all that is kept of rows that are the caller's
+    rows: NDArray[np.integer] = np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)
     seen = observe(model.family, response, weights, added, rows)
     terms = Terms(named, "y", offset_given=offset is not None)
     with recording(watch) as recorder:

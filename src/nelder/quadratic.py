@@ -125,6 +125,12 @@ class Gram:
             self.observed or other.observed,
         )
 
+    def at(self, value: float, gradient: Array) -> Gram:
+        """The same information, with its factor, at another place."""
+        model = replace(self, value=value, gradient=gradient)
+        model.__dict__["factored"] = self.factored
+        return model
+
     @property
     def information(self) -> Array:
         """X'WX (p, p) in full. Raises CapabilityError where it has too many columns."""

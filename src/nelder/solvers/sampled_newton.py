@@ -141,7 +141,7 @@ def settled(objective: Objective, beta: Array) -> Generator[Step, None, Array]:
 
     for step in islice(gradient_steps(look, objective, (beta, model), model.factored.solve), 1, PATIENCE):
         beta = step.beta
-        moved = replace(model, value=step.value, gradient=step.gradient)
+        moved = model.at(step.value, step.gradient)
         seen.append(moved.decrement(step.gradient))
         yield replace(step, model=moved)
         if step.halvings or step.stuck:
@@ -167,7 +167,7 @@ def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step
         turn = ratio * sample.turned(last.beta, step.beta)
         if np.max(np.abs(turn.diagonal() / model.matrix.diagonal()), initial=0.0) <= 2 * MOVED:
             moved = replace(model, matrix=plus(model.matrix, turn))
-            yield replace(step, model=replace(moved, value=step.value, gradient=step.gradient))
+            yield replace(step, model=moved.at(step.value, step.gradient))
         else:
             exact = objective.quadratic(step.beta, Gram)
             yield Step(step.beta, exact.value, exact.gradient, exact)
