@@ -226,8 +226,8 @@ def observed(family: Family, response: Sequence[Array], weights: object, offset:
 
 def weighed(weight: Array) -> slice | Rows:
     """The rows of a positive weight (n,), as `Observations.used`."""
-    inside = weight > 0
-    return slice(None) if inside.all() else np.flatnonzero(inside)
+    inside = weight > 0 if weight.strides != (0,) else weight[:1] > 0  # one number, repeated
+    return slice(None) if inside.all() else np.flatnonzero(weight > 0)
 
 
 def _weights(given: object, rows: Rows) -> Array:

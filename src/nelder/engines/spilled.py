@@ -144,7 +144,7 @@ class Packer(pickle.Pickler):
         return repeated, (float(given[0]), len(given))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def repeated(value: float, n: int) -> Array:
     """The number in a vector (n,), which all blocks share that need it."""
     vector = np.full(n, value)
