@@ -269,6 +269,8 @@ class Dense(Part):
         return Dense(self.columns, self.X[chosen] if isinstance(chosen, slice) else self.X.take(chosen, axis=0))
 
     def select(self, chosen: NDArray[np.integer], columns: NDArray[np.integer]) -> Dense:
+        if self.by_columns and len(chosen) and (np.diff(chosen) == 1).all():  # as they lie in memory
+            return Dense(columns, self.X[:, chosen[0] : chosen[-1] + 1])
         return Dense(columns, self.X[:, chosen].copy(order="F" if self.by_columns else "C"))
 
     def stacked(self, others: Sequence[Dense]) -> Dense:

@@ -290,12 +290,14 @@ def _factor_names(factor: Factor, reduced: bool) -> tuple[str, ...]:
 
 
 def _product(piece: Piece, factors: dict[str, Factor], values: dict[str, Any], n: int) -> Array:
-    """The product of the numeric factors of a piece (n, k), the first varying fastest."""
+    """The product of the numeric factors of a piece (n, k), the first varying fastest; a single one as it is."""
+    numeric: list[Array] = [values[name] for name, _ in piece.factors if isinstance(factors[name], NumericFactor)]
+    if len(numeric) == 1 and piece.scale == 1.0:
+        return numeric[0]
     result = np.full((n, 1), piece.scale)
-    for name, _ in piece.factors:
-        if isinstance(factors[name], NumericFactor):
-            product = values[name][:, :, None] * result[:, None, :]
-            result = product.reshape(n, product.shape[1] * product.shape[2])
+    for factor in numeric:
+        product = factor[:, :, None] * result[:, None, :]
+        result = product.reshape(n, product.shape[1] * product.shape[2])
     return result
 
 
