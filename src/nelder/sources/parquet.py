@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -182,7 +183,7 @@ class ParquetSource(InParts):
     def gapless(self, names: Sequence[str]) -> Mapping[str, str]:
         found = {name: kind for name, kind in self.layout.chosen(names).items() if kind in NUMERIC}
         for path in self.files.paths:
-            filled = columns_without_nulls(path)
+            filled = without_nulls(path, found)
             found = {name: kind for name, kind in found.items() if name in filled}
         return found
 
@@ -268,16 +269,15 @@ def footer(path: str) -> Footer:
     return Footer(path, {each.name: kind_of(each.type) for each in schema}, groups)
 
 
-def columns_without_nulls(path: str) -> set[str]:
-    """The columns of a file of which its footer says that no row group has a null in them."""
+def without_nulls(path: str, names: Collection[str]) -> set[str]:
+    """Those of the columns of a file of which its footer says that no row group has a null in them."""
     with opened(path) as file:
         metadata = file.metadata
     paths = [metadata.schema.column(place).path for place in range(metadata.num_columns)]
-    filled = {name for name in paths if paths.count(name) == 1}  # a field in a column may be called as another column
-    for group in range(metadata.num_row_groups):
-        columns = [metadata.row_group(group).column(place) for place in range(metadata.num_columns)]
-        filled &= {name for name, column in zip(paths, columns, strict=True) if has_no_null(column.statistics)}
-    return filled
+    often = Counter(paths)  # a field in a column may be called as another column
+    places = {name: place for place, name in enumerate(paths) if name in names and often[name] == 1}
+    groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+    return {name for name, at in places.items() if all(has_no_null(group.column(at).statistics) for group in groups)}
 
 
 def has_no_null(statistics: Any) -> bool:

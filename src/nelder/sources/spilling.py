@@ -14,7 +14,7 @@ from typing import Any
 from nelder.errors import DataError, InputTypeError, MissingExtraError
 from nelder.sources.arrow import first_line, tables
 from nelder.sources.base import PIECE, Source
-from nelder.sources.parquet import ParquetSource
+from nelder.sources.parquet import SMALL, ParquetSource
 
 
 class Temporary:
@@ -73,7 +73,7 @@ def written(found: Iterable[Any], folder: Path) -> list[str]:
                     writer.close()
                 paths.append(str(folder / f"part-{len(paths):04}.parquet"))
                 writer = parquet.ParquetWriter(paths[-1], table.schema)
-            writer.write_table(table, row_group_size=4 * PIECE)
+            writer.write_table(table, row_group_size=SMALL)
     finally:
         if writer is not None:
             writer.close()
