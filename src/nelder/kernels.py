@@ -357,7 +357,7 @@ def noise_of(terms: int, squares: Array) -> float:
 
 
 def blur_of(rows: Block, score: Array, eta: Array) -> float:
-    """A bound on how much that can change the value: Σ |s| (|η| + |offset|) is no more than by Cauchy and Schwarz."""
+    """How much that can change the value: Σ |s| (|η| + |offset|), bounded by lengths (Cauchy & Schwarz)."""
     return ROUNDING * length(score) * (length(eta) + length(rows.offset))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.design import repeated
 from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
 from nelder.families import Family
 from nelder.lazy import lazy
@@ -226,8 +227,10 @@ def observed(family: Family, response: Sequence[Array], weights: object, offset:
 
 def weighed(weight: Array) -> slice | Rows:
     """The rows of a positive weight (n,), as `Observations.used`."""
-    inside = weight > 0 if weight.strides != (0,) else weight[:1] > 0  # one number, repeated
-    return slice(None) if inside.all() else np.flatnonzero(weight > 0)
+    if repeated(weight) and weight[0] > 0:
+        return slice(None)
+    inside = weight > 0
+    return slice(None) if inside.all() else np.flatnonzero(inside)
 
 
 def _weights(given: object, rows: Rows) -> Array:

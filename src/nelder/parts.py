@@ -238,24 +238,24 @@ class Dense(Part):
         return Twofold(lead.T @ first, lead.T @ rest + (self.X - lead).T @ values.lead)
 
     def cross(self, other: Part, weight: Array) -> Array:
-        if other is self and np.minimum.reduce(weight, initial=np.inf) >= 0:
-            return self._weighted(weight)
+        low = np.minimum.reduce(weight, initial=np.inf) if other is self else -np.inf
+        if low >= 0:
+            alike = low == np.maximum.reduce(weight, initial=0.0)  # there is nothing to weight single rows with
+            return np.asarray(low * np.dot(self.X.T, self.X)) if alike else self._weighted(np.sqrt(weight))
         if isinstance(other, Dense):
             return np.dot(self.X.T, weight[:, None] * other.X)
         return other.cross(self, weight).T
 
-    def _weighted(self, weight: Array) -> Array:
-        """X'W X for weights ≥ 0 (n,): pieces of W^½X that stay in the cache of one core, times themselves. NumPy sees
-        that this is symmetric, and does half the work. Weights that are one number need no such pieces.
+    def _weighted(self, root: Array) -> Array:
+        """X'W X from W^½ (n,): pieces of W^½X that stay in the cache of one core, times themselves. NumPy sees that
+        this is symmetric, and does half the work.
         """
         n, k = self.X.shape
-        if n and weight[0] == np.maximum.reduce(weight) == np.minimum.reduce(weight):
-            return np.asarray(weight[0] * np.dot(self.X.T, self.X))
-        total, size, root = np.zeros((k, k)), max(256, PIECE // max(k, 1)), np.sqrt(weight)
+        total, size = np.zeros((k, k)), max(256, PIECE // max(k, 1))
         for start in range(0, n, size):
-            rows, own = self.X[start : start + size], root[start : start + size]
+            rows, weight = self.X[start : start + size], root[start : start + size]
             room = scratch(k, len(rows)).T if self.by_columns else scratch(len(rows), k)  # laid out as X is
-            rooted = np.multiply(rows, own[:, None], out=room)
+            rooted = np.multiply(rows, weight[:, None], out=room)
             total += np.dot(rooted.T, rooted)
         return total
 
