@@ -167,11 +167,11 @@ def fit_objective(objective: Objective, solver: Solver | None, terms: Terms, rec
     on asking for work, and take a core from the next pass.
     """
     with one_thread() if objective.design.wide or len(objective.design.handles) > 1 else nullcontext():
-        return fitted(objective, solver, terms, recorder)
+        return _fitted(objective, solver, terms, recorder)
 
 
-def fitted(objective: Objective, solver: Solver | None, terms: Terms, recorder: Recorder) -> Fit:
-    """The same with as many threads as there are."""
+def _fitted(objective: Objective, solver: Solver | None, terms: Terms, recorder: Recorder) -> Fit:
+    """The same, whatever threads there are."""
     kept, alias, combination = find_aliases(objective)
     recorder.names = terms.names
     if alias is not None:

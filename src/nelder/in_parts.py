@@ -86,8 +86,8 @@ def looked_and_loaded(
     """The table as blocks, by two readings, of which later ones know nothing: to learn, and to load."""
     looked = look(model.engine, read[0], sought)
     schema, states = learned(wanted, looked)
-    loader = Loader(schema, model.family, read_of(wanted), wanted.needed, states, model.engine.together)
-    loader = replace(loader, presumed=tuple(sought.known))
+    what, together, presumed = read_of(wanted), model.engine.together, tuple(sought.known)
+    loader = Loader(schema, model.family, what, wanted.needed, states, together, presumed=presumed)
     parts = [Part(each, begin) for each, begin in zip(read[1], looked.begins, strict=True)]
     loaded = Loaded.of(model, wanted, model.engine.load(parts, loader))
     again = tuple(Part(each, begin) for each, begin in zip(wanted.source.partitions, looked.begins, strict=True))

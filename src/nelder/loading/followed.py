@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nelder.engines import Engine, ahead
 from nelder.sources import Chunk, Partition
@@ -30,18 +30,10 @@ class Progress:
 class Followed(Partition):
     """A part whose pieces are decoded by a thread of their own."""
 
+    label: str
     origin: Partition
-    progress: Progress = field(repr=False)
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        """That of the part."""
-        return self.origin.label
-
-    @property
-    def rows(self) -> int | None:  # type: ignore[override]
-        """Those of the part."""
-        return self.origin.rows
+    progress: Progress
+    rows: int | None = None
 
     def where(self, row: int) -> str:
         return self.origin.where(row)
@@ -63,4 +55,4 @@ def followed(engine: Engine, partitions: Sequence[Partition], told: Told) -> Seq
     if engine.memory is None:
         return partitions
     progress = Progress(told, total_of(partitions))
-    return [Followed(part, progress) for part in partitions]
+    return [Followed(part.label, part, progress, part.rows) for part in partitions]
