@@ -18,13 +18,14 @@ from memory import highest, in_use
 from at_scale.tables import FACTORS, FORMULA
 
 WORKERS = 2
-PIECE = 65_536  # rows that are decoded at once
 PASSES = 20  # of a kernel that does nothing
 
 
 def decode(path: str, memory: str) -> dict[str, Any]:
     """Every column of the file once, by the reader that nelder uses, row group by row group, and nothing else."""
     from pyarrow import parquet
+
+    from nelder.sources import PIECE
 
     begun, rows = time.perf_counter(), 0
     with parquet.ParquetFile(path) as file:
