@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,10 +201,13 @@ def drawn_kernel(block: Block, share: float) -> Block:
     return block.rows(one_of_each(block.n, max(1, round(share * block.n))))
 
 
+@lru_cache(maxsize=4)  # blocks mostly have as many rows as each other
 def one_of_each(n: int, many: int) -> NDArray[np.intp]:
     """About so many of n rows, in their order: one from each of as many stretches, the same ones each time."""
     drawn = ((np.arange(many) + np.random.default_rng(0).random(many)) * (n / many)).astype(np.intp)
-    return drawn[np.diff(drawn, prepend=-1) > 0]  # a row on the border of two stretches may be drawn twice
+    drawn = drawn[np.diff(drawn, prepend=-1) > 0]  # a row on the border of two stretches may be drawn twice
+    drawn.flags.writeable = False
+    return drawn
 
 
 def block_kernel(block: Block) -> Block:
