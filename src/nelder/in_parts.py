@@ -11,7 +11,7 @@ import numpy as np
 
 from nelder.completeness import Completeness
 from nelder.design import Block
-from nelder.engines import Engine, counts_of, merge
+from nelder.engines import Engine, counts_of
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_objective, fit_rows, objective_over, with_rows
@@ -141,7 +141,7 @@ class Loaded:
         rows = sum(counts_of(handles))
         if not rows:
             raise DataError(NO_WEIGHT)
-        sums = merge(model.engine.map(sums_kernel, handles))
+        sums = model.engine.total(sums_kernel, handles)
         if 0 < sums[1] < 1 / LARGEST:
             raise DataError(f"y has values of size {sums[1]:.0e}, beyond what can be squared: give it in other units")
         sampling = isinstance(wanted.weights, Sampling)
