@@ -66,7 +66,7 @@ def closing_kernel(block: Block, beta: Array, delta: Array, loss: Loss, fine: bo
     """What some rows show at β and β + δ (p,); `fine` takes more digits of η."""
     with np.errstate(all="ignore"):
         both = np.stack([beta, delta])
-        return merge(_seen(rows, both, loss, fine) for rows in block.slices())
+        return block.over_slices(lambda rows: _seen(rows, both, loss, fine))
 
 
 def _seen(rows: Block, both: Array, loss: Loss, fine: bool) -> Closing:
@@ -83,7 +83,7 @@ def _seen(rows: Block, both: Array, loss: Loss, fine: bool) -> Closing:
 def closing_slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
     """The slope of `slope_kernel`, with what some rows show there."""
     with np.errstate(all="ignore"):
-        return merge(_closing_slope(rows, beta, loss) for rows in block.slices())
+        return block.over_slices(lambda rows: _closing_slope(rows, beta, loss))
 
 
 def _closing_slope(rows: Block, beta: Array, loss: Loss) -> Slope:
@@ -97,7 +97,7 @@ def _closing_slope(rows: Block, beta: Array, loss: Loss) -> Slope:
 def closing_gram_kernel(block: Block, beta: Array, loss: Loss) -> Gram:
     """The Gram of `quadratic_kernel` with expected weights, with what some rows show there."""
     with np.errstate(all="ignore"):
-        return merge(_closing_gram(rows, beta, loss) for rows in block.slices())
+        return block.over_slices(lambda rows: _closing_gram(rows, beta, loss))
 
 
 def _closing_gram(rows: Block, beta: Array, loss: Loss) -> Gram:

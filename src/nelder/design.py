@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import LONG, Arrow, Layout, Matrix
-from nelder.engines import counts_of, pattern_of
+from nelder.engines import counts_of, merge, pattern_of
+from nelder.engines.merging import Sum
 from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.parts import Coded, Codes, Dense, Part, rows_of, stacked_parts
@@ -24,6 +25,7 @@ SLICE_ROWS = 4_096  # of what is made dense a slice at a time
 BLOCK_NUMBERS = 2**20  # of columns of a block: so many that there is little to do but to work on them
 SLICE_NUMBERS = 2**20  # of columns of a slice: fewer make threads wait for one another more than they spare the cache
 SLICE_LONGEST = 32_768  # rows of a slice, and numbers of what is one a row
+SLICE_SHORTEST = 1_024
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Block:
     offset: Array
     precision: Array | None = None
 
-    @property
+    @lazy
     def n(self) -> int:
         """The number of rows."""
         return len(self.y)
@@ -225,12 +227,16 @@ class Block:
         """The rows in slices that stay in cache. Coded and sparse parts gain nothing from slicing, and are left whole
         unless they are to be `filled`: made dense.
         """
-        size = size or max(1_024, min(SLICE_LONGEST, SLICE_NUMBERS // max(self.p, 1)))
+        size = size or max(SLICE_SHORTEST, min(SLICE_LONGEST, SLICE_NUMBERS // max(self.p, 1)))
         if self.n <= size or not (filled or all(isinstance(part, Dense) for part in self.parts)):
             yield self
             return
         for start in range(0, self.n, size):
             yield self.rows(slice(start, start + size))
+
+    def over_slices(self, work: Callable[[Block], Sum], filled: bool = False) -> Sum:
+        """The sum of work(rows) over these slices."""
+        return work(self) if self.n <= SLICE_SHORTEST else merge(map(work, self.slices(filled=filled)))
 
     def bare_slices(self, size: int = SLICE_LONGEST) -> Iterator[tuple[slice, Block]]:
         """The rows in slices that stay in cache, without their columns, which are not needed."""
@@ -297,7 +303,7 @@ class Design:
         """The number of rows of each block."""
         return counts_of(self.handles)
 
-    @property
+    @lazy
     def rows(self) -> int:
         """The number of rows, which need not be that of observations."""
         return sum(self.counts)
@@ -364,12 +370,14 @@ def split(block: Block, size: int | None = None) -> list[Block]:
     Sparse rows stay together: SciPy multiplies them one thread at a time, so that others would only wait. What is one
     number, repeated, becomes one vector that all blocks share.
     """
-    size = size or block_rows(block, block.n)
-    if block.n <= size or any(isinstance(part, Sparse) for part in block.parts):
-        size = max(block.n, 1)
+    size = size or (SLICE_ROWS if block.n <= SLICE_ROWS else block_rows(block, block.n))
+    whole = block.n <= size or any(isinstance(part, Sparse) for part in block.parts)
+    size = max(block.n, 1) if whole else size
     names = ("weight", "offset", "precision")
     level = {name: np.full(size, values[0]) for name in names if repeated(values := getattr(block, name))}
-    pieces = [block.rows(slice(start, start + size)) for start in range(0, max(block.n, 1), size)]
+    if whole:
+        return [block.with_vectors(level)]
+    pieces = [block.rows(slice(start, start + size)) for start in range(0, block.n, size)]
     return [piece.with_vectors({name: values[: piece.n] for name, values in level.items()}) for piece in pieces]
 
 

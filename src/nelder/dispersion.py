@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 
 from nelder.design import Block, Ray
-from nelder.engines import merge
 from nelder.families import Family
 from nelder.kernels import Totals
 from nelder.linalg import Array
@@ -43,8 +42,7 @@ def dispersion_score_kernel(block: Block, point: Array | Ray, loss: Loss, phi: f
 
 def dispersion_score(objective: Objective, point: Array | Ray, phi: float) -> float:
     """The slope of the log-likelihood in log φ, the means held."""
-    blocks = objective.design.handles
-    total: float = merge(objective.engine.map(dispersion_score_kernel, blocks, point, objective.loss, phi))
+    total: float = objective.over_rows(dispersion_score_kernel, point, objective.loss, phi)
     return total
 
 

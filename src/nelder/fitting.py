@@ -26,7 +26,7 @@ from nelder.endings import (
     refuse_underflow,
     with_remedies,
 )
-from nelder.engines import Counted, Engine, merge, one_thread
+from nelder.engines import Counted, Engine, one_thread
 from nelder.errors import CapabilityError, DataError
 from nelder.families import Family
 from nelder.fit import Fit, Kept, Limit, Shape, Solved, Statistics, Terms, Uncertainty
@@ -119,7 +119,7 @@ def found_in_rows(fit: Fit, kept: Kept) -> tuple[Diagnosis, ...]:
     """The findings of the fit of an objective with its rows called by their numbers, and what responses show."""
     objective = fit.rows_of_data("a look at its responses")
     if objective.sampling:
-        odd = sum(objective.engine.map(odd_kernel, objective.design.handles, fit.family, True))
+        odd = objective.over_rows(odd_kernel, fit.family, True)
     else:
         odd = objective.over_responses(odd_kernel, fit.family, False)
     findings = (OddResponse(fit.family_to_fit.label(), fit.family.odd_words(odd)),) if odd else ()
@@ -156,7 +156,7 @@ def fit_of_cells(model: Model, objective: Objective, block: Block, terms: Terms,
 
 def constants(engine: Engine, handles: Sequence[Block]) -> Array:
     """The value of each column that is the same in every row (p,), 0 for the others."""
-    known: Constants = merge(engine.map(constants_kernel, handles))
+    known: Constants = engine.total(constants_kernel, handles)
     return known.value
 
 

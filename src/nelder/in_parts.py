@@ -11,7 +11,7 @@ import numpy as np
 
 from nelder.completeness import Completeness
 from nelder.design import Block
-from nelder.engines import Engine, counts_of, merge
+from nelder.engines import Engine, counts_of
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import Model, fit_objective, fit_rows, objective_over, with_rows
@@ -31,8 +31,8 @@ ARRAY = (
     "could not be told from the table's: put it into the table as a column, and name that, as {such}"
 )
 STAYS = (
-    "rows_stay=True: {what} is learned from a whole column, which stays in its partitions; engine=nd.{engine}("
-    "rows_stay=False) lets it out; scale(), center() and splines with knots=[…] need sums and extremes only"
+    "rows_stay=True: {what} is learned from values of single rows, which stay in their partitions; engine=nd.{engine}("
+    "rows_stay=False) lets it out; scale(), center(), poly() and splines with knots=[…] need sums and extremes only"
 )
 
 
@@ -108,8 +108,9 @@ def sought(wanted: Asked, engine: Engine) -> Sought:
     """What the look at the table is for. Raises CapabilityError for columns that are to stay where they are."""
     every = (*wanted.factors, *wanted.others)
     needy = [each for each in every if each.needs_whole]
-    if needy and engine.rows_stay:
-        raise CapabilityError(STAYS.format(what=needy[0].text, engine=type(engine).__name__))
+    told = [each for each in every if each.needs_whole or each.needs_order]
+    if told and engine.rows_stay:
+        raise CapabilityError(STAYS.format(what=told[0].text, engine=type(engine).__name__))
     whole = (name for each in needy for name in each.columns)
     digested = tuple(each for each in every if each.remembers and not each.needs_whole)
     levels = tuple(each for each in wanted.factors if each.may_be_categorical and not each.remembers)
@@ -141,7 +142,7 @@ class Loaded:
         rows = sum(counts_of(handles))
         if not rows:
             raise DataError(NO_WEIGHT)
-        sums = merge(model.engine.map(sums_kernel, handles))
+        sums = model.engine.total(sums_kernel, handles)
         if 0 < sums[1] < 1 / LARGEST:
             raise DataError(f"y has values of size {sums[1]:.0e}, beyond what can be squared: give it in other units")
         sampling = isinstance(wanted.weights, Sampling)

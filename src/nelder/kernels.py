@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def quadratic_kernel(block: Block, beta: Array, loss: Loss, form: Form, observed
     """The local model at β, with expected or observed weights."""
     with np.errstate(all="ignore"):
         weighing = form if observed else None
-        return merge(model_at(rows, beta, loss, form, weighing) for rows in block.slices(filled=form is Triangle))
+        return block.over_slices(lambda rows: model_at(rows, beta, loss, form, weighing), filled=form is Triangle)
 
 
 def model_at(rows: Block, beta: Array, loss: Loss, form: Form, observed_for: Form | None) -> Gram | Triangle:
@@ -175,17 +176,17 @@ def basis_kernel(block: Block, beta: Array, loss: Loss, basis: Array) -> Array:
 
 def start_kernel(block: Block, loss: Loss, form: Form, instead: float) -> Gram | Triangle:
     """The model whose Newton step from β = 0 is the weighted least squares of R's first iteration (mustart)."""
+
+    def model(rows: Block) -> Gram | Triangle:
+        mean = Mean(loss.link, loss.start_eta(rows, instead))
+        weight = rows.weight * loss.family.expected_weight(mean)
+        score = weight * (mean.eta - rows.offset) + rows.weight * loss.family.score(rows.y, mean)
+        if form is Gram:
+            return Gram(0.0, -rows.transpose_times(score), rows.cross(weight), 0.0)
+        return triangle_of(rows, (0.0, score, weight), np.zeros(block.p))
+
     with np.errstate(all="ignore"):
-        parts: list[Gram | Triangle] = []
-        for rows in block.slices(filled=form is Triangle):
-            mean = Mean(loss.link, loss.start_eta(rows, instead))
-            weight = rows.weight * loss.family.expected_weight(mean)
-            score = weight * (mean.eta - rows.offset) + rows.weight * loss.family.score(rows.y, mean)
-            if form is Gram:
-                parts.append(Gram(0.0, -rows.transpose_times(score), rows.cross(weight), 0.0))
-            else:
-                parts.append(triangle_of(rows, (0.0, score, weight), np.zeros(block.p)))
-        return merge(parts)
+        return block.over_slices(model, filled=form is Triangle)
 
 
 def sample_kernel(block: Block, loss: Loss, many: int, instead: float) -> tuple[Array, Array]:
@@ -200,10 +201,13 @@ def drawn_kernel(block: Block, share: float) -> Block:
     return block.rows(one_of_each(block.n, max(1, round(share * block.n))))
 
 
+@lru_cache(maxsize=4)  # blocks mostly have as many rows as each other
 def one_of_each(n: int, many: int) -> NDArray[np.intp]:
     """About so many of n rows, in their order: one from each of as many stretches, the same ones each time."""
     drawn = ((np.arange(many) + np.random.default_rng(0).random(many)) * (n / many)).astype(np.intp)
-    return drawn[np.diff(drawn, prepend=-1) > 0]  # a row on the border of two stretches may be drawn twice
+    drawn = drawn[np.diff(drawn, prepend=-1) > 0]  # a row on the border of two stretches may be drawn twice
+    drawn.flags.writeable = False
+    return drawn
 
 
 def block_kernel(block: Block) -> Block:
@@ -245,14 +249,14 @@ def rate_kernel(block: Block, power: float) -> Array:
 
 def gram_kernel(block: Block, form: Form) -> Gram | Triangle:
     """X'X, without weights: what rank and column sizes are judged on."""
-    zero, ones = np.zeros(block.p), np.ones(block.n)
-    parts: list[Gram | Triangle] = []
-    for rows in block.slices(filled=form is Triangle):
+    zero = np.zeros(block.p)
+
+    def model(rows: Block) -> Gram | Triangle:
         if form is Gram:
-            parts.append(Gram(0.0, zero, rows.cross(ones[: rows.n]), 0.0))
-        else:
-            parts.append(Triangle(0.0, zero, triangle(rows.dense()), 0.0))
-    return merge(parts)
+            return Gram(0.0, zero, rows.cross(np.ones(rows.n)), 0.0)
+        return Triangle(0.0, zero, triangle(rows.dense()), 0.0)
+
+    return block.over_slices(model, filled=form is Triangle)
 
 
 @dataclass(frozen=True)
@@ -305,7 +309,7 @@ def movement_kernel(block: Block, beta: Array, ahead: Array, loss: Loss) -> Arra
 def turn_kernel(block: Block, beta: Array, ahead: Array, loss: Loss) -> Matrix:
     """X'(V − W)X of the expected weights W at β and V at another."""
     with np.errstate(all="ignore"):
-        return merge([rows.cross(expected(rows, ahead, loss) - expected(rows, beta, loss)) for rows in block.slices()])
+        return block.over_slices(lambda rows: rows.cross(expected(rows, ahead, loss) - expected(rows, beta, loss)))
 
 
 def expected(rows: Block, beta: Array, loss: Loss) -> Array:
@@ -315,10 +319,13 @@ def expected(rows: Block, beta: Array, loss: Loss) -> Array:
 
 def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, fine: bool) -> Totals:
     """Deviance and Pearson's X² at β."""
+
+    def totals(rows: Block) -> Totals:
+        mean = Mean(loss.link, rows.fine_eta(beta) if fine else rows.eta(beta))
+        return totals_of(rows, mean, loss.family.residual(rows.y, mean), loss)
+
     with np.errstate(all="ignore"):
-        etas = ((rows, rows.fine_eta(beta) if fine else rows.eta(beta)) for rows in block.slices())
-        means = ((rows, Mean(loss.link, eta)) for rows, eta in etas)
-        return merge(totals_of(rows, mean, loss.family.residual(rows.y, mean), loss) for rows, mean in means)
+        return block.over_slices(totals)
 
 
 def totals_of(rows: Block, mean: Mean, residual: Array, loss: Loss) -> Totals:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nelder.arrow import Matrix
 from nelder.closing import Closing, closing_gram_kernel, closing_kernel, closing_slope_kernel
 from nelder.design import Block, Design, Ray, block_rows, stacked, stretches
-from nelder.engines import Engine, counts_of, merge, pattern_of
+from nelder.engines import Engine, counts_of, pattern_of
 from nelder.kernels import (
     ROUNDING,
     Form,
@@ -99,18 +99,18 @@ class Objective:
         with what is seen there.
         """
         if self.design.wide:
-            whole = merge(self.engine.map(implicit_kernel, self.design.handles, beta, self.loss))
+            whole = self.over_rows(implicit_kernel, beta, self.loss)
             return self.penalty.added_to(whole, beta, self.free)
         observed = observed and self.loss.link != self.loss.family.canonical
         if closing and form is Gram and not observed:  # it looks at deviances
-            model = merge(self.engine.map(closing_gram_kernel, self.design.handles, beta, self.loss))
+            model = self.over_rows(closing_gram_kernel, beta, self.loss)
         else:
-            model = merge(self.engine.map(quadratic_kernel, self.design.handles, beta, self.loss, form, observed))
+            model = self.over_rows(quadratic_kernel, beta, self.loss, form, observed)
             if self.lacking:
                 blur = model.blur + self.mist(model.value)
                 model = replace(model, value=model.value + self.lacking, blur=blur)
         if isinstance(model, Gram) and model.noise > AUDIBLE * self.dispersion_at(model.value):
-            noise, blur = merge(self.engine.map(noise_kernel, self.design.handles, beta, self.loss, observed))
+            noise, blur = self.over_rows(noise_kernel, beta, self.loss, observed)
             model = replace(model, noise=float(noise), blur=float(blur))
         return self.penalty.added_to(model, beta, self.free)
 
@@ -119,34 +119,34 @@ class Objective:
         there.
         """
         kernel = closing_slope_kernel if closing else slope_kernel
-        total: Slope = merge(self.engine.map(kernel, self.design.handles, beta, self.loss))
+        total: Slope = self.over_rows(kernel, beta, self.loss)
         lacking, mist = (0.0, 0.0) if closing else (self.lacking, self.mist(total.value))  # it looks at deviances
         value = lacking + self.penalty.value(beta, self.free)
         return total + Slope(value, self.penalty.gradient(beta, self.free), mist)
 
     def fine_gradient(self, beta: Array) -> Array:
         """The gradient (p,) at β where the objective is quadratic, to some twenty bits more."""
-        total = merge(self.engine.map(residual_kernel, self.design.handles, beta))
+        total = self.over_rows(residual_kernel, beta)
         return self.penalty.gradient(beta, self.free) - total.rounded
 
     def information_in(self, basis: Array, beta: Array) -> Array:
         """B'HB (p, p): the expected information at β, with the penalty's, in a basis B (p, p)."""
-        total: Array = merge(self.engine.map(basis_kernel, self.design.handles, beta, self.loss, basis))
+        total: Array = self.over_rows(basis_kernel, beta, self.loss, basis)
         return total + basis.T @ (self.penalty.strength(self.free)[:, None] * basis)
 
     def turned(self, beta: Array, ahead: Array) -> Matrix:
         """How the expected information changes from one β (p,) to another."""
-        turn: Matrix = merge(self.engine.map(turn_kernel, self.design.handles, beta, ahead, self.loss))
+        turn: Matrix = self.over_rows(turn_kernel, beta, ahead, self.loss)
         return turn
 
     def movement(self, beta: Array, ahead: Array) -> float:
         """The largest relative change on its diagonal."""
-        before, after = merge(self.engine.map(movement_kernel, self.design.handles, beta, ahead, self.loss)).T
+        before, after = self.over_rows(movement_kernel, beta, ahead, self.loss).T
         return float(np.max(np.abs(after / before - 1.0), initial=0.0))
 
     def values(self, betas: Array) -> Array:
         """The objective at each of betas (k, p): a whole line search in one pass."""
-        total = merge(self.engine.map(values_kernel, self.design.handles, betas, self.loss)) + self.lacking
+        total = self.over_rows(values_kernel, betas, self.loss) + self.lacking
         if not self.holds:
             return total
         return total + np.array([self.penalty.value(beta, self.free) for beta in betas])
@@ -167,7 +167,7 @@ class Objective:
 
     def start(self, form: Form = Gram) -> Quadratic:
         """The model of the first weighted least squares; see `start_kernel`."""
-        return merge(self.engine.map(start_kernel, self.design.handles, self.loss, form, self.mean_response))
+        return self.over_rows(start_kernel, self.loss, form, self.mean_response)
 
     def sample(self, many: int) -> list[tuple[Array, Array]]:
         """Some rows of each block; see `sample_kernel`."""
@@ -175,11 +175,11 @@ class Objective:
 
     def totals(self, beta: Array | Ray, fine: bool = False) -> Totals:
         """Deviance and Pearson's X² at β, without the penalty; `fine` takes more digits of η."""
-        return self.completed(merge(self.engine.map(totals_kernel, self.design.handles, beta, self.loss, fine)), beta)
+        return self.completed(self.over_rows(totals_kernel, beta, self.loss, fine), beta)
 
     def closing(self, beta: Array, delta: Array, fine: bool = False) -> Closing:
         """What the rows show at β and β + δ (p,)."""
-        seen: Closing = merge(self.engine.map(closing_kernel, self.design.handles, beta, delta, self.loss, fine))
+        seen: Closing = self.over_rows(closing_kernel, beta, delta, self.loss, fine)
         return replace(seen, totals=self.completed(seen.totals, beta))
 
     def completed(self, totals: Totals, beta: Array | Ray) -> Totals:
@@ -202,16 +202,20 @@ class Objective:
         seen = self.design.seen
         if "responses" not in seen:
             tallying = self.design.rows > COUNTED and not self.engine.rows_stay
-            seen["responses"] = merge(self.engine.map(responses_kernel, self.design.handles, tallying))
+            seen["responses"] = self.over_rows(responses_kernel, tallying)
         found: Responses = seen["responses"]
         return found
+
+    def over_rows(self, kernel: Callable[..., Any], *small: Any) -> Any:
+        """The sum of a kernel over all rows, wherever they are."""
+        return self.engine.total(kernel, self.design.handles, *small)
 
     def over_responses(self, kernel: Callable[..., Any], *small: Any) -> Any:
         """The sum of a kernel that looks at responses and weights alone: over a row for each that occurs, where they
         are tallied.
         """
         tally = self.responses.tally
-        return merge(self.engine.map(kernel, self.design.handles, *small)) if tally is None else kernel(tally, *small)
+        return self.over_rows(kernel, *small) if tally is None else kernel(tally, *small)
 
     @property
     def mean_response(self) -> float:
@@ -244,7 +248,7 @@ class Objective:
         if not self.has_offset:
             return self.level_of(self.mean_response)
         power = self.loss.family.variance_power
-        claims, exposure = merge(self.engine.map(rate_kernel, self.design.handles, power))
+        claims, exposure = self.over_rows(rate_kernel, power)
         return self.level_of(float(claims / exposure)) if exposure > 0 else None
 
     def level_of(self, mean: float) -> float | None:
@@ -257,7 +261,7 @@ class Objective:
         """Half the deviance where η is the same in every row, offset apart."""
         if not self.has_offset:
             return float(self.over_responses(level_kernel, eta, self.loss))
-        return float(merge(self.engine.map(level_kernel, self.design.handles, eta, self.loss)))
+        return float(self.over_rows(level_kernel, eta, self.loss))
 
     def without(self, rows: NDArray[np.integer]) -> Objective:
         """The same objective without the rows at these positions."""

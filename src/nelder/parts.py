@@ -186,7 +186,10 @@ class Part(ABC):
 
 def rows_of(parts: Sequence[Part], chosen: slice | Codes) -> tuple[Part, ...]:
     """Some of the rows of several parts; codes that they share are still shared."""
-    return sharing(parts, [part.rows(chosen) for part in parts])
+    made = [part.rows(chosen) for part in parts]
+    for part, new in zip(parts, made, strict=True):
+        new.__dict__["place"] = part.place  # which each slice would work out again
+    return sharing(parts, made)
 
 
 def stacked_parts(blocks: Sequence[Sequence[Part]]) -> tuple[Part, ...]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from nelder.arrow import Arrow
 from nelder.design import Block, Design
 from nelder.diagnosis import Aliased
-from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError
 from nelder.kernels import gram_kernel, squares_kernel
 from nelder.linalg import Array, cholesky, independent_columns, triangle
@@ -35,7 +34,7 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
     enough = PER_COLUMN * len(names)
     many = objective.design.rows > 8 * enough and objective.design.long is None
     few = objective.sampled(enough) if many else objective
-    if merge(objective.engine.map(gram_kernel, few.design.handles, Gram)).safe:
+    if few.over_rows(gram_kernel, Gram).safe:
         return np.ones(len(names), dtype=bool), None, None
     if objective.design.vast:
         refuse_aliases(objective)
@@ -54,7 +53,7 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
 
 def refuse_aliases(objective: Objective) -> None:
     """Raise DataError that names a column which a long factor and the columns before it make redundant."""
-    model: Gram = merge(objective.engine.map(gram_kernel, objective.design.handles, Gram))
+    model: Gram = objective.over_rows(gram_kernel, Gram)
     names, arrow = objective.design.names, model.matrix
     assert isinstance(arrow, Arrow)
     empty = arrow.layout.long[arrow.levels <= 0]
@@ -92,7 +91,7 @@ def told_apart_by_penalty(objective: Objective) -> None:
             f"{p} sparse columns: the standard errors of a sample need matrices of {p} by {p} numbers; give bare "
             "weights, for the same coefficients without errors, or fewer columns"
         )
-    sizes = np.sqrt(merge(objective.engine.map(squares_kernel, objective.design.handles)))
+    sizes = np.sqrt(objective.over_rows(squares_kernel))
     refuse_extreme_columns(sizes[None, :], names)
 
 
@@ -100,7 +99,7 @@ def rank_of_rows(objective: Objective) -> Array:
     """R (p, p) of the QR of all rows. Raises CapabilityError for a wide design."""
     if objective.design.wide or objective.design.vast:
         raise refuse_wide("this", objective.design.p, objective.design.p)
-    rows: Triangle = merge(objective.engine.map(gram_kernel, objective.design.handles, Triangle))
+    rows: Triangle = objective.over_rows(gram_kernel, Triangle)
     return rows.upper
 
 

@@ -16,7 +16,6 @@ from nelder.design import Block, Ray
 from nelder.diagnosis import Diagnosis, SeveralShapes, ShapeAtEnd, ShapeUnknown
 from nelder.dispersion import dispersion_score, likeliest_dispersion, slope
 from nelder.endings import Ending, ending, is_perfect
-from nelder.engines import merge
 from nelder.errors import CapabilityError
 from nelder.estimate import Shape
 from nelder.families import Family
@@ -106,7 +105,7 @@ class Profile:
     def slope_at(self, value: float, beta: Array, phi: float) -> float:
         """The slope along the axis, the coefficients and φ held."""
         model = self.model(value)
-        total: float = merge(model.engine.map(shape_kernel, model.design.handles, beta, model.loss, phi))
+        total: float = model.over_rows(shape_kernel, beta, model.loss, phi)
         return total
 
     def scan(self, first: Place) -> list[Place]:

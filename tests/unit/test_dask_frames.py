@@ -122,8 +122,12 @@ def test_rows_are_not_counted_here_where_they_are_elsewhere(folder, dask_client)
 
 def test_columns_do_not_leave_to_be_learned_from(folder, dask_client):
     engine = nd.Dask(dask_client, rows_stay=True)
-    with pytest.raises(nd.CapabilityError, match=r"rows_stay=True: bs\(age, df=4\) is learned from a whole column"):
+    with pytest.raises(
+        nd.CapabilityError, match=r"rows_stay=True: bs\(age, df=4\) is learned from values of single rows"
+    ):
         nd.glm("count ~ bs(age, df=4)", str(folder), "poisson", engine=engine)
+    learned = nd.glm("count ~ poly(age, 2)", str(folder), "poisson", engine=engine).terms.schema.states
+    assert learned == nd.glm("count ~ poly(age, 2)", str(folder), "poisson").terms.schema.states
     with pytest.raises(nd.CapabilityError, match="rows_stay=True: a column of 600 rows stays in its partition"):
         nd.glm("count ~ C(age)", str(folder), "poisson", engine=engine)
 

@@ -72,6 +72,17 @@ def test_results_come_in_order_and_are_the_same_to_the_last_bit(engine, handles,
     assert np.array_equal(merge(found).gradient, merge(expected).gradient)
 
 
+def test_a_total_is_the_sum_of_the_results_to_the_last_bit(engine, handles, blocks):
+    counted = Counted(engine, sum(COUNTS))
+    found, expected = (
+        counted.total(slope_kernel, handles, BETA, LOSS),
+        merge(slope_kernel(b, BETA, LOSS) for b in blocks),
+    )
+    assert found.value == expected.value and np.array_equal(found.gradient, expected.gradient)
+    assert counted.passes == 1.0
+    assert engine.total(slope_kernel, handles[2:3], BETA, LOSS).value == slope_kernel(blocks[2], BETA, LOSS).value
+
+
 def test_a_kernel_may_be_a_closure_and_what_it_takes_large(engine, handles):
     shift = 3.0
     found = engine.map(lambda block, wide: block.n + shift + wide[0, 0], handles, np.ones((400, 400)))
@@ -114,7 +125,7 @@ def test_the_same_rows_are_drawn_everywhere(engine, handles, blocks):
 def test_an_engine_that_counts_says_of_itself_what_the_engine_says(other):
     counted = Counted(other, 1)
     said = [name for name in vars(Engine) | Engine.__annotations__ if not name.startswith("_")]
-    work = {"load", "hold", "map", "derive", "draw", "reads_in_parts"}
+    work = {"load", "hold", "map", "total", "derive", "draw", "reads_in_parts"}
     assert {name: getattr(counted, name) for name in said if name not in work} == {
         name: getattr(other, name) for name in said if name not in work
     }

@@ -375,13 +375,16 @@ def test_ctrl_c_ends_a_query_at_once_and_leaves_nothing(action, tmp_path):
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     ) as process:  # fmt: skip
-        assert process.stdout.readline() == "begun\n"
-        time.sleep(0.7)
-        pressed = time.perf_counter()
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "interrupted 1\n"  # and no thread but the first
-        assert time.perf_counter() - pressed < 5
-        out, problems = process.communicate(timeout=60)
+        try:
+            assert process.stdout.readline() == "begun\n"
+            time.sleep(0.7)
+            pressed = time.perf_counter()
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "interrupted 1\n"  # and no thread but the first
+            assert time.perf_counter() - pressed < 5
+            out, problems = process.communicate(timeout=60)
+        finally:
+            process.kill()  # one that goes on all the same, so that the test ends
     assert (out, problems, process.returncode) == ("4.0\n", "", 0)
     assert not list(tmp_path.iterdir())
 

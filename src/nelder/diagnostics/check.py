@@ -23,7 +23,6 @@ from nelder.diagnostics.normality import normality
 from nelder.diagnostics.outliers import outliers
 from nelder.diagnostics.spread import spread_test
 from nelder.diagnostics.zero_inflation import zero_inflation
-from nelder.engines import merge
 from nelder.errors import BoundaryWarning, CapabilityError, DataError, NotConvergedWarning
 from nelder.fit import Fit
 from nelder.inference.simultaneous import f_quantile
@@ -164,7 +163,7 @@ def enough_data(fit: Fit, alpha: float) -> Line | None:
     total = objective.mean_response * objective.total_weight
     events = total
     if fit.family.mean_interval == UNIT:
-        events = min(total, merge(objective.engine.map(failures_kernel, objective.design.handles)))
+        events = min(total, objective.over_rows(failures_kernel))
     each = events / max(k - 1.0, 1.0)
     if each >= 10:
         return Line("data", FINE, number(each, 3), "events for each coefficient beside the intercept")

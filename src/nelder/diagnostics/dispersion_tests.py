@@ -13,7 +13,6 @@ import numpy as np
 from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, regular, whole_counts
 from nelder.diagnostics.goodness_of_fit import pearson_moments, variance_slope
-from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -81,9 +80,7 @@ def dispersion_sums(fit: Fit) -> Array:
         raise DataError("no degrees of freedom are left: with a coefficient for each row the dispersion cannot be seen")
     beta, kept = np.asarray(fit.point), np.flatnonzero(~fit.aliased)
     covariance, trials = fit.covariance_unscaled[np.ix_(kept, kept)], fit.family.mean_interval == UNIT
-    return merge(
-        objective.engine.map(dispersion_kernel, objective.design.handles, beta, objective.loss, covariance, trials)
-    )
+    return objective.over_rows(dispersion_kernel, beta, objective.loss, covariance, trials)
 
 
 def dispersion_kernel(block: Block, beta: Array, loss: Loss, covariance: Array, trials: bool) -> Array:

@@ -6,7 +6,6 @@ import numpy as np
 
 from nelder.design import Block, Ray
 from nelder.diagnostics.fitted_rows import caveats, whole_counts, whole_where_whole
-from nelder.engines import merge
 from nelder.errors import CapabilityError, a_count
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -33,17 +32,16 @@ def expected_counts(fit: Fit, most: int = 60) -> Table:
         )
     whole_counts(fit, "a table of counts")
     objective, many = fit.rows_of_data("a table of counts"), a_count(most, "most")
-    handles = objective.design.handles
-    if any((block.own_precision != 1.0).any() for block in handles):
+    largest, means = np.max(objective.engine.map(reach_kernel, objective.design.handles), axis=0)
+    if means:
         raise CapabilityError(
             "a table of counts needs rows that are one count each, and weights say that they are means of several: "
             "give repetitions as weights=nd.frequency(...)"
         )
-    largest = max(float(np.max(np.round(block.y), initial=0.0)) for block in handles)
     width = int(np.ceil((largest + 1.0) / many))
     highest = width * np.arange(1, int(np.ceil((largest + 1.0) / width)) + 1) - 1.0
     asked = highest, fit.dispersion
-    seen, reached = merge(objective.engine.map(count_kernel, handles, fit.point, objective.loss, asked))
+    seen, reached = objective.over_rows(count_kernel, fit.point, objective.loss, asked)
     columns = {
         "lowest": (highest - width + 1).astype(np.int64),
         "highest": highest.astype(np.int64),
@@ -51,6 +49,11 @@ def expected_counts(fit: Fit, most: int = 60) -> Table:
         "expected": np.diff(reached, prepend=0.0),
     }
     return Table(columns, f"Counts under {fit.family.label()}", caveats(fit))
+
+
+def reach_kernel(block: Block) -> tuple[float, float]:
+    """The largest count, and whether any row is the mean of several."""
+    return float(np.max(np.round(block.y), initial=0.0)), float((block.own_precision != 1.0).any())
 
 
 def count_kernel(block: Block, point: Array | Ray, loss: Loss, asked: tuple[Array, float]) -> Array:

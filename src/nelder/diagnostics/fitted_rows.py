@@ -213,7 +213,7 @@ def refitted(fit: Fit, columns: dict[str, Array], offset: Array, start: Sequence
 def whole_counts(fit: Fit, what: str) -> None:
     """Raise DataError for counts, successes or trials that are not whole, which no distribution of counts can give."""
     objective = fit.rows_of_data(what)
-    parts = sum(objective.engine.map(parts_kernel, objective.design.handles, fit.family.mean_interval == UNIT))
+    parts = objective.over_rows(parts_kernel, fit.family.mean_interval == UNIT)
     if parts:
         raise DataError(
             f"{what} needs counts, and weight × response (or the trials) is not a whole number in {parts} rows: give "

@@ -13,7 +13,6 @@ import numpy as np
 
 from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, regular, whole_where_whole
-from nelder.engines import merge
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -96,7 +95,7 @@ def pearson_moments(fit: Fit) -> Moments:
     """
     objective = regular(fit, "goodness of fit")
     beta = np.asarray(fit.point)
-    sums = merge(objective.engine.map(moments_kernel, objective.design.handles, beta, objective.loss))
+    sums = objective.over_rows(moments_kernel, beta, objective.loss)
     spread, kurtosis, slope = float(sums[0]), float(sums[1]), sums[2:]
     kept = np.flatnonzero(~fit.aliased)
     explained = float(slope @ fit.covariance_unscaled[np.ix_(kept, kept)] @ slope)

@@ -6,7 +6,6 @@ import numpy as np
 
 from nelder.design import Block, Ray
 from nelder.diagnostics.fitted_rows import sampled
-from nelder.engines import merge
 from nelder.errors import DataError
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -93,9 +92,7 @@ def tjur(fit: Fit) -> tuple[str, float, str]:
     if fit.objective is None:
         return "tjur", np.nan, "the fit was loaded without its data"
     objective = fit.objective
-    yes, yes_mean, no, no_mean = merge(
-        objective.engine.map(tjur_kernel, objective.design.handles, fit.point, objective.loss)
-    )
+    yes, yes_mean, no, no_mean = objective.over_rows(tjur_kernel, fit.point, objective.loss)
     if not (yes > 0 and no > 0):
         return "tjur", np.nan, "every response is the same"
     return "tjur", float(yes_mean / yes - no_mean / no), "mean probability of a yes, less that of a no"

@@ -6,7 +6,6 @@ import numpy as np
 
 from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, regular
-from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -28,13 +27,11 @@ def spread_test(fit: Fit) -> Table:
     objective = regular(fit, "the test of spread")
     if fit.df_resid <= 0:
         raise DataError("no degrees of freedom are left: with a coefficient for each row residuals are rounding")
-    beta, handles = np.asarray(fit.point), objective.design.handles
-    first = merge(objective.engine.map(spread_kernel, handles, beta, objective.loss, (0.0, 0.0)))
+    beta = np.asarray(fit.point)
+    first = objective.over_rows(spread_kernel, beta, objective.loss, (0.0, 0.0))
     n = float(first[0])
     centre = (float(first[1] / n), float(first[2] / n))
-    _, _, _, along, squares, both, crossed = merge(
-        objective.engine.map(spread_kernel, handles, beta, objective.loss, centre)
-    )
+    _, _, _, along, squares, both, crossed = objective.over_rows(spread_kernel, beta, objective.loss, centre)
     if not (along > 1e-20 * n * max(centre[0] ** 2, float(first[3]) / n) and squares > 0):
         raise CapabilityError("all means are the same, or all residuals: their spread cannot change with the mean")
     chi2 = [float(n * crossed**2 / along / squares), float(crossed**2 / both)]

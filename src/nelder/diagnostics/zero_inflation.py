@@ -6,7 +6,6 @@ import numpy as np
 
 from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, regular, whole_counts, whole_where_whole
-from nelder.engines import merge
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -34,8 +33,7 @@ def zero_inflation(fit: Fit) -> Table:
         )
     objective = regular(fit, "the zero-inflation test")
     whole_counts(fit, "the zero-inflation test")
-    handles, beta = objective.design.handles, np.asarray(fit.point)
-    sums = merge(objective.engine.map(zero_kernel, handles, beta, objective.loss))
+    sums = objective.over_rows(zero_kernel, np.asarray(fit.point), objective.loss)
     observed, expected = float(sums[0, 0]), float(sums[0, 1])
     kept = np.flatnonzero(~fit.aliased)
     covariance, notes = fit.covariance_unscaled[np.ix_(kept, kept)], caveats(fit)

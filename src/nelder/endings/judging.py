@@ -30,7 +30,6 @@ from nelder.endings.separation import (
     refuse_separated_levels,
     straightened,
 )
-from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError
 from nelder.kernels import ROUNDING, Totals
 from nelder.linalg import Array, Factored, cholesky, independent_columns
@@ -276,7 +275,7 @@ def seen_at(objective: Objective, solution: Solution, last: Quadratic) -> Closin
 
 def blurred(objective: Objective, beta: Array) -> float:
     """The relative change of the information that rounding in η alone can make at β, on average over its weights."""
-    change, total = merge(objective.engine.map(blurred_kernel, objective.design.handles, beta, objective.loss))
+    change, total = objective.over_rows(blurred_kernel, beta, objective.loss)
     return float(change / total) if total > 0 else 0.0
 
 

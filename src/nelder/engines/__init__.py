@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from nelder.engines.ahead import ahead
-from nelder.engines.base import Engine, Handles, counts_of, merge, pattern_of
+from nelder.engines.base import Engine, Handles, counts_of, pattern_of
 from nelder.engines.counted import Counted
 from nelder.engines.dask import Dask
+from nelder.engines.merging import merge
 from nelder.engines.spark import Spark
 from nelder.engines.spilled import Spilled
 from nelder.engines.threads import Threads, one_thread

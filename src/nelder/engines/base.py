@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any
 
-
-class Mergeable(Protocol):
-    """Anything that can be added to its like."""
-
-    def __add__(self, other: Self, /) -> Self: ...
-
-
-Sum = TypeVar("Sum", bound=Mergeable)
+from nelder.engines.merging import merge
 
 
 class Handles(Sequence[Any], ABC):
@@ -62,7 +55,9 @@ class Some(Handles):
 
 def counts_of(handles: Sequence[Any]) -> Sequence[int]:
     """How many rows each block has, without bringing any here."""
-    return handles.counts if isinstance(handles, Handles) else [block.n for block in handles]
+    if not isinstance(handles, list) and isinstance(handles, Handles):  # an abstract class is slow to ask
+        return handles.counts
+    return [block.n for block in handles]
 
 
 def pattern_of(handles: Sequence[Any]) -> Any:
@@ -72,7 +67,7 @@ def pattern_of(handles: Sequence[Any]) -> Any:
 
 class Engine(ABC):
     """`load` makes blocks where they will stay and `hold` takes those that are here; `map` runs a kernel on each of
-    them, in order, and `derive` and `draw` make others of them.
+    them, in order, `total` adds up what it gives, and `derive` and `draw` make others of them.
     """
 
     name: str
@@ -104,6 +99,10 @@ class Engine(ABC):
     def map(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> list[Any]:
         """[kernel(block, *small) for each handle], in order."""
 
+    def total(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> Any:
+        """The sum of kernel(block, *small) over the handles, in the order of `merge`, to the last digit."""
+        return merge(self.map(kernel, handles, *small))
+
     @abstractmethod
     def derive(
         self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any, each: Sequence[tuple[Any, ...]] = ()
@@ -113,19 +112,3 @@ class Engine(ABC):
     def draw(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> Sequence[Any]:
         """As `derive`, for few of the rows: they may be kept apart from the others."""
         return self.derive(kernel, handles, *small)
-
-
-def merge(results: Iterable[Sum]) -> Sum:
-    """The sum in a fixed pairwise order: it depends on the partitions, never on how many workers there were. Of results
-    that come one by one, few are held at a time.
-    """
-    waiting: list[tuple[int, Sum]] = []  # sums of 2^k results each, fewer from one to the next
-    for result in results:
-        many, total = 1, result
-        while waiting and waiting[-1][0] == many:
-            many, total = 2 * many, waiting.pop()[1] + total
-        waiting.append((many, total))
-    total = waiting.pop()[1]
-    while waiting:
-        total = waiting.pop()[1] + total
-    return total

@@ -40,6 +40,11 @@ class Counted(Engine):
             self.read += getattr(result, "n", count)  # a kernel that hands out rows has read no others
         return results
 
+    def total(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> Any:
+        total = self.engine.total(kernel, handles, *small)
+        self.read += sum(counts_of(handles))
+        return total
+
     def derive(
         self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any, each: Sequence[tuple[Any, ...]] = ()
     ) -> Sequence[Any]:

@@ -16,10 +16,12 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from nelder.engines import remote
 from nelder.engines.base import Engine, Handles
+from nelder.engines.merging import crown
 from nelder.engines.remote import Failed, Program, sealed
 from nelder.errors import CapabilityError, EngineError, InputTypeError, MissingExtraError, NelderError
 from nelder.lazy import lazy
@@ -107,6 +109,14 @@ class Dask(Engine):
                 tasks.submit("pass", remote.mapped, handles.futures, self.shared(tasks, kernel, small))
             )
             return handles.ordered(found)
+
+    def total(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> Any:
+        if not isinstance(handles, Futures):
+            return super().total(kernel, handles, *small)
+        with self.waiting() as tasks:
+            program, places = self.shared(tasks, kernel, small), handles.places
+            found = tasks.gather(tasks.submit("sum", remote.added, handles.futures, program, each=places))
+        return crown(sorted(itertools.chain.from_iterable(found), key=itemgetter(0)))
 
     def derive(
         self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any, each: Sequence[tuple[Any, ...]] = ()

@@ -6,13 +6,14 @@ An error of nelder's own is a result, not a crash: a scheduler would write a cra
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from nelder.engines.merging import Node, nodes
 from nelder.engines.threads import one_thread
 from nelder.errors import CapabilityError, DataError, EngineError, NelderError
 
@@ -67,11 +68,23 @@ class Program:
 
     def each(self, items: Sequence[Any], own: Sequence[tuple[Any, ...]] = ()) -> list[Any]:
         """[kernel(item, *small, *own[k]) for each item], with BLAS held to one thread."""
+        return list(self.run(items, own))
+
+    def run(self, items: Sequence[Any], own: Sequence[tuple[Any, ...]] = ()) -> Iterator[Any]:
+        """The same, one by one."""
         if self.version != version():
             raise EngineError(OTHER_VERSION.format(who="a worker", theirs=version(), ours=self.version))
         kernel, small = pickle.loads(self.packed)
         with one_thread():
-            return [kernel(item, *small, *(own[k] if own else ())) for k, item in enumerate(items)]
+            for k, item in enumerate(items):
+                yield kernel(item, *small, *(own[k] if own else ()))
+
+    def sums(self, blocks: Sequence[Any]) -> Iterator[Any]:
+        """The kernel's result for each block. Raises CapabilityError for one that holds rows which are to stay."""
+        for block, result in zip(blocks, self.run(blocks), strict=True):
+            if self.engine is not None:
+                refuse_rows(result, block, self.engine)
+            yield result
 
 
 def version() -> str:
@@ -123,17 +136,15 @@ def packed(several: Sequence[Held | Failed], counts: Sequence[int]) -> Held | Fa
 
 def mapped(held: Held | Failed, program: Program) -> list[Any] | Failed:
     """Results of a kernel on each block."""
+    return held if isinstance(held, Failed) else answered(lambda: list(program.sums(held.blocks)))
+
+
+def added(held: Held | Failed, program: Program, places: Sequence[int]) -> list[Node[Any]] | Failed:
+    """The same added up, as far as neighbours among all blocks are here; each has its place among them."""
     if isinstance(held, Failed):
         return held
-
-    def work() -> list[Any]:
-        results = program.each(held.blocks)
-        if program.engine is not None:
-            for block, result in zip(held.blocks, results, strict=True):
-                refuse_rows(result, block, program.engine)
-        return results
-
-    return answered(work)
+    results = program.sums(held.blocks)
+    return answered(lambda: nodes((place, 1, result) for place, result in zip(places, results, strict=True)))
 
 
 def asked(part: bytes, program: Program) -> Any:

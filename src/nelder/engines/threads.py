@@ -116,6 +116,9 @@ class Threads(Engine):
         with one_thread():
             return in_threads(self.workers, lambda place: kernel(handles[place], *small), range(len(handles)))
 
+    def total(self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any) -> Any:
+        return kernel(handles[0], *small) if len(handles) == 1 else super().total(kernel, handles, *small)
+
     def derive(
         self, kernel: Callable[..., Any], handles: Sequence[Any], *small: Any, each: Sequence[tuple[Any, ...]] = ()
     ) -> Sequence[Any]:

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from nelder.diagnosis import Diverged, NotConverged
-from nelder.engines import merge
 from nelder.explanation.calls import MOST_EPOCHS, by_descent, by_newton, rounded, scaled
 from nelder.explanation.case import Case
 from nelder.explanation.reasons import Gravity, Said
@@ -125,7 +124,7 @@ def measured_contraction(case: Case) -> float:
 def column_sizes(case: Case) -> tuple[tuple[str, ...], Array]:
     """The columns that are not aliased, and the root of their mean squares (k,)."""
     objective = case.fit.rows_of_data("its columns")
-    total = merge(objective.engine.map(squares_kernel, objective.design.handles))
+    total = objective.over_rows(squares_kernel)
     return objective.design.names, np.sqrt(total / objective.design.rows)
 
 

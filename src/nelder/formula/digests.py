@@ -15,6 +15,7 @@ from operator import add
 
 import numpy as np
 
+from nelder.formula.questions import Question
 from nelder.linalg import Array
 
 STRETCH = 1 << 14  # values that are added at once
@@ -25,7 +26,7 @@ FAR = 2.0**400  # beyond this, or below its inverse, squares and what they lose 
 @dataclass(frozen=True)
 class Digest:
     """The number of some values, Σ x and Σ x², both exact and of the finite ones, the extremes, and the sum of those
-    that are not finite.
+    that are not finite; and what was asked beside them, of the digest of a whole column.
     """
 
     count: int = 0
@@ -34,6 +35,7 @@ class Digest:
     low: float = math.inf
     high: float = -math.inf
     odd: float = 0.0
+    more: Question | None = None
 
     @classmethod
     def of(cls, values: Array) -> Digest:
@@ -114,3 +116,21 @@ def exact_sum(values: Array) -> Fraction:
         total += Fraction(float(leading.sum()))
         rest = rest - leading
     return total
+
+
+def exact_total(values: Array) -> Fraction:
+    """The sum of any number of finite values without rounding."""
+    total = Fraction(0)
+    for start in range(0, len(values), STRETCH):
+        x = values[start : start + STRETCH]
+        near = np.abs(x) < FAR
+        total += exact_sum(x) if near.all() else exact_sum(x[near]) + sum(map(Fraction, x[~near].tolist()), Fraction(0))
+    return total
+
+
+def rounded(exact: Fraction) -> float:
+    """The nearest double; infinite beyond the largest."""
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.copysign(math.inf, exact)

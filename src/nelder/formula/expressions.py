@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from nelder.errors import DataError, FormulaError, some_rows, unknown_name
 from nelder.formula.allowed import FUNCTIONS, IN_WORDS, OPERATORS, Gate, called, is_contrast
 from nelder.formula.digests import Digest
-from nelder.formula.transforms import TRANSFORMS, Contrast, OutsideError, State, learned, number_labels
+from nelder.formula.questions import Question
+from nelder.formula.transforms import TRANSFORMS, Contrast, OutsideError, State, learned, number_labels, question_of
 from nelder.linalg import Array
 from nelder.sources import Chunk, Labels, Numbers
 
 Rows = NDArray[np.integer]
 Digests: TypeAlias = Mapping[str, Digest]  # by the text of the transform
+NO_ROWS: Rows = np.zeros(0, dtype=np.intp)
 LONGEST = 2_000  # characters of an expression; nothing a person writes comes near
 
 
@@ -52,15 +54,40 @@ class Expression:
     @property
     def needs_whole(self) -> bool:
         """Whether one of them needs a whole column, and not only sums or extremes of what it is called with."""
-        return any(not learns_from_sums(node) or len(remembering(node)) > 1 for node in remembering(self.tree))
+        return any(not learns_in_parts(node) or len(remembering(node)) > 1 for node in remembering(self.tree))
 
-    def digests(self, chunk: Chunk, rows: Rows) -> dict[str, Digest]:
-        """What those that need sums or extremes only learn from, in some rows."""
+    @property
+    def needs_order(self) -> bool:
+        """Whether one of them learns order statistics, which are the values of single rows."""
+        return any(learns_from_order(node) for node in remembering(self.tree))
+
+    @property
+    def texts(self) -> set[str]:
+        """How these transforms are written."""
+        reader = Reader(self, {}, {}, None, NO_ROWS)
+        return {reader.written(node) for node in remembering(self.tree)}
+
+    def learned_from(self, chunk: Chunk, rows: Rows) -> dict[str, Array]:
+        """What those are called with that do not need a whole column, in some rows."""
         reader = Reader(self, chunk, {}, None, rows)
         with np.errstate(all="ignore"):
             found = {reader.written(node): reader.visit(node.args[0]) for node in remembering(self.tree) if node.args}
         # what is no column of numbers is refused by the transform itself
-        return {text: Digest.of(values) for text, values in found.items() if isinstance(values, np.ndarray)}
+        return {text: values for text, values in found.items() if isinstance(values, np.ndarray)}
+
+    def digests(self, chunk: Chunk, rows: Rows) -> dict[str, Digest]:
+        """The sums and extremes that these learn from, in some rows."""
+        return {text: Digest.of(values) for text, values in self.learned_from(chunk, rows).items()}
+
+    def questions(self, digests: Digests) -> dict[str, Question]:
+        """What these ask beside sums and extremes."""
+        reader, found = Reader(self, {}, {}, None, NO_ROWS), {}
+        for node in remembering(self.tree):
+            text = reader.written(node)
+            asked = question_of(called(node.func), digests[text], *reader.arguments(node)) if text in digests else None
+            if asked is not None:
+                found[text] = asked
+        return found
 
     def check_levels(self, chunk: Chunk) -> None:
         """Raise UnknownNameError where a column is compared with a level that it does not have."""
@@ -119,15 +146,24 @@ def remembering(tree: ast.expr) -> list[ast.Call]:
 
 
 def learns_from_sums(node: ast.Call) -> bool:
-    """Whether sums or extremes tell a transform all: the mean and the deviation, or where a spline with given knots
-    ends.
+    """Whether sums or extremes tell a transform all: the mean and the deviation, orthogonal polynomials, or where a
+    spline with given knots ends.
     """
     name, named = called(node.func), {keyword.arg: keyword.value for keyword in node.keywords}
-    if name in ("scale", "center"):
+    if name in ("scale", "center", "poly"):
         return True
-    if name == "poly":
-        return isinstance(raw := named.get("raw"), ast.Constant) and raw.value is True
     return len(node.args) == 1 and not {"df", "constraints"} & named.keys()
+
+
+def learns_from_order(node: ast.Call) -> bool:
+    """Whether order statistics tell a transform the rest: a B-spline with knots at quantiles of all values."""
+    plain = {"df", "degree", "include_intercept", "extrapolation"}.issuperset(each.arg or "" for each in node.keywords)
+    return called(node.func) == "bs" and plain and not learns_from_sums(node)
+
+
+def learns_in_parts(node: ast.Call) -> bool:
+    """Whether a transform need not see a whole column."""
+    return learns_from_sums(node) or learns_from_order(node)
 
 
 def lookup(name: str) -> Expression:
@@ -253,13 +289,17 @@ class Reader(ast.NodeVisitor):
             return number_labels(column.values, column.kind) if isinstance(column, Numbers) else column
         return self.visit(node)
 
+    def arguments(self, node: ast.Call) -> tuple[list[Any], dict[str, Any]]:
+        """What a transform is called with beside a column."""
+        named = {keyword.arg or "": self.visit(keyword.value) for keyword in node.keywords}
+        return [self.visit(argument) for argument in node.args[1:]], named
+
     def _transform(self, name: str, node: ast.Call) -> Any:
         text = self.written(node)
         if not node.args:
             raise FormulaError(f"{text} needs a column as its first argument")
         values = self._first(name, node.args[0])
-        arguments = [self.visit(argument) for argument in node.args[1:]]
-        named = {keyword.arg or "": self.visit(keyword.value) for keyword in node.keywords}
+        arguments, named = self.arguments(node)
         if self.known is not None and text not in self.known:
             raise FormulaError(f"{text} was not learned when the model was fitted")
         state: State = {} if self.known is None else self.known[text]

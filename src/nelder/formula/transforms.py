@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from nelder.errors import FormulaError
 from nelder.formula.digests import Digest
+from nelder.formula.order_statistics import Search, quantiles, ranks_at
+from nelder.formula.questions import Question, answered
+from nelder.formula.recurrences import Recurrence
 from nelder.linalg import Array
 from nelder.sources import Labels, Level
 
@@ -157,7 +160,7 @@ def _standardised(name: str) -> Transform:
 
 
 def learned(name: str, digest: Digest, arguments: list[Any], named: dict[str, Any]) -> State:
-    """The state of a transform that needs sums or extremes of its values only."""
+    """The state of a transform that needs sums, extremes and order statistics of its values only."""
     if name == "center":
         if arguments or named:
             raise FormulaError("center() takes a column and nothing else")
@@ -165,8 +168,63 @@ def learned(name: str, digest: Digest, arguments: list[Any], named: dict[str, An
     if name == "scale":
         return center_and_scale(digest, *arguments, **named)
     state: State = {}
+    if isinstance(digest.more, Recurrence):
+        return polynomials(digest.more)
+    if isinstance(digest.more, Search):
+        knots = quantiles(knot_levels(arguments, named), digest.count, digest.more.found)
+        given = {key: value for key, value in bound(arguments, named).items() if key != "df"}
+        arguments, named = [], {**given, "knots": knots}
     TRANSFORMS[name](digest.ends, arguments, named, state)
     return state
+
+
+def question_of(name: str | None, digest: Digest, arguments: list[Any], named: dict[str, Any]) -> Question | None:
+    """What a transform asks beside a digest; nothing where values that are not finite will be an error."""
+    if digest.odd or not digest.count:
+        return None
+    if name == "poly":
+        return recurrence(arguments, named)
+    levels = knot_levels(arguments, named) if name == "bs" else np.zeros(0)
+    return Search.of(digest.ends, ranks_at(levels, digest.count)) if len(levels) else None
+
+
+def recurrence(arguments: list[Any], named: dict[str, Any]) -> Recurrence | None:
+    """What poly() asks; None for powers of x as they are, and for a degree that is none."""
+    given = {"degree": 1.0, "raw": False, **dict(zip(("degree", "raw"), arguments, strict=False)), **named}
+    degree = given["degree"]
+    whole = isinstance(degree, float) and degree.is_integer() and 0 < degree <= LARGEST_BASIS
+    return Recurrence(int(degree)) if whole and not given["raw"] else None
+
+
+def polynomials(known: Recurrence) -> State:
+    """The state of poly(), as formulaic has it."""
+    alpha, norms = ({str(k): value for k, value in enumerate(some)} for some in (known.alpha, known.norms))
+    alpha.pop(str(known.degree))
+    return {"alpha": alpha, "norms2": norms}
+
+
+def _polynomial(values: Any, arguments: list[Any], named: dict[str, Any], state: State) -> Any:
+    """poly(x, degree), with polynomials from exact sums."""
+    asked = None if state else recurrence(arguments, named)
+    if asked is not None:
+        state.update(polynomials(answered(asked, _numeric(values, "poly"))))
+    return _by_formulaic("poly")(values, arguments, named, state)
+
+
+def knot_levels(arguments: list[Any], named: dict[str, Any]) -> Array:
+    """The levels of the quantiles at which bs() has its inner knots: as many as degrees of freedom are left for."""
+    given = bound(arguments, named)
+    sizes = given["df"], given["degree"]
+    if given["knots"] is not None or not all(isinstance(size, float) and size.is_integer() for size in sizes):
+        return np.zeros(0)  # what is wrong, formulaic says
+    many = int(sizes[0] - sizes[1]) - bool(given["include_intercept"])
+    return np.linspace(0.0, 1.0, many + 2)[1:-1] if 0 < many <= LARGEST_BASIS else np.zeros(0)
+
+
+def bound(arguments: list[Any], named: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of bs() by their names."""
+    defaults = {"df": None, "knots": None, "degree": 3.0, "include_intercept": False}
+    return {**defaults, **dict(zip(defaults, arguments, strict=False)), **named}
 
 
 def center_and_scale(digest: Digest, center: Any = True, scale: Any = True, ddof: float = 1) -> State:
@@ -215,6 +273,7 @@ def _reordered(labels: Labels, levels: list[Any]) -> Labels:
 
 TRANSFORMS: dict[str, Transform] = {
     "C": categorical,
-    **{name: _by_formulaic(name) for name in ("bs", "cc", "cr", "cs", "poly")},
+    **{name: _by_formulaic(name) for name in ("bs", "cc", "cr", "cs")},
+    "poly": _polynomial,
     **{name: _standardised(name) for name in ("center", "scale")},
 }

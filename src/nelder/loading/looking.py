@@ -1,7 +1,7 @@
 """The learning pass: one look at every part of a table, where the rows are, at the columns that a formula reads.
 
 What comes back is small: counts, sums, and made-up rows that between them have every level. Only columns inside a
-transform that cannot do without, such as a spline that places its knots at quantiles, come back whole.
+transform that cannot do without, such as a spline with knots at quantiles of distinct values, come back whole.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from nelder.formula import Expression, complete_rows
 from nelder.formula.digests import Digest
 from nelder.formula.expressions import Digests
 from nelder.formula.transforms import Coded
+from nelder.loading.questioning import questioned
 from nelder.sources import Chunk, Column, Labels, Numbers, Partition, concatenated
 
 Rows = NDArray[np.integer]
@@ -93,7 +94,9 @@ def look(engine: Engine, partitions: Sequence[Partition], sought: Sought) -> Loo
     whole = concatenated([part.whole for part in told]) if sought.whole else None
     all_rows = None if whole is None else (whole, np.arange(found.complete))
     begins = tuple(itertools.accumulate((part.completeness.total for part in seen[:-1]), initial=0))
-    return Look(begins, found, few, all_rows, added(part.digests for part in told))
+    digests = added(part.digests for part in told)
+    digests = questioned(engine, partitions, sought.digested, sought.read, digests)
+    return Look(begins, found, few, all_rows, digests)
 
 
 def look_at(partition: Partition, sought: Sought) -> Seen:

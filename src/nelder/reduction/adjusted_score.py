@@ -143,7 +143,7 @@ def adjusted(
     root = root_by_basis(objective, beta, factored) if fine else None
     root = factored.spread(np.eye(len(beta))) if root is None else root
     recipe = Recipe(objective.loss, adjustment, root, fine)
-    sums = merge(objective.engine.map(adjustment_kernel, objective.design.handles, beta, recipe))
+    sums = objective.over_rows(adjustment_kernel, beta, recipe)
     phi = dispersion_at(objective, adjustment, beta, fine) if phi is None else phi
     shift, upper = sums.cubes / np.einsum("ij,ij->i", root, root), factored.upper / factored.scale
     score = phi * (sums.leverages + upper.T @ (upper @ shift)) - model.gradient

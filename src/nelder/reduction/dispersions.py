@@ -8,7 +8,6 @@ import numpy as np
 
 from nelder.design import Block
 from nelder.dispersion import falling_root, pearson_dispersion
-from nelder.engines import merge
 from nelder.errors import DataError
 from nelder.families import Family
 from nelder.linalg import Array
@@ -62,7 +61,7 @@ def dispersion_at(objective: Objective, adjustment: ScoreAdjustment, beta: Array
     linear, constant = adjustment.of_dispersion(design.p)
 
     def score(phi: float) -> float:
-        sums = merge(objective.engine.map(normaliser_kernel, design.handles, family, phi))
+        sums = objective.over_rows(normaliser_kernel, family, phi)
         return (totals.deviance - sums.first - constant * sums.third / sums.second) / phi + linear
 
     near = totals.deviance / totals.weight

@@ -10,7 +10,6 @@ import numpy as np
 from nelder.design import Block
 from nelder.diagnosis import Diagnosis, IllConditioned, SeveralMinima
 from nelder.endings.judging import ILL_CONDITIONED, Ending, inverse
-from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError
 from nelder.linalg import Array
 from nelder.loss import Loss
@@ -128,7 +127,7 @@ def inside(search: Search, ended: Root) -> Root:
     there without limit, so that any score seems small beside it.
     """
     objective = search.objective
-    rows = merge(objective.engine.map(edge_kernel, objective.design.handles, ended.here.beta, objective.loss))
+    rows = objective.over_rows(edge_kernel, ended.here.beta, objective.loss)
     return replace(ended, reason=Reason.NO_ROOT, decrement=float("nan")) if rows else ended
 
 

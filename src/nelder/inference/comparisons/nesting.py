@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nelder.design import Block, Ray
-from nelder.engines import merge
 from nelder.fit import Fit
 from nelder.inference.likelihood.score import at_rest, scaled_score
 from nelder.kernels import gram_kernel
@@ -43,7 +42,7 @@ def nesting(larger: Objective, smaller: Objective) -> Nesting:
     """
     engine, k = larger.engine, larger.design.p
     both = engine.derive(beside, larger.design.handles, each=[(block,) for block in smaller.design.handles])
-    rows: Triangle = merge(engine.map(gram_kernel, both, Triangle))
+    rows: Triangle = engine.total(gram_kernel, both, Triangle)
     scale = powers_of_two(np.sqrt(np.einsum("ij,ij->j", rows.upper, rows.upper)))
     unit = rows.upper * scale
     shares = triangular_solve(unit[:k, :k], unit[:k, k:]) if k else unit[:0, k:]

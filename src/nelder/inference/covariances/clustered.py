@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
 from nelder.inference.covariances.groups import Codes, codes_of, crossed, rows_of
@@ -117,7 +116,7 @@ class Sampled(Covariance):
             raise CapabilityError("covariance 'sampling' is for fits with weights=nd.sampling(w); 'HC1' is like it")
         refuse_without_residuals(fit, self.name)
         bread, n = bread_of(fit), rows_of(fit)
-        meat: Meat = merge(objective.engine.map(meat_kernel, objective.design.handles, bread, 0.0))
+        meat: Meat = objective.over_rows(meat_kernel, bread, 0.0)
         return finished(fit, bread, n / (n - 1) * meat.total, (DESIGN, fit.df_resid))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nelder.engines import merge
 from nelder.errors import DataError, some_rows
 from nelder.fit import Fit
 from nelder.inference.covariances.sandwich import (
@@ -38,7 +37,7 @@ class Sandwich(Covariance):
     def found(self, fit: Fit) -> Found:
         refuse_without_residuals(fit, self.name)
         objective, bread = fit.rows_of_data("residuals"), bread_of(fit)
-        meat: Meat = merge(objective.engine.map(meat_kernel, objective.design.handles, bread, self.power))
+        meat: Meat = objective.over_rows(meat_kernel, bread, self.power)
         doubts = self.doubts(fit, bread) if meat.full else ()
         found = finished(fit, bread, self.factor(fit) * meat.total, (self.name, model_df(fit)))
         return Found(found.uncertainty, (*doubts, *found.doubts))

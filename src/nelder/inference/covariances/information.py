@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nelder.engines import merge
 from nelder.errors import DataError
 from nelder.estimate import Uncertainty
 from nelder.fit import Fit
@@ -35,7 +34,7 @@ class Observed(Covariance):
 
     def found(self, fit: Fit) -> Found:
         objective, bread = fit.rows_of_data("the observed information"), bread_of(fit)
-        total = merge(objective.engine.map(curvature_kernel, objective.design.handles, bread))
+        total = objective.over_rows(curvature_kernel, bread)
         factored = cholesky((total + total.T) / 2)
         if factored is None:
             raise DataError(

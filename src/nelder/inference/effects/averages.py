@@ -178,4 +178,4 @@ def slopes_along(fit: Fit, sample: Sample, directions: Sequence[Direction], kind
 def _run(fit: Fit, sample: Sample, kernel: Callable[..., Sums], asked: tuple[object, ...]) -> Averages:
     engine = ENGINES["threads"]() if fit.objective is None else fit.objective.engine
     handles = engine.hold(sample.split())
-    return merge(engine.map(kernel, handles, *asked, sample.groups)).means
+    return engine.total(kernel, handles, *asked, sample.groups).means

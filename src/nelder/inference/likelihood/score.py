@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Design, Ray
-from nelder.engines import merge
 from nelder.errors import CapabilityError, DataError, InputError
 from nelder.fit import Fit
 from nelder.inference.hypotheses.linear import listed
@@ -178,7 +177,7 @@ def signed_score(fit: Fit, path: Path, held: Held) -> float:
     if factored is None:
         raise CapabilityError(f"{where} the information is singular: use kind='profile'")
     scale = float(np.linalg.norm(factored.half_solve(along))) / float(np.sqrt(fit.dispersion))
-    size = merge(objective.engine.map(size_kernel, objective.design.handles, held.beta, objective.loss, along))
+    size = objective.over_rows(size_kernel, held.beta, objective.loss, along)
     if ROUNDING * size * scale > LOST * max(1.0, abs(held.slope) * scale):
         raise CapabilityError(f"{where} the score is lost to rounding, as the deviance is flat: use kind='profile'")
     return held.slope * scale

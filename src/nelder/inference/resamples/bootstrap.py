@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.engines import merge
 from nelder.errors import CapabilityError, InputError, InputTypeError, a_count, unknown_name
 from nelder.fit import Fit
 from nelder.inference.covariances.groups import codes_of
@@ -187,7 +186,7 @@ def accelerations(fit: Fit, groups: NDArray[np.integer] | None) -> Array | None:
     the observed information, the empirical influence values (Efron 1987). None where that is not positive definite.
     """
     objective, bread = fit.rows_of_data("the bootstrap"), bread_of(fit)
-    total = merge(objective.engine.map(curvature_kernel, objective.design.handles, bread))
+    total = objective.over_rows(curvature_kernel, bread)
     factored = cholesky((total + total.T) / 2)
     if factored is None:
         return None
