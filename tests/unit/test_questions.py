@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nelder as nd
 from nelder.formula.order_statistics import BINS, Bracket, Search, keys_of, quantiles, ranks_at, value_of
 from nelder.formula.questions import answered
 from nelder.formula.recurrences import Recurrence
@@ -85,3 +86,23 @@ def test_polynomials_are_orthogonal_and_have_the_norms_that_are_said():
 def test_numbers_that_no_polynomial_can_hold_show(odd):
     known, _ = in_parts(Recurrence(2), [np.array([1.0, 2.0]), np.array([odd, 4.0])])
     assert not np.isfinite(known.norms[2]) or not np.isfinite(known.alpha[2])
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [1e-20, 0.1, 1.0, 1e20])
+@pytest.mark.parametrize("beside", [0.0, 3.0, -1e5])
+def test_too_few_distinct_values_are_told(levels, size, beside):
+    x = size * (beside + np.arange(100.0) % levels)
+    table = {"x": x, "y": np.sin(np.arange(100.0))}
+    for degree in range(1, levels):
+        assert not nd.glm(f"y ~ poly(x, {degree})", table).aliased.any()
+    for degree in range(levels, 5):
+        with pytest.raises(nd.FormulaError, match=rf"needs a column with more than {degree} distinct values"):
+            nd.glm(f"y ~ poly(x, {degree})", table)
+
+
+def test_a_rare_value_is_a_value():
+    x = np.zeros(100_000)
+    x[:3] = [1.0, 1e-3, 1e4]
+    fit = nd.glm("y ~ poly(x, 3)", {"x": x, "y": np.sin(np.arange(100_000.0))})
+    assert not fit.aliased.any() and np.isfinite(fit.se).all()

@@ -8,6 +8,7 @@ was cut.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,9 @@ import numpy as np
 from nelder.formula.digests import exact_total, rounded
 from nelder.formula.questions import Question
 from nelder.linalg import Array
+
+ROUNDING = 1e-14  # of a number: what may be left of a difference that should be zero
+LARGEST = 280.0  # power of ten that sums may have
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Recurrence(Question):
 
     @property
     def open(self) -> bool:
-        return len(self.norms) <= self.degree
+        return len(self.norms) <= self.degree and not self.too_few
 
     def answer(self, values: Array) -> Squares:
         with np.errstate(all="ignore"):  # numbers out of range show in the answer
@@ -59,6 +63,21 @@ class Recurrence(Question):
         alpha = math.nan if answer.odd or not answer.plain else rounded(answer.moved / answer.plain)
         norm = math.nan if answer.odd else rounded(answer.plain)
         return Recurrence(self.degree, (*self.alpha, alpha), (*self.norms, norm))
+
+    @property
+    def too_few(self) -> bool:
+        """Whether there are no more distinct values than the degree: a polynomial that is zero at each of them has no
+        length but that of rounding. Not told where numbers are too large or small for their powers.
+        """
+        finite = list(itertools.takewhile(math.isfinite, self.norms))
+        if len(finite) < 2 or not finite[0]:
+            return False
+        variance, mean = finite[1] / finite[0], self.alpha[0]
+        size = variance or mean * mean or (0.0 if mean else 1.0)
+        if not size or abs(math.log10(size)) * self.degree > LARGEST:
+            return False
+        least = ROUNDING**2 * (mean * mean + variance)
+        return any(norm <= least * before for before, norm in itertools.pairwise(finite))
 
     def columns(self, values: Array) -> list[Array]:
         """P₀, P₁, … at values (n,), as far as they are known."""

@@ -174,7 +174,9 @@ def learned(name: str, digest: Digest, arguments: list[Any], named: dict[str, An
         knots = quantiles(knot_levels(arguments, named), digest.count, digest.more.found)
         given = {key: value for key, value in bound(arguments, named).items() if key != "df"}
         arguments, named = [], {**given, "knots": knots}
-    TRANSFORMS[name](digest.ends, arguments, named, state)
+    # rows that are not finite are an error, whatever is learned
+    values = np.arange(LARGEST_BASIS + 1.0) if name == "poly" and digest.odd else digest.ends
+    TRANSFORMS[name](values, arguments, named, state)
     return state
 
 
@@ -197,7 +199,12 @@ def recurrence(arguments: list[Any], named: dict[str, Any]) -> Recurrence | None
 
 
 def polynomials(known: Recurrence) -> State:
-    """The state of poly(), as formulaic has it."""
+    """The state of poly(), as formulaic has it. Raises FormulaError where the values are too few distinct ones."""
+    if known.too_few:
+        raise FormulaError(
+            f"poly() of degree {known.degree} needs a column with more than {known.degree} distinct values, which this "
+            "one has not: give a smaller degree, or C(…) for a column of levels"
+        )
     alpha, norms = ({str(k): value for k, value in enumerate(some)} for some in (known.alpha, known.norms))
     alpha.pop(str(known.degree))
     return {"alpha": alpha, "norms2": norms}
