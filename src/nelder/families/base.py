@@ -105,13 +105,14 @@ class Family(ABC):
     def score(self, y: Array, mean: Mean) -> Array:
         """−½ ∂d/∂η = (y − μ) dθ/dη."""
         if mean.link == self.canonical:
-            return self.natural_constant * self.residual(y, mean)
+            residual = self.residual(y, mean)
+            return residual if self.natural_constant == 1.0 else self.natural_constant * residual
         return self.residual(y, mean) * self.natural_slope(mean)
 
     def expected_weight(self, mean: Mean) -> Array:
         """The expectation of −∂score/∂η: dμ/dη · dθ/dη."""
         if mean.link == self.canonical:
-            return self.natural_constant * mean.slope
+            return mean.slope if self.natural_constant == 1.0 else self.natural_constant * mean.slope
         # where the slope underflows to zero so does the weight, though dθ/dη may overflow
         return np.where(mean.slope == 0, 0.0, mean.slope * self.natural_slope(mean))
 
