@@ -145,9 +145,9 @@ The merge tree has {len(bin(blocks)) - 2} levels, so that rounding in the sums g
 million million: the answer keeps its digits.
 
 What would break first is not the mathematics. It is the one process that merges: a partition's result is small, but a
-million of them arrive, and a scheduler hands out a million tasks a pass. Larger partitions, or results that workers
-merge
-among themselves before they send them, divide both by hundreds; the fixed order of the merge is what has to be kept.
+million of them arrive, and a scheduler hands out a million tasks a pass. Larger partitions divide both. On Dask
+partitions are tasks in packs, and a worker adds up those of its partitions that follow one another; schedulers hand out
+neighbours to different workers, though, and where few of them meet, few sums are saved.
 Next comes memory: {packed / 1e12:.0f} TB of blocks are {packed / machines / 1e12:.1f} TB a machine, so that blocks lie
 on local disks, and a pass is bound by these. Then the machines themselves: over hours some of a hundred fail, and what
 they held is read again, which engines do and tests kill workers to show.
