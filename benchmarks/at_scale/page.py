@@ -39,6 +39,7 @@ PRICE = 0.05  # dollars a core and hour, about what clouds ask
 LINE = 10e9 / 8  # bytes a second into one machine
 GROUP = 1_000_000  # rows of a partition
 COLUMNS = 31
+SHARE = 8  # tasks a core
 TASK = 0.2e-3  # seconds that a scheduler takes for a task, as Dask's documentation has it
 
 
@@ -118,8 +119,11 @@ def beyond(run: dict[str, Any]) -> str:
     core_seconds = cores * fit["seconds"] / most["rows"] * TARGET
     size, packed = most["bytes"] / most["rows"] * TARGET, (8.0 * (17 + 1) + 1) * TARGET
     blocks, passes = TARGET // GROUP, fit.get("passes") or 6.0
-    gradient, matrix = 8.0 * COLUMNS, 8.0 * COLUMNS**2
-    machines = 100
+    matrix, together = (
+        8.0 * COLUMNS**2,
+        16,
+    )  # partitions a task, as in engines/dask.py
+    machines, results = 100, blocks / together * matrix
     hours = core_seconds / 3600 / (machines * CORES)
     rows = [
         ["what", "how much", "from"],
@@ -129,10 +133,14 @@ def beyond(run: dict[str, Any]) -> str:
         [f"on {machines} machines of {CORES} cores", f"{hours:.1f} hours", "if reading keeps up"],
         ["price", f"{core_seconds / 3600 * PRICE:,.0f} dollars", f"{PRICE} dollars a core and hour"],
         ["partitions", f"{blocks:,}", f"{GROUP:,} rows each"],
-        ["results of a pass of gradients", f"{blocks * gradient / 1e9:.2g} GB", f"{COLUMNS} numbers a partition"],
-        ["results of a pass of an information", f"{blocks * matrix / 1e9:.2g} GB", f"{COLUMNS}² numbers a partition"],
-        ["their way to one machine", f"{blocks * matrix / LINE:,.0f} s", "10 Gbit a second"],
-        ["tasks of a pass, scheduled", f"{blocks * TASK:,.0f} s", "a fifth of a millisecond each"],
+        ["a task loads, and is asked, so many", f"{together}", f"for {SHARE} tasks a core"],
+        ["tasks of a pass, scheduled", f"{blocks / together * TASK:,.0f} s", "a fifth of a millisecond each"],
+        [
+            "results of a pass of an information",
+            f"{blocks / together * matrix / 1e9:.2g} GB",
+            f"{COLUMNS}² numbers a task",
+        ],
+        ["their way to one machine", f"{results / LINE:.1f} s", "10 Gbit a second"],
     ]
     return f"""
 ## A million million rows
@@ -144,10 +152,10 @@ passes.
 The merge tree has {len(bin(blocks)) - 2} levels, so that rounding in the sums grows by that many roundings and not by a
 million million: the answer keeps its digits.
 
-What would break first is not the mathematics. It is the one process that merges: a partition's result is small, but a
-million of them arrive, and a scheduler hands out a million tasks a pass. Larger partitions, or results that workers
-merge
-among themselves before they send them, divide both by hundreds; the fixed order of the merge is what has to be kept.
+What would break first is not the mathematics. It is the one process that everything passes through: a result is small,
+but were there one of each partition, a million of them would arrive, and a scheduler would hand out a million tasks a
+pass. On Dask a task has {together} partitions that follow one another, and adds up what it finds: that is a node of the
+merge tree, so that the sum has the same digits. On Spark each partition is a task.
 Next comes memory: {packed / 1e12:.0f} TB of blocks are {packed / machines / 1e12:.1f} TB a machine, so that blocks lie
 on local disks, and a pass is bound by these. Then the machines themselves: over hours some of a hundred fail, and what
 they held is read again, which engines do and tests kill workers to show.

@@ -8,7 +8,8 @@ import pytest
 from rows_on_engines import fit_on, loader, numbers, parts_of, wait_for
 
 import nelder as nd
-from nelder.engines.dask import shares
+from nelder.engines import merge
+from nelder.engines.dask import shares, stretch
 from nelder.engines.remote import Held
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -62,6 +63,29 @@ def test_packs_are_one_for_each_thread_and_no_larger_than_a_share_of_memory():
     assert [len(pack) for pack in shares(range(12), sizes, {"nthreads": 3, "memory_limit": 10**6})] == [4, 4, 4]
     assert [len(pack) for pack in shares(range(12), sizes, {"nthreads": 1, "memory_limit": 1600})] == [2] * 6
     assert shares([3], [10] * 4, None) == [[3]]
+
+
+@pytest.mark.parametrize(
+    ("parts", "threads", "size"),
+    [(0, 2, 1), (30, 2, 1), (2_047, 2, 1), (2_048, 2, 2), (10_000, 2, 8), (10**6, 6_400, 16), (5_000, 6_400, 1)],
+)
+def test_many_parts_are_loaded_in_stretches(parts, threads, size):
+    assert stretch(parts, {"a": {"nthreads": threads - 1}, "b": {"nthreads": 1}}) == size
+    assert stretch(10, {}) == 1
+
+
+def test_what_is_loaded_in_stretches_is_added_up_where_it_is(dask_client, monkeypatch):
+    monkeypatch.setattr("nelder.engines.dask.TASKS", 4)
+    sizes = (20,) * 64
+    handles = nd.Dask(dask_client).load(parts_of(sizes), loader)
+    assert [block.n for block in handles] == list(sizes) == list(handles.counts)
+    assert all(places[0] % 4 == 0 and len(places) % 4 == 0 for places in handles.places)
+    blocks = [block for part in parts_of(sizes) for block in loader(part)]
+    assert handles.engine.total(a_third, handles) == merge(map(a_third, blocks))
+
+
+def a_third(block):
+    return float(block.y.sum()) / 3.0
 
 
 def test_nothing_is_left_on_the_cluster(dask_client, engine):

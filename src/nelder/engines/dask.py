@@ -27,6 +27,7 @@ from nelder.errors import CapabilityError, EngineError, InputTypeError, MissingE
 from nelder.lazy import lazy
 
 ANSWERS = 10  # seconds in which a scheduler has to
+TASKS = 1_024  # that load: of fewer, each is one part
 SHARE = 8  # of a thread's part of its worker's memory: no pack is larger, so that packs can go to disk one by one
 LOOK, PATIENCE = 2, 60  # seconds between two looks at workers, and until a cluster that does not work is given up
 LARGE = 100_000  # bytes of a program that is sent to one worker, from which the others have it
@@ -72,7 +73,9 @@ class Dask(Engine):
 
     def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         with self.waiting() as tasks:
-            single = tasks.submit("load", remote.loaded, list(map(sealed, parts)), self.shared(tasks, loader))
+            size = stretch(len(parts), workers_of(self.client))
+            few = [list(map(sealed, parts[first : first + size])) for first in range(0, len(parts), size)]
+            single = tasks.submit("load", remote.loaded, few, self.shared(tasks, loader))
             known = tasks.gather(tasks.submit("count", remote.counted, single), early=True)
             return self.packed(tasks, single, known)
 
@@ -314,6 +317,15 @@ def workers_of(client: Any) -> dict[str, Any]:
     """What the scheduler knows of each worker, by its address."""
     known: dict[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
     return known
+
+
+def stretch(many: int, workers: dict[str, Any]) -> int:
+    """How many of so many parts, one after the other, a task loads: where they are many, as many as leave each thread
+    its share of tasks. A power of two, so that what a pass finds in them is one sum (`merging`).
+    """
+    threads = sum(worker["nthreads"] for worker in workers.values())
+    most = min(many // max(SHARE * threads, 1), many // TASKS)
+    return 1 << max(most, 1).bit_length() - 1
 
 
 def shares(parts: Sequence[int], sizes: Sequence[int], worker: dict[str, Any] | None) -> list[list[int]]:

@@ -112,9 +112,9 @@ def sealed(part: Any) -> bytes:
     return packed
 
 
-def loaded(part: bytes, program: Program) -> Held | Failed:
-    """The blocks of one part, which is sealed."""
-    return answered(lambda: Held(tuple(program.each([pickle.loads(part)])[0])))
+def loaded(parts: Sequence[bytes], program: Program) -> Held | Failed:
+    """The blocks of parts, each of which is sealed."""
+    return answered(lambda: Held(tuple(block for part in parts for block in next(program.run([pickle.loads(part)])))))
 
 
 def counted(held: Held | Failed) -> tuple[list[int], int] | Failed:

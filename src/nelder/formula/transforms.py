@@ -2,7 +2,8 @@
 allow-list.
 
 A transform is called with the values, its further arguments, and its state: empty while learning, and then a dictionary
-of plain numbers and lists that can be written as JSON. To add one: a function here and a line in TRANSFORMS.
+of plain numbers and lists that can be written as JSON. To add one: a function here and a line in TRANSFORMS. One that
+learns from sums has a `questions.Question`, so that it learns the same of a table that is read in parts.
 """
 
 from __future__ import annotations
