@@ -389,6 +389,19 @@ def test_ctrl_c_ends_a_query_at_once_and_leaves_nothing(action, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_long_query_prints_nothing():
+    # for more than two seconds, after which DuckDB would draw a bar; False where a machine is that fast
+    query = "select sum(a.range * b.range) as s from range(40000) a, range(40000) b"
+    program = f"""
+import time, nelder as nd
+begun = time.time()
+list(nd.sql({query!r}).chunks(["s"]))
+print(time.time() - begun > 2.2)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=True)
+    assert ended.stderr == "" and ended.stdout in ("True\n", "False\n")
+
+
 def test_arguments_of_a_query_are_checked(tmp_path, monkeypatch):
     with pytest.raises(nd.InputTypeError, match="a query as text, not int"):
         nd.sql(5)

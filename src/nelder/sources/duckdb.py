@@ -14,7 +14,7 @@ from nelder.lazy import lazy
 from nelder.sources.arrow import Layout, chunk_of, first_line, kind_of, tables
 from nelder.sources.base import PIECE, Chunk, InParts, Partition, Tally, refuse_twice, size_of
 from nelder.sources.relations import Found, listening
-from nelder.sources.tallies import Query, Rows, limit, quoted, tally_of, value
+from nelder.sources.tallies import Query, Rows, prepare, quoted, tally_of, value
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Asked:
             tempfile.TemporaryDirectory(prefix="nelder-sql-") as folder,
             closing(duckdb.connect(database, read_only=self.database is not None)) as connection,
         ):
-            limit(connection, folder, memory)
+            prepare(connection, folder, memory)
             # tables are those of the database and of files: variables of whoever calls are none
             connection.execute("set python_enable_replacements = false")
             statements = connection.extract_statements(self.query)

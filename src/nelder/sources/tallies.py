@@ -66,13 +66,17 @@ def asked_of_files(sql: str, memory: int | None) -> Iterator[Query]:
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="nelder-tally-") as folder, closing(duckdb.connect()) as connection:
-        limit(connection, folder, memory)
+        prepare(connection, folder, memory)
         rows = Found(connection, connection)
         yield lambda query: rows.table(lambda each: each.sql(f"with nelder_rows as ({sql}) {query}"))
 
 
-def limit(connection: Any, folder: str, memory: int | None) -> None:
-    """Let a connection have so many bytes of memory, and write to this folder what does not fit."""
+def prepare(connection: Any, folder: str, memory: int | None) -> None:
+    """Let a connection have so many bytes of memory, write to this folder what does not fit, and print nothing.
+
+    DuckDB 2 draws a bar after two seconds, also where the output is a file.
+    """
+    connection.execute("set enable_progress_bar = false")
     connection.execute(f"set temp_directory = {text(folder)}")
     if memory is not None:
         connection.execute(f"set memory_limit = '{max(memory // 10**6, LEAST)}MB'")
