@@ -67,7 +67,11 @@ def with_formula(fit: Fit, text: str) -> tuple[Fit, Schema]:
     ):
         if [each.text for each in old] != [each.text for each in new]:
             written = ", ".join(each.text for each in old) or "none"
-            raise InputError(f"{text!r} has another {what} than the fit ({written}), which stays: fit anew with nd.glm")
+            kept = "".join(f" + offset({each.text})" for each in old) if what == "offset" and not new else ""
+            instead = f"write it too, as {text + kept!r}, or " if kept else ""
+            raise InputError(
+                f"{text!r} has another {what} than the fit ({written}), which stays: {instead}fit anew with nd.glm"
+            )
     fit = with_table_columns(fit, formula.columns)
     assert fit.kept is not None and fit.kept.chunk is not None
     return fit, learn(formula, fit.kept.chunk, fit.kept.rows)

@@ -530,6 +530,10 @@ def test_whole_columns_are_asked_for_only_where_nothing_less_will_do(term, whole
         "poly(x, 2.5)",
         "poly(g, 2)",
         "poly(log(x), 2)",
+        "poly(x / 1e100, 5)",
+        "poly(x, z)",
+        "bs(1 / (x > 3), df=5)",
+        "poly(x > 0, 2)",
     ],
 )
 def test_what_cannot_be_learned_is_refused_in_parts_as_in_memory(term):

@@ -85,7 +85,32 @@ def test_polynomials_are_orthogonal_and_have_the_norms_that_are_said():
 @pytest.mark.parametrize("odd", [1e200, np.inf, np.nan])
 def test_numbers_that_no_polynomial_can_hold_show(odd):
     known, _ = in_parts(Recurrence(2), [np.array([1.0, 2.0]), np.array([odd, 4.0])])
-    assert not np.isfinite(known.norms[2]) or not np.isfinite(known.alpha[2])
+    assert not np.isfinite([*known.norms, *known.alpha]).all() and len(known.norms) < 3
+
+
+@pytest.mark.parametrize("counts", [[1, 1, 1, 9_997], [100_000, 3, 1], [10_000, 5_000, 100, 1]])
+@pytest.mark.parametrize("values", [[0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 1e6], [1e18, 0.1, 0.2, 7.0]])
+def test_distinct_values_are_counted_and_not_guessed(counts, values):
+    x = np.repeat(values[: len(counts)], counts)
+    for degree in (1, 2, 3, 4):
+        for known in (answered(Recurrence(degree), x), in_parts(Recurrence(degree), np.array_split(x, 7))[0]):
+            assert known.too_few == (degree >= len(counts))
+
+
+def test_a_small_spread_beside_a_large_number_is_a_spread():
+    x = 1.7e18 + 1_000.0 * (np.arange(500) % 10)
+    table = {"x": x, "y": np.sin(np.arange(500.0))}
+    near = {**table, "x": np.round((x - 1.7e18) / 256)}  # what a double there can tell apart
+    assert nd.glm("y ~ poly(x, 1)", table).deviance == pytest.approx(nd.glm("y ~ poly(x, 1)", near).deviance, rel=1e-12)
+
+
+def test_values_that_change_between_two_looks_are_told():
+    search = Search.of(np.array([0.0, 10.0]), [3])
+    once = search.told(search.answer(np.linspace(0, 10, 8)))
+    for others in (np.zeros(0), np.full(2, 4.5), np.full(2, 20.0)):
+        with pytest.raises(nd.DataError, match="others at one look than at another"):
+            while once.open:
+                once = once.told(once.answer(others))
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3, 4])

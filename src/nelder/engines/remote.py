@@ -79,7 +79,7 @@ class Program:
             for k, item in enumerate(items):
                 yield kernel(item, *small, *(own[k] if own else ()))
 
-    def sums(self, blocks: Sequence[Any]) -> Iterator[Any]:
+    def checked(self, blocks: Sequence[Any]) -> Iterator[Any]:
         """The kernel's result for each block. Raises CapabilityError for one that holds rows which are to stay."""
         for block, result in zip(blocks, self.run(blocks), strict=True):
             if self.engine is not None:
@@ -136,14 +136,14 @@ def packed(several: Sequence[Held | Failed], counts: Sequence[int]) -> Held | Fa
 
 def mapped(held: Held | Failed, program: Program) -> list[Any] | Failed:
     """Results of a kernel on each block."""
-    return held if isinstance(held, Failed) else answered(lambda: list(program.sums(held.blocks)))
+    return held if isinstance(held, Failed) else answered(lambda: list(program.checked(held.blocks)))
 
 
 def added(held: Held | Failed, program: Program, places: Sequence[int]) -> list[Node[Any]] | Failed:
     """The same added up, as far as neighbours among all blocks are here; each has its place among them."""
     if isinstance(held, Failed):
         return held
-    results = program.sums(held.blocks)
+    results = program.checked(held.blocks)
     return answered(lambda: nodes((place, 1, result) for place, result in zip(places, results, strict=True)))
 
 

@@ -26,7 +26,7 @@ FAR = 2.0**400  # beyond this, or below its inverse, squares and what they lose 
 @dataclass(frozen=True)
 class Digest:
     """The number of some values, Σ x and Σ x², both exact and of the finite ones, the extremes, and the sum of those
-    that are not finite; and what was asked beside them, of the digest of a whole column.
+    that are not finite; and a question beside them that all of a column has answered, which sums do not have.
     """
 
     count: int = 0
@@ -35,7 +35,7 @@ class Digest:
     low: float = math.inf
     high: float = -math.inf
     odd: float = 0.0
-    more: Question | None = None
+    question: Question | None = None
 
     @classmethod
     def of(cls, values: Array) -> Digest:

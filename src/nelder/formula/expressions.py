@@ -84,7 +84,8 @@ class Expression:
         reader, found = Reader(self, {}, {}, None, NO_ROWS), {}
         for node in remembering(self.tree):
             text = reader.written(node)
-            asked = question_of(called(node.func), digests[text], *reader.arguments(node)) if text in digests else None
+            known = text in digests and not reads_columns(node)
+            asked = question_of(called(node.func), digests[text], *reader.arguments(node)) if known else None
             if asked is not None:
                 found[text] = asked
         return found
@@ -143,6 +144,12 @@ def remembering(tree: ast.expr) -> list[ast.Call]:
     """The transforms with a memory in a part of an expression."""
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     return [node for node in calls if (name := called(node.func)) in TRANSFORMS and name != "C"]
+
+
+def reads_columns(node: ast.Call) -> bool:
+    """Whether a transform is called with more than one column, which none can be."""
+    beside = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
+    return any(isinstance(part, ast.Name) for argument in beside for part in ast.walk(argument))
 
 
 def learns_from_sums(node: ast.Call) -> bool:

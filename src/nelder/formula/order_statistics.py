@@ -14,11 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.errors import DataError
 from nelder.formula.questions import Question
 from nelder.linalg import Array
 
 BINS = 1 << 14
 SIGN = 1 << 63
+CHANGED = (
+    "the values of a column were others at one look than at another: the data must not change during a fit; write what "
+    "is made anew each time to files first, or use nd.spill"
+)
 Keys = NDArray[np.uint64]
 Range = tuple[int, int]  # the first key and the last
 
@@ -112,8 +117,10 @@ class Search(Question):
 
 
 def after(bracket: Bracket, counts: Counts) -> Bracket | int:
-    """The key of the rank, or the bin that it is in."""
+    """The key of the rank, or the bin that it is in. Raises DataError for counts that are of other values."""
     place, total = bracket.rank - bracket.below, int(counts.bins.sum())
+    if not 0 <= place < total:
+        raise DataError(CHANGED)
     if place == 0 or counts.least == counts.largest:
         return counts.least
     if place == total - 1:

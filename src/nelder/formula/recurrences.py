@@ -8,7 +8,6 @@ was cut.
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,65 +18,80 @@ from nelder.formula.digests import exact_total, rounded
 from nelder.formula.questions import Question
 from nelder.linalg import Array
 
-ROUNDING = 1e-14  # of a number: what may be left of a difference that should be zero
-LARGEST = 280.0  # power of ten that sums may have
+FEW = 1_000  # values that mostly show whether there are more distinct ones than a degree
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """The distinct ones of some values, while they are no more than `most`; None if they are more."""
+
+    most: int
+    values: frozenset[float] | None
+
+    @classmethod
+    def of(cls, values: Array, most: int) -> Distinct:
+        """Those of values (n,), of which a few are looked at first."""
+        for some in (values[:FEW], values):
+            found = np.unique(some)
+            if len(found) > most:
+                return cls(most, None)
+        return cls(most, frozenset(found.tolist()))
+
+    def __add__(self, other: Distinct) -> Distinct:
+        if self.values is None or other.values is None:
+            return Distinct(self.most, None)
+        both = self.values | other.values
+        return Distinct(self.most, both if len(both) <= self.most else None)
 
 
 @dataclass(frozen=True)
 class Squares:
-    """Σ Pₖ² and Σ x Pₖ² of some values, and whether any of these numbers is not finite."""
+    """Σ Pₖ² and Σ x Pₖ² of some values, whether any of these numbers is not finite, and the distinct values."""
 
     plain: Fraction
     moved: Fraction
     odd: bool
+    distinct: Distinct
 
     @classmethod
-    def of(cls, values: Array, polynomial: Array) -> Squares:
+    def of(cls, values: Array, polynomial: Array, distinct: Distinct) -> Squares:
         """Those of values (n,) at which the polynomial is known (n,)."""
         squares = polynomial**2
         moved = values * squares
         finite = np.isfinite(moved) & np.isfinite(squares)
-        return cls(exact_total(squares[finite]), exact_total(moved[finite]), not finite.all())
+        return cls(exact_total(squares[finite]), exact_total(moved[finite]), not finite.all(), distinct)
 
     def __add__(self, other: Squares) -> Squares:
-        return Squares(self.plain + other.plain, self.moved + other.moved, self.odd or other.odd)
+        odd, distinct = self.odd or other.odd, self.distinct + other.distinct
+        return Squares(self.plain + other.plain, self.moved + other.moved, odd, distinct)
 
 
 @dataclass(frozen=True)
 class Recurrence(Question):
-    """Polynomials up to a degree: what is known of `alpha` and of `norms`, the sums Σ Pₖ²."""
+    """Polynomials up to a degree: what is known of `alpha` and of `norms`, the sums Σ Pₖ²; and whether distinct values
+    are too few.
+    """
 
     degree: int
     alpha: tuple[float, ...] = ()
     norms: tuple[float, ...] = ()
+    too_few: bool = False
 
     @property
     def open(self) -> bool:
-        return len(self.norms) <= self.degree and not self.too_few
+        known = all(math.isfinite(alpha) for alpha in self.alpha) and all(self.norms)
+        return len(self.norms) <= self.degree and known and not self.too_few
 
     def answer(self, values: Array) -> Squares:
+        distinct = Distinct(0, None) if self.norms else Distinct.of(values, self.degree)  # in the first round
         with np.errstate(all="ignore"):  # numbers out of range show in the answer
-            return Squares.of(values, self.columns(values)[-1])
+            return Squares.of(values, self.columns(values)[-1], distinct)
 
     def told(self, answer: Squares) -> Recurrence:
         alpha = math.nan if answer.odd or not answer.plain else rounded(answer.moved / answer.plain)
         norm = math.nan if answer.odd else rounded(answer.plain)
-        return Recurrence(self.degree, (*self.alpha, alpha), (*self.norms, norm))
-
-    @property
-    def too_few(self) -> bool:
-        """Whether there are no more distinct values than the degree: a polynomial that is zero at each of them has no
-        length but that of rounding. Not told where numbers are too large or small for their powers.
-        """
-        finite = list(itertools.takewhile(math.isfinite, self.norms))
-        if len(finite) < 2 or not finite[0]:
-            return False
-        variance, mean = finite[1] / finite[0], self.alpha[0]
-        size = variance or mean * mean or (0.0 if mean else 1.0)
-        if not size or abs(math.log10(size)) * self.degree > LARGEST:
-            return False
-        least = ROUNDING**2 * (mean * mean + variance)
-        return any(norm <= least * before for before, norm in itertools.pairwise(finite))
+        too_few = answer.distinct.values is not None
+        return Recurrence(self.degree, (*self.alpha, alpha), (*self.norms, norm), too_few)
 
     def columns(self, values: Array) -> list[Array]:
         """P₀, P₁, … at values (n,), as far as they are known."""

@@ -8,6 +8,7 @@ learns from sums has a `questions.Question`, so that it learns the same of a tab
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -168,16 +169,37 @@ def learned(name: str, digest: Digest, arguments: list[Any], named: dict[str, An
         return center_and_scale(digest, scale=False)
     if name == "scale":
         return center_and_scale(digest, *arguments, **named)
+    if digest.odd:  # rows that are not finite are an error, whatever is learned from the others
+        return stand_in(name, digest, arguments, named)
+    if isinstance(digest.question, Recurrence):
+        return polynomials(digest.question)
+    if isinstance(digest.question, Search):
+        knots = quantiles(knot_levels(arguments, named), digest.count, digest.question.found)
+        return with_knots(digest, knots, arguments, named)
     state: State = {}
-    if isinstance(digest.more, Recurrence):
-        return polynomials(digest.more)
-    if isinstance(digest.more, Search):
-        knots = quantiles(knot_levels(arguments, named), digest.count, digest.more.found)
-        given = {key: value for key, value in bound(arguments, named).items() if key != "df"}
-        arguments, named = [], {**given, "knots": knots}
-    # rows that are not finite are an error, whatever is learned
-    values = np.arange(LARGEST_BASIS + 1.0) if name == "poly" and digest.odd else digest.ends
-    TRANSFORMS[name](values, arguments, named, state)
+    TRANSFORMS[name](digest.ends, arguments, named, state)
+    return state
+
+
+def with_knots(digest: Digest, knots: list[float], arguments: list[Any], named: dict[str, Any]) -> State:
+    """The state of bs() with these inner knots."""
+    given = {key: value for key, value in bound(arguments, named).items() if key != "df"}
+    state: State = {}
+    TRANSFORMS["bs"](digest.ends, [], {**given, "knots": knots}, state)
+    return state
+
+
+def stand_in(name: str, digest: Digest, arguments: list[Any], named: dict[str, Any]) -> State:
+    """A state that finite values can be encoded by, where others are not."""
+    asked = recurrence(arguments, named) if name == "poly" else None
+    if asked is not None:
+        return polynomials(answered(asked, made_up(asked)))
+    levels = knot_levels(arguments, named) if name == "bs" else np.zeros(0)
+    if len(levels):
+        low, high = (end if math.isfinite(end) else 0.0 for end in (digest.low, digest.high))
+        return with_knots(digest, (low + levels * (high - low)).tolist(), arguments, named)
+    state: State = {}
+    TRANSFORMS[name](digest.ends, arguments, named, state)
     return state
 
 
@@ -199,23 +221,31 @@ def recurrence(arguments: list[Any], named: dict[str, Any]) -> Recurrence | None
     return Recurrence(int(degree)) if whole and not given["raw"] else None
 
 
+def made_up(asked: Recurrence) -> Array:
+    """Values that there are polynomials of, for a column that has some which are not finite."""
+    return np.arange(asked.degree + 1.0)
+
+
 def polynomials(known: Recurrence) -> State:
-    """The state of poly(), as formulaic has it. Raises FormulaError where the values are too few distinct ones."""
+    """The state of poly(), as formulaic has it; nan for what no double holds. Raises FormulaError where the values are
+    too few distinct ones.
+    """
     if known.too_few:
         raise FormulaError(
             f"poly() of degree {known.degree} needs a column with more than {known.degree} distinct values, which this "
             "one has not: give a smaller degree, or C(…) for a column of levels"
         )
-    alpha, norms = ({str(k): value for k, value in enumerate(some)} for some in (known.alpha, known.norms))
-    alpha.pop(str(known.degree))
-    return {"alpha": alpha, "norms2": norms}
+    lost = (math.nan,) * (known.degree + 1)
+    alpha, norms = (known.alpha + lost)[: known.degree], (known.norms + lost)[: known.degree + 1]
+    return {"alpha": {str(k): a for k, a in enumerate(alpha)}, "norms2": {str(k): norm for k, norm in enumerate(norms)}}
 
 
 def _polynomial(values: Any, arguments: list[Any], named: dict[str, Any], state: State) -> Any:
     """poly(x, degree), with polynomials from exact sums."""
     asked = None if state else recurrence(arguments, named)
     if asked is not None:
-        state.update(polynomials(answered(asked, _numeric(values, "poly"))))
+        x = _numeric(values, "poly")
+        state.update(polynomials(answered(asked, x if np.isfinite(x).all() else made_up(asked))))
     return _by_formulaic("poly")(values, arguments, named, state)
 
 

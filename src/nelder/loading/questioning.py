@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 
 from nelder.engines import Engine
+from nelder.errors import DataError
 from nelder.formula import complete_rows
 from nelder.formula.expressions import Digests, Expression
 from nelder.formula.questions import Question
 from nelder.linalg import Array
 from nelder.sources import Chunk, Partition
+
+CHANGED = (
+    "{text} is learned in several looks at the table, which had {before:,} rows at the first and {after:,} at another: "
+    "the data must not change during a fit; write what is made anew each time to files first, or use nd.spill"
+)
 
 
 @dataclass(frozen=True)
@@ -29,17 +35,20 @@ class Asking:
 
     def answers(self, values: Mapping[str, Array]) -> Answers:
         """What the values say that each transform is called with."""
-        return Answers({text: question.answer(values[text]) for text, question in self.questions.items()})
+        counts = {text: len(values[text]) for text in self.questions}
+        return Answers({text: question.answer(values[text]) for text, question in self.questions.items()}, counts)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers of some rows, by the same texts."""
+    """The answers of some rows, and how many rows these are, by the same texts."""
 
     found: Mapping[str, Any]
+    counts: Mapping[str, int]
 
     def __add__(self, other: Answers) -> Answers:
-        return Answers({text: answer + other.found[text] for text, answer in self.found.items()})
+        found = {text: answer + other.found[text] for text, answer in self.found.items()}
+        return Answers(found, {text: count + other.counts[text] for text, count in self.counts.items()})
 
 
 def questioned(
@@ -54,8 +63,11 @@ def questioned(
     while left := {text: question for text, question in questions.items() if question.open}:
         needed = tuple(expression for expression in expressions if expression.texts & left.keys())
         answers: Answers = engine.total(answers_at, partitions, Asking(left, needed, read))
+        for text, count in answers.counts.items():
+            if count != digests[text].count:
+                raise DataError(CHANGED.format(text=text, before=digests[text].count, after=count))
         questions |= {text: question.told(answers.found[text]) for text, question in left.items()}
-    return {**digests, **{text: replace(digests[text], more=question) for text, question in questions.items()}}
+    return {**digests, **{text: replace(digests[text], question=question) for text, question in questions.items()}}
 
 
 def answers_at(partition: Partition, asking: Asking) -> Answers:

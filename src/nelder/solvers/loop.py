@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +13,6 @@ from nelder.solvers.base import Solver, Step
 from nelder.solvers.starts import Start, start
 from nelder.solvers.stopping import Judge, Reason, Tolerance
 
-OUTSIDE = "start= of {name} gives a mean that the family and link do not allow, or that overflows"
 Watcher = Callable[[int, Step, float], None]
 
 
@@ -41,7 +39,10 @@ def unwatched(number: int, step: Step, decrement: float) -> None:
 
 
 def beginning(objective: Objective, solver: Solver) -> Start:
-    """The start the solver was given, or one found in the data. Raises DataError for a start of the wrong length."""
+    """The start the solver was given, or one found in the data.
+
+    Raises DataError for a start of the wrong length, or one at which some mean is not allowed.
+    """
     if solver.prepared is not None:
         return Start(solver.prepared)
     if solver.start is None:
@@ -54,6 +55,10 @@ def beginning(objective: Objective, solver: Solver) -> Start:
         raise DataError(
             f"start= of {solver.name} has shape {given.shape}: it needs {objective.design.p} finite numbers"
         )
+    if not np.isfinite(objective.values(given[None, :])[0]):
+        raise DataError(
+            f"start= of {solver.name} gives a mean that the family and link do not allow, or that overflows"
+        )
     return Start(given)
 
 
@@ -63,8 +68,7 @@ def solve(
     """Run `solver` on `objective` from its start; `watch(number, step, decrement)` sees every step.
 
     Ctrl-C ends the loop and not the program: the best step so far is returned with reason INTERRUPTED.
-    Raises CapabilityError where the solver refuses this objective, DataError for a start at which some mean is not
-    allowed.
+    Raises CapabilityError where the solver refuses this objective.
     """
     refusal = solver.refusal(objective)
     if refusal is not None:
@@ -79,8 +83,6 @@ def solve(
             begun = beginning(objective, solver)
             others = begun.others
             for number, step in enumerate(solver.steps(objective, begun.beta)):
-                if not number and solver.start is not None and not math.isfinite(step.value):
-                    raise DataError(OUTSIDE.format(name=solver.name))
                 verdict = judge.verdict(step)
                 watch(number, step, judge.decrement)
                 if step.finite and (best is None or step.value <= best.value or verdict is Reason.CONVERGED):
