@@ -36,27 +36,16 @@ def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, 
     Raises UnknownNameError naming the nearest known name, InputError for arguments it does not take and InputTypeError
     for anything that is neither a name nor a `base`.
     """
-    plain = isinstance(given, str) and given in known  # as most are
-    if not plain and isinstance(given, type) and issubclass(given, base):
-        chosen: Callable[[], object] = given
-        try:
-            given = chosen()
-        except TypeError as problem:
-            raise InputError(f"{kind}: {problem}; give an object of it, with its arguments") from None
-    if not plain and isinstance(given, base):
-        return given
     if not isinstance(given, str):
-        raise InputTypeError(
-            f"{kind} must be a name or a nelder {base.__name__}, not {type(given).__name__}: {given!r}"
-        )
-    match = None if plain else CALL.fullmatch(given)
+        return _object(kind, given, base)
+    match = CALL.fullmatch(given)
     name = match[1] if match else given
     if name not in known:
         ours = ELSEWHERE.get(name.lower())
         if ours in known:
             raise UnknownNameError(f"unknown {kind} {given!r}: did you mean {ours!r}? That is its name here")
         raise unknown_name(kind, given, known)
-    positional, keyed = _arguments(kind, given, match[2] or "") if match else ([], {})
+    positional, keyed = _arguments(kind, given, match[2] or "" if match else "")
     try:
         return known[name](*positional, **keyed)
     except InputTypeError as problem:
@@ -69,6 +58,19 @@ def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, 
         except TypeError as mismatch:
             raise InputError(f"{kind} {given!r}: {mismatch}; it takes {name}({takes}), such as '{name}(1.5)'") from None
         raise
+
+
+def _object(kind: str, given: object, base: type[Any]) -> Any:
+    """An object of a `base` as it is, and of a class of such objects one without arguments."""
+    if isinstance(given, type) and issubclass(given, base):
+        chosen: Callable[[], object] = given
+        try:
+            given = chosen()
+        except TypeError as problem:
+            raise InputError(f"{kind}: {problem}; give an object of it, with its arguments") from None
+    if isinstance(given, base):
+        return given
+    raise InputTypeError(f"{kind} must be a name or a nelder {base.__name__}, not {type(given).__name__}: {given!r}")
 
 
 def _arguments(kind: str, given: str, text: str) -> tuple[list[float | str], dict[str, float | str]]:

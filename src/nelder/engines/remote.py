@@ -5,8 +5,9 @@ An error of nelder's own is a result, not a crash: a scheduler would write a cra
 
 from __future__ import annotations
 
+import itertools
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -70,7 +71,7 @@ class Program:
         """[kernel(item, *small, *own[k]) for each item], with BLAS held to one thread."""
         return list(self.run(items, own))
 
-    def run(self, items: Sequence[Any], own: Sequence[tuple[Any, ...]] = ()) -> Iterator[Any]:
+    def run(self, items: Iterable[Any], own: Sequence[tuple[Any, ...]] = ()) -> Iterator[Any]:
         """The same, one by one."""
         if self.version != version():
             raise EngineError(OTHER_VERSION.format(who="a worker", theirs=version(), ours=self.version))
@@ -114,7 +115,7 @@ def sealed(part: Any) -> bytes:
 
 def loaded(parts: Sequence[bytes], program: Program) -> Held | Failed:
     """The blocks of parts, each of which is sealed."""
-    return answered(lambda: Held(tuple(block for part in parts for block in next(program.run([pickle.loads(part)])))))
+    return answered(lambda: Held(tuple(itertools.chain.from_iterable(program.run(map(pickle.loads, parts))))))
 
 
 def counted(held: Held | Failed) -> tuple[list[int], int] | Failed:

@@ -96,9 +96,7 @@ class Mapping:
         except Absent:
             return None, None
         program: Program = self.shared.value
-        result = program.each([block])[0]
-        if program.engine is not None:
-            remote.refuse_rows(result, block, program.engine)
+        [result] = program.checked([block])
         return result, ticket
 
 

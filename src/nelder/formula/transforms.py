@@ -169,36 +169,18 @@ def learned(name: str, digest: Digest, arguments: list[Any], named: dict[str, An
         return center_and_scale(digest, scale=False)
     if name == "scale":
         return center_and_scale(digest, *arguments, **named)
-    if digest.odd:  # rows that are not finite are an error, whatever is learned from the others
-        return stand_in(name, digest, arguments, named)
-    if isinstance(digest.question, Recurrence):
-        return polynomials(digest.question)
-    if isinstance(digest.question, Search):
-        knots = quantiles(knot_levels(arguments, named), digest.count, digest.question.found)
-        return with_knots(digest, knots, arguments, named)
     state: State = {}
-    TRANSFORMS[name](digest.ends, arguments, named, state)
-    return state
-
-
-def with_knots(digest: Digest, knots: list[float], arguments: list[Any], named: dict[str, Any]) -> State:
-    """The state of bs() with these inner knots."""
-    given = {key: value for key, value in bound(arguments, named).items() if key != "df"}
-    state: State = {}
-    TRANSFORMS["bs"](digest.ends, [], {**given, "knots": knots}, state)
-    return state
-
-
-def stand_in(name: str, digest: Digest, arguments: list[Any], named: dict[str, Any]) -> State:
-    """A state that finite values can be encoded by, where others are not."""
+    known = digest.question  # without an answer some rows are not finite: an error, whatever is learned
     asked = recurrence(arguments, named) if name == "poly" else None
     if asked is not None:
-        return polynomials(answered(asked, made_up(asked)))
+        return polynomials(known if isinstance(known, Recurrence) else answered(asked, made_up(asked)))
     levels = knot_levels(arguments, named) if name == "bs" else np.zeros(0)
     if len(levels):
         low, high = (end if math.isfinite(end) else 0.0 for end in (digest.low, digest.high))
-        return with_knots(digest, (low + levels * (high - low)).tolist(), arguments, named)
-    state: State = {}
+        between = (low + levels * (high - low)).tolist()
+        knots = quantiles(levels, digest.count, known.found) if isinstance(known, Search) else between
+        given = {key: value for key, value in bound(arguments, named).items() if key != "df"}
+        arguments, named = [], {**given, "knots": knots}
     TRANSFORMS[name](digest.ends, arguments, named, state)
     return state
 

@@ -59,7 +59,7 @@ def questioned(
     digests: Digests,
 ) -> Digests:
     """The digests with the answers to what these expressions ask beside them, in a few more looks at what is read."""
-    questions = dict(ChainMap(*({}, *(expression.questions(digests) for expression in expressions))))
+    questions = {text: asked for each in expressions for text, asked in each.questions(digests).items()}
     while left := {text: question for text, question in questions.items() if question.open}:
         needed = tuple(expression for expression in expressions if expression.texts & left.keys())
         answers: Answers = engine.total(answers_at, partitions, Asking(left, needed, read))
