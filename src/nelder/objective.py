@@ -274,6 +274,16 @@ class Objective:
         handles = self.engine.derive(Block.rows, self.design.handles, each=kept)
         return replace(self, design=replace(self.design, handles=handles))
 
+    def among(self, many: int) -> Objective:
+        """The same objective on the rows of so many blocks, evenly spaced, where blocks are in this process; else on
+        all of them.
+        """
+        design, apart = self.design, len(self.design.handles) // many
+        if not self.engine.holds_rows or apart < 2:
+            return self
+        handles = design.handles[::apart]
+        return replace(self, design=replace(design, handles=handles, n=design.n * sum(counts_of(handles)) / design.rows))
+
     def sampled(self, size: int) -> Objective:
         """The same objective on about `size` rows drawn without replacement, the same ones each time."""
         design, share = self.design, size / self.design.rows
