@@ -282,7 +282,8 @@ class Objective:
         if not self.engine.holds_rows or apart < 2:
             return self
         handles = design.handles[::apart]
-        return replace(self, design=replace(design, handles=handles, n=design.n * sum(counts_of(handles)) / design.rows))
+        share = sum(counts_of(handles)) / design.rows
+        return replace(self, design=replace(design, handles=handles, n=share * design.n))
 
     def sampled(self, size: int) -> Objective:
         """The same objective on about `size` rows drawn without replacement, the same ones each time."""
