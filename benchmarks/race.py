@@ -81,7 +81,8 @@ class Worker:
             line = self.lines.get(timeout=max(patience, 0.0))
         except queue.Empty:
             self.end()
-            return {"state": "over the time limit", "why": f"no answer within {patience:.0f} s"}
+            why = f"no answer within {patience:.0f} s"
+            return {"state": "over the time limit", "why": why, "longer_than": patience}
         if line:
             return json.loads(line)
         code = self.process.wait()
@@ -118,6 +119,7 @@ def race(make: Any, rules: Rules) -> dict[str, Any]:
             if results[rival]["state"] == "agrees":
                 workers[rival] = worker
             else:
+                results[rival] |= nearest(worker, results[rival], comparing)
                 worker.end()
         time_in_rounds(workers, results, rules)
     if results.get(OURS, {}).get("state") in ("failed", "over the time limit"):
@@ -147,7 +149,7 @@ def compare(worker: Worker, file: Path, target: Reference | str, rules: Rules) -
         command = {"do": "fit", "tolerance": tolerance, "before": said["before"]}
         fitted = worker.ask(command, rules.patience() - spent)
         if fitted["state"] != "fitted":
-            best = best if best["state"] == "other answer" else fitted
+            best = {**fitted, **best} if best["state"] == "other answer" else fitted
             break
         spent += fitted["seconds"]
         best = {"tolerance": tolerance, "first_seconds": fitted["seconds"], "megabytes": fitted["megabytes"]}
@@ -157,6 +159,15 @@ def compare(worker: Worker, file: Path, target: Reference | str, rules: Rules) -
     if "distance" in best and best["state"] == "other answer":
         best["why"] += f", at tolerance {best['tolerance']:g}, the tightest there is or was time for"
     return {**about, **best}
+
+
+def nearest(worker: Worker, result: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    """How long a rival takes, once warm, for the nearest answer it has: one that agrees would take it longer."""
+    told = "longer_than" in result or "distance" not in result
+    if told or 2 * result["first_seconds"] > rules.patience() or worker.process.poll() is not None:
+        return {}
+    said = worker.ask({"do": "time", "at_least": rules.at_least}, rules.patience())
+    return {"longer_than": said["seconds"]} if said["state"] == "timed" else {}
 
 
 def distances(file: Path, target: Reference | str) -> dict[str, Any]:

@@ -10,17 +10,25 @@ from rivals import OURS, UNIT
 
 
 def goals(wanted: dict[str, float], rivals: dict[str, dict]) -> list[dict[str, Any]]:
-    """What nelder was to reach and what it reached: a multiple of a rival's time, seconds, or megabytes."""
-    return [{"of": of, "at_most": most, "reached": reached(of, rivals)} for of, most in wanted.items()]
+    """What nelder was to reach and what it reached: a multiple of a rival's time, seconds, or megabytes.
+
+    Of a rival that did not get to the answer it is known that it takes longer: what is reached is less than a `bound`.
+    """
+    return [
+        {"of": of, "at_most": most, "reached": reached(of, rivals), "bound": "longer_than" in rivals.get(of, {})}
+        for of, most in wanted.items()
+    ]
 
 
 def reached(of: str, rivals: dict[str, dict]) -> float | None:
-    """nelder's seconds or megabytes, or its time as a multiple of a rival's; None where either was not timed."""
+    """nelder's seconds or megabytes, or its time as a multiple of a rival's, at most; None where that is not known."""
     ours, theirs = rivals.get(OURS, {}), rivals.get(of, {})
     if ours.get("state") != "timed":
         return None
     if of in PLAIN:
         return ours.get(of)
+    if "longer_than" in theirs:
+        return ours["seconds"] / theirs["longer_than"]
     return 1 / theirs["to_nelder"] if "to_nelder" in theirs else None
 
 
@@ -38,7 +46,7 @@ def lines(name: str, result: dict[str, Any]) -> list[str]:
 def outcome(seen: dict[str, Any], rival: str) -> str:
     """One rival's outcome for the terminal."""
     if seen["state"] != "timed":
-        return f"{seen['state']}: {seen.get('why', '')}"
+        return f"{seen['state']}: {seen.get('why', '')}{after(seen)}"
     parts = [f"{seen['to_nelder']:8.2f} x" if "to_nelder" in seen else " " * 10, f"{clock(seen['seconds']):>9}"]
     if "to_unit" in seen and rival != UNIT:
         parts.append(f"{seen['to_unit']:7.1f} X'X")
@@ -50,6 +58,11 @@ def outcome(seen: dict[str, Any], rival: str) -> str:
     if seen.get("also_loads"):
         parts.append("loads " + ", ".join(seen["also_loads"]))
     return "  ".join(parts)
+
+
+def after(seen: dict[str, Any]) -> str:
+    """How long a rival took for an answer that does not agree."""
+    return f", after {clock(seen['longer_than'])}" if "distance" in seen and "longer_than" in seen else ""
 
 
 def spread(seen: dict[str, Any]) -> str:
@@ -64,9 +77,10 @@ def sentence(goal: dict[str, Any]) -> str:
     of, most, now = goal["of"], goal["at_most"], goal["reached"]
     show = PLAIN.get(of, lambda value: f"{value:.3g} x")
     limit = show(most) if of in PLAIN else f"{show(most)} {of}"
-    if now is None:
+    if now is None or (goal["bound"] and now > most):
         return f"at most {limit}: not known"
-    return f"at most {limit}: {show(now)}, {'reached' if now <= most else 'missed'}"
+    found = f"less than {show(now)}" if goal["bound"] else show(now)
+    return f"at most {limit}: {found}, {'reached' if now <= most else 'missed'}"
 
 
 def clock(seconds: float) -> str:
@@ -121,8 +135,9 @@ HEAD = """# How fast nelder is
 Every library fits the same data in the same run. Its answer is compared first: coefficients must agree with those of
 a plain Fisher scoring, carried on to the end, within a millionth of a standard error, and standard errors within a
 millionth of themselves. A library runs at the loosest of its tolerances that gets there; one that does not get there
-at any has no time here. Then all are timed in turn, round by round, each in a process of its own that has fitted this
-problem before, with all cores. Seconds differ from machine to machine; the ratios are what counts.
+at any is not ranked: of it is only known that it takes longer than for the nearest answer it gave, or than the time it
+was given. Then all are timed in turn, round by round, each in a process of its own that has fitted this problem before,
+with all cores. Seconds differ from machine to machine; the ratios are what counts.
 
 X'X is one `X.T @ X` of the dense design by NumPy: about the least that one step of Newton's method can cost.
 Distance is how far the farthest coefficient is from the reference, in standard errors; tolerance is the one it ran at.
@@ -178,7 +193,7 @@ def section(name: str, result: dict[str, Any]) -> str:
     table = [["", *cells], *([rival, *row] for rival, *row in zip(timed, *cells.values(), strict=True))]
     shape = f"`{name}`, {shape_words(result['shape'])}. " if result["shape"] else ""
     others = [
-        f"- {rival}: {seen['state']}. {quoted(seen.get('why', ''))}"
+        f"- {rival}: {seen['state']}. {quoted(seen.get('why', ''))}{after(seen)}"
         for rival, seen in result["rivals"].items()
         if seen["state"] != "timed" and not (rival == UNIT and seen["state"] == "cannot")
     ]

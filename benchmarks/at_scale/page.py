@@ -11,8 +11,9 @@ HEAD = """# How far nelder goes
 
 Each line is a process of its own. Peak memory is that of the process and its children together. Decoding is one pass of
 the Parquet reader over all columns, row group by row group as nelder reads them, with nothing done to them: no fit of
-the file can take less. It and the fit take turns, three times each, and the time in the middle is shown. Answers are
-compared before times count, to a millionth of a standard error. Every fit is a Poisson regression with standard errors.
+the file can take less. It and the fit take turns, three times each, and the time in the middle is shown. Libraries are
+imported before the clock runs. Answers are compared before times count, to a millionth of a standard error. Every fit
+is a Poisson regression with standard errors.
 """
 NAMES = {
     "nelder": "nelder, rows on disk",
@@ -169,5 +170,7 @@ def conditions(run: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return (
         f"\n## Conditions\n\n{run['date']}: {about['cores']} cores, {about['memory_gb']} GB, {about['system']}, Python "
-        f"{about['python']}; {versions}.{busy}\n"
+        f"{about['python']}; {versions}.{busy} A gigabyte on its way into a new file took {run['written']:.2f} s. Rows "
+        "that memory has no room for go to such a file, so that this is part of a fit; on virtual machines that give\n"
+        "freed memory back to their host it can be ten times as much.\n"
     )

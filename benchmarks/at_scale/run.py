@@ -74,6 +74,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     end = time.monotonic() + 60 * options.minutes
     folder = Path(options.folder or tempfile.mkdtemp(prefix="nelder-scale-"))
     run: dict[str, Any] = {"date": date.today().isoformat(), "machine": describe(), "memory": MEMORY}
+    run["written"] = min(written(folder) for _ in range(ROUNDS))
+    print(f"a gigabyte on its way into a new file takes {run['written']:.2f} s")
     try:
         curve = [rows for rows in CURVE if rows <= options.rows]
         run["curve"] = [middle(rows, options, end, folder) for rows in curve]
@@ -90,6 +92,19 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         run[f"{what}_exponent"] = exponent(*map(list, zip(*known, strict=True))) if len(known) > 1 else None
         print(f"{what} of nelder grow as rows to the power {run[f'{what}_exponent']}, from a million on")
     return run
+
+
+def written(folder: Path) -> float:
+    """Seconds that a gigabyte takes on its way into a new file, where rows go that memory has no room for: by far the
+    most of them are the system's, which finds pages for it.
+    """
+    piece = np.random.default_rng(0).random(2**20).data
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        begun = time.perf_counter()
+        for _ in range(10**9 // piece.nbytes):
+            file.write(piece)
+        return time.perf_counter() - begun
 
 
 def middle(rows: int, options: argparse.Namespace, end: float, folder: Path) -> dict[str, Any]:

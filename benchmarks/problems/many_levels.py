@@ -11,7 +11,7 @@ FAIR = (
     "levels, is compared on the five slopes and does less work."
 )
 SIZES = {"full": (2_000_000, 20_000), "quick": (100_000, 1_000), "tiny": (4_000, 40)}
-GOALS = {"glum + SE": 1 / 3, "megabytes": 2_000.0}
+GOALS = {"glum": 1 / 3, "megabytes": 2_000.0}  # glum + SE has no memory for its errors; without them it does less
 
 
 def make(n: int, levels: int) -> Problem:

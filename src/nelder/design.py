@@ -358,20 +358,19 @@ def block_rows(block: Block, n: int) -> int:
     """How many of n rows like those of this block a block takes: so few that there is work for all threads to the end,
     and so many that a matrix of each is small beside them.
     """
-    most = BLOCK_NUMBERS // max(block.width, 1)
+    width = max(block.width, 1)
+    most = BLOCK_NUMBERS // width
     even = max(min(SHARED_ROWS, most // 4), min(BLOCK_ROWS, -(-n // 2)))
-    square = 16 * block.p if block.long is None else 0
+    square = 16 * block.p // width if block.wide else 16 * block.p if block.long is None else 0
     return max(SLICE_ROWS, square, min(even, 2 * most))
 
 
 def split(block: Block, size: int | None = None) -> list[Block]:
-    """One block as several of at most `size` rows; the cut depends on the rows alone.
-
-    Sparse rows stay together: SciPy multiplies them one thread at a time, so that others would only wait. What is one
-    number, repeated, becomes one vector that all blocks share.
+    """One block as several of at most `size` rows; the cut depends on the rows alone. What is one number, repeated,
+    becomes one vector that all blocks share.
     """
     size = size or (SLICE_ROWS if block.n <= SLICE_ROWS else block_rows(block, block.n))
-    whole = block.n <= size or any(isinstance(part, Sparse) for part in block.parts)
+    whole = block.n <= size
     size = max(block.n, 1) if whole else size
     names = ("weight", "offset", "precision")
     level = {name: np.full(size, values[0]) for name in names if repeated(values := getattr(block, name))}

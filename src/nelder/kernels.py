@@ -6,7 +6,7 @@ What a kernel returns can be added to its like. Rows are taken in slices, so tha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -19,7 +19,7 @@ from nelder.families import Family
 from nelder.linalg import Array, all_finite, triangle
 from nelder.loss import Loss, NaturalLoss
 from nelder.mean import Mean
-from nelder.quadratic import Gram, Implicit, Triangle
+from nelder.quadratic import Diagonal, Gram, Triangle
 from nelder.twofold import Twofold, two_sum, twofold
 
 ROUNDING = np.finfo(float).eps
@@ -112,8 +112,8 @@ def pieces_of(rows: Block, eta: Array, fine: Array, loss: Loss, observed_for: Fo
     return value, score, weight
 
 
-def implicit_kernel(block: Block, beta: Array, loss: Loss) -> Implicit:
-    """The local model at β with expected weights, of columns too many for a matrix."""
+def diagonal_kernel(block: Block, beta: Array, loss: Loss) -> Diagonal:
+    """What can be summed of the local model at β with expected weights, of columns too many for a matrix."""
     with np.errstate(all="ignore"):
         mean = Mean(loss.link, block.eta(beta))
         score, weight = (
@@ -122,12 +122,19 @@ def implicit_kernel(block: Block, beta: Array, loss: Loss) -> Implicit:
         )
         diagonal, width = block.squares(weight), block.width
         noise = noise_of(width, beta**2 @ diagonal + weight @ block.offset**2)
+        gradient = -block.transpose_times(score)
+        return Diagonal(loss.value(block, mean), gradient, diagonal, width, noise, blur_of(block, score, mean.eta))
 
-        def product(direction: Array) -> Array:
-            return block.transpose_times(weight * block.along(direction))
 
-        value, gradient = loss.value(block, mean), -block.transpose_times(score)
-        return Implicit(value, gradient, diagonal, product, width, noise, blur_of(block, score, mean.eta))
+def weighted_kernel(block: Block, beta: Array, loss: Loss) -> Block:
+    """The rows with their expected weights at β, and no offset."""
+    with np.errstate(all="ignore"):
+        return replace(block, weight=expected(block, beta, loss), offset=np.broadcast_to(0.0, block.n), precision=None)
+
+
+def product_kernel(block: Block, direction: Array) -> Array:
+    """X'W X direction (p,), of rows that have these weights and no offset."""
+    return block.transpose_times(block.weight * block.eta(direction))
 
 
 def weight_of(y: Array, mean: Mean, family: Family, observed_for: Form | None) -> Array:

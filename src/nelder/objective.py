@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,13 @@ from nelder.kernels import (
     Totals,
     basis_kernel,
     block_kernel,
+    diagonal_kernel,
     drawn_kernel,
     forms_kernel,
-    implicit_kernel,
     level_kernel,
     movement_kernel,
     noise_kernel,
+    product_kernel,
     quadratic_kernel,
     rate_kernel,
     residual_kernel,
@@ -41,12 +43,13 @@ from nelder.kernels import (
     totals_kernel,
     turn_kernel,
     values_kernel,
+    weighted_kernel,
 )
 from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.loss import Loss, NaturalLoss
 from nelder.penalties import Penalty
-from nelder.quadratic import Gram, Quadratic
+from nelder.quadratic import Diagonal, Gram, Implicit, Quadratic
 from nelder.responses import COUNTED, Responses, responses_kernel
 
 SUMMED = 512  # numbers that BLAS adds one after the other in a slice; where they are alike, so are their roundings
@@ -99,8 +102,7 @@ class Objective:
         with what is seen there.
         """
         if self.design.wide:
-            whole = self.over_rows(implicit_kernel, beta, self.loss)
-            return self.penalty.added_to(whole, beta, self.free)
+            return self.penalty.added_to(self.implicit(beta), beta, self.free)
         observed = observed and self.loss.link != self.loss.family.canonical
         if closing and form is Gram and not observed:  # it looks at deviances
             model = self.over_rows(closing_gram_kernel, beta, self.loss)
@@ -113,6 +115,22 @@ class Objective:
             noise, blur = self.over_rows(noise_kernel, beta, self.loss, observed)
             model = replace(model, noise=float(noise), blur=float(blur))
         return self.penalty.added_to(model, beta, self.free)
+
+    def implicit(self, beta: Array) -> Implicit:
+        """The same without a matrix: products with it are made where the rows are, which keep their weights for them
+        once one is asked for.
+        """
+        engine, weighted = (
+            self.engine,
+            cache(lambda: self.engine.derive(weighted_kernel, self.design.handles, beta, self.loss)),
+        )
+
+        def product(direction: Array) -> Array:
+            total: Array = engine.total(product_kernel, weighted(), direction)
+            return total
+
+        sums: Diagonal = self.over_rows(diagonal_kernel, beta, self.loss)
+        return Implicit(sums.value, sums.gradient, sums.diagonal, product, sums.width, sums.noise, sums.blur)
 
     def slope(self, beta: Array, closing: bool = False) -> Slope:
         """Value and gradient (p,) at β, for half the price of a Gram; `closing` where a fit may end, with what is seen
@@ -273,6 +291,17 @@ class Objective:
             before += count
         handles = self.engine.derive(Block.rows, self.design.handles, each=kept)
         return replace(self, design=replace(self.design, handles=handles))
+
+    def among(self, many: int) -> Objective:
+        """The same objective on the rows of so many blocks, evenly spaced, where blocks are in this process; else on
+        all of them.
+        """
+        design, apart = self.design, len(self.design.handles) // many
+        if not self.engine.holds_rows or apart < 2:
+            return self
+        handles = design.handles[::apart]
+        share = sum(counts_of(handles)) / design.rows
+        return replace(self, design=replace(design, handles=handles, n=share * design.n))
 
     def sampled(self, size: int) -> Objective:
         """The same objective on about `size` rows drawn without replacement, the same ones each time."""

@@ -206,10 +206,34 @@ class Triangle:
 
 
 @dataclass(frozen=True)
+class Diagonal:
+    """As `Gram`, with the diagonal (p,) of X'WX in its place; `width` is the largest number of columns that are not
+    zero in a row.
+    """
+
+    value: float
+    gradient: Array
+    diagonal: Array
+    width: int
+    noise: float
+    blur: float
+
+    def __add__(self, other: Diagonal) -> Diagonal:
+        return Diagonal(
+            self.value + other.value,
+            self.gradient + other.gradient,
+            self.diagonal + other.diagonal,
+            max(self.width, other.width),
+            self.noise + other.noise,
+            self.blur + other.blur,
+        )
+
+
+@dataclass(frozen=True)
 class Implicit:
     """As `Gram`, with the `diagonal` D (p,) of the information H and its `product` with a vector in its place.
 
-    `width` is the largest number of columns that are not zero in a row. `least` is a bound from below on the
+    `width` is that of `Diagonal`. `least` is a bound from below on the
     eigenvalues of D⁻¹H, which a ridge gives; 0 without one. `free` (p,) is 1 for the column that it leaves free.
     """
 
@@ -224,17 +248,6 @@ class Implicit:
     free: Array | None = None
 
     form: ClassVar[str] = "Implicit"
-
-    def __add__(self, other: Implicit) -> Implicit:
-        return Implicit(
-            self.value + other.value,
-            self.gradient + other.gradient,
-            self.diagonal + other.diagonal,
-            lambda direction: self.product(direction) + other.product(direction),
-            max(self.width, other.width),
-            self.noise + other.noise,
-            self.blur + other.blur,
-        )
 
     def held(self, strength: Array, value: float, gradient: Array) -> Implicit:
         """The model with ½ Σ λ_j β_j² added, for λ (p,) of which at most one is zero.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,22 +19,20 @@ from nelder.sparse import WIDE, refuse_wide
 
 LARGEST = 1e100
 PER_COLUMN = 50  # so many rows for each column tell whether columns differ, mostly
+BLOCKS = 8  # and those of so many blocks, mostly: to open each of many takes longer than the rows
 
 
 def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | None, Array | None]:
     """Which columns (p,) are estimable; where some are not, a finding and their combinations (p, p) of the others.
 
-    A safe Gram has full rank; only where it is not, the QR of the rows decides, left to right. A column that a penalty
-    holds is told from the others by it.
+    A safe Gram of any rows has full rank, and so have all; only where none is safe, the QR of all rows decides, left to
+    right. A column that a penalty holds is told from the others by it.
     """
     names = objective.design.names
     if objective.design.wide:
         told_apart_by_penalty(objective)
         return np.ones(len(names), dtype=bool), None, None
-    enough = PER_COLUMN * len(names)
-    many = objective.design.rows > 8 * enough and objective.design.long is None
-    few = objective.sampled(enough) if many else objective
-    if few.over_rows(gram_kernel, Gram).safe:
+    if any(rows.over_rows(gram_kernel, Gram).safe for rows in ever_more(objective)):
         return np.ones(len(names), dtype=bool), None, None
     if objective.design.vast:
         refuse_aliases(objective)
@@ -49,6 +47,18 @@ def find_aliases(objective: Objective) -> tuple[NDArray[np.bool_], Aliased | Non
     lost = np.flatnonzero(~kept)
     written = tuple(_combination(names, combination[:, j], names[j]) for j in lost)
     return kept, Aliased(tuple(names[j] for j in lost), written), combination
+
+
+def ever_more(objective: Objective) -> Iterator[Objective]:
+    """Rows that may tell columns apart, the cheapest first."""
+    enough = PER_COLUMN * objective.design.p
+    if objective.design.rows <= 8 * enough or objective.design.long is not None:
+        yield objective
+        return
+    some = objective.among(BLOCKS)
+    yield some.sampled(enough)
+    if some is not objective:
+        yield objective.sampled(enough)
 
 
 def refuse_aliases(objective: Objective) -> None:

@@ -125,8 +125,8 @@ class Trace:
             "passes": self.passes,
             "seconds": self.column("seconds"),
         }
-        named = {f"beta[{name}]" if name in columns else name: j for j, name in enumerate(self.names)}
-        return Table(columns | {name: self.beta[:, j] for name, j in named.items()})
+        names = (f"beta[{name}]" if name in columns else name for name in self.names)
+        return Table(columns | dict(zip(names, self.beta.T, strict=True)))
 
     def __str__(self) -> str:
         if not self.records:

@@ -115,6 +115,19 @@ def test_goals_say_whether_they_are_reached():
     assert [line.split()[-1] for line in said] == ["missed", "reached", "known"]
 
 
+def test_a_rival_that_does_not_get_there_bounds_a_goal_and_no_more():
+    slow = {"state": "over the time limit", "why": "no answer within 10 s", "longer_than": 10.0}
+    far = {"state": "other answer", "why": "far", "distance": 1e-3, "longer_than": 4.0}
+    rivals = with_ratios({**RIVALS, "glum": slow, "R": far})
+    found = goals({"glum": 0.5, "R": 0.4, "sklearn": 1.0}, rivals)
+    assert [goal["reached"] for goal in found] == [0.2, 0.5, None]
+    text = lines("a problem", {"shape": (3, 2), "rivals": rivals, "goals": found})
+    assert text[-3].endswith("less than 0.2 x, reached")
+    assert text[-2].endswith("not known") and text[-1].endswith("not known")
+    assert any(line.endswith("other answer: far, after 4 s") for line in text)
+    assert "to_nelder" not in rivals["glum"] and "to_nelder" not in rivals["R"]
+
+
 def test_what_nelder_cannot_do_in_time_is_said():
     seen = race(lambda: tiny("small"), Rules(("nelder",), rounds=1, limit=0.01))
     assert seen["nelder"]["state"] == "not yet"

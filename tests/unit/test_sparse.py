@@ -240,6 +240,17 @@ def test_a_wide_ridge_may_have_no_intercept_weights_and_an_offset():
     close(ours.null_deviance, theirs.null_deviance)
 
 
+@pytest.mark.usefixtures("narrow")
+def test_a_wide_design_is_worked_on_in_blocks_with_the_same_answer():
+    X, y = drawn("poisson", n=20_000)
+    fit = nd.glm_fit(X, y, "poisson", penalty=nd.Ridge(1.0))
+    assert len(fit.objective.design.handles) > 1 and fit.solved.form == "Implicit"
+    theirs = nd.glm_fit(X.toarray(), y, "poisson", penalty=nd.Ridge(1.0), solver="newton")
+    close(fit.coef, theirs.coef, 1e-9)
+    close(fit.deviance, theirs.deviance)
+    assert fit.trace.passes[-1] > len(fit.trace)  # products with the information read the rows too
+
+
 def test_a_wide_ridge_of_300_columns_is_that_of_a_dense_newton_solution(monkeypatch):
     monkeypatch.setattr(page, "WIDE", 100)
     X, y = drawn("binomial", n=2000, p=300, density=0.03)
@@ -290,6 +301,15 @@ def test_a_large_ridge_says_what_it_does_not_know(large, tmp_path):
     for asked in (fit.influence, lambda: fit.covariance("HC0"), lambda: fit.wald_test("x2"), fit.augment):
         with pytest.raises(errors.CapabilityError):
             asked()
+
+
+def test_the_steps_of_a_large_ridge_are_shown_in_little_memory(large):
+    tracemalloc.start()
+    shown, table = str(large.fit.trace), large.fit.trace.table()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "x4" in shown and table["x6001"][-1] == large.fit.coef["x6001"]
+    assert peak < 10 * large.fit.trace.beta.nbytes + 2e7
 
 
 def test_gradient_descent_finds_its_rate_without_a_matrix_of_all_columns(large):
