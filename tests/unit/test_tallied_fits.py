@@ -59,6 +59,19 @@ def test_the_fit_of_counted_rows_is_the_fit_of_all_rows(case, table, path):
         np.testing.assert_allclose(counted.covariance("HC1"), whole.covariance("HC1"), rtol=1e-7)
 
 
+def test_a_column_may_have_any_name(tmp_path):
+    random = np.random.default_rng(0)
+    columns = {
+        "y": random.poisson(2.0, 4_000),
+        "n": random.choice(["a", "b"], 4_000),
+        "n of nelder": np.arange(4_000) % 2,
+    }
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+    fit = nd.glm("y ~ `n of nelder` + n", tmp_path / "rows.parquet", "poisson", engine=TIGHT)
+    assert any("distinct ones, exact" in note for note in fit.notes)
+    np.testing.assert_allclose(fit.coef, nd.glm("y ~ `n of nelder` + n", columns, "poisson").coef, rtol=1e-9)
+
+
 def test_dropped_rows_are_counted_as_rows(table, path):
     whole, counted = nd.glm("y ~ h", table, "poisson"), nd.glm("y ~ h", path, "poisson", engine=TIGHT)
     assert counted.notes[0] == whole.notes[0] == "310 of 30000 rows left out for missing values"
