@@ -72,6 +72,17 @@ def test_a_column_may_have_any_name(tmp_path):
     np.testing.assert_allclose(fit.coef, nd.glm("y ~ `n of nelder` + n", columns, "poisson").coef, rtol=1e-9)
 
 
+def test_columns_of_the_formula_name_clusters_and_groups(table, path):
+    counted, whole = (nd.glm("y ~ h", data, "poisson", engine=TIGHT) for data in (path, table))
+    assert any("distinct ones, exact" in note for note in counted.notes)
+    errors = [fit.with_covariance(nd.Clustered("h")).se for fit in (counted, whole)]
+    np.testing.assert_allclose(*errors, rtol=1e-6)
+    apart = [fit.cross_validate(folds=6, groups="h").deviance for fit in (counted, whole)]
+    assert apart[0] == pytest.approx(apart[1], rel=1e-9)
+    with pytest.raises(nd.CapabilityError, match="'g' is the name of a column, and this fit holds the distinct rows"):
+        counted.with_covariance(nd.Clustered("g"))
+
+
 def test_dropped_rows_are_counted_as_rows(table, path):
     whole, counted = nd.glm("y ~ h", table, "poisson"), nd.glm("y ~ h", path, "poisson", engine=TIGHT)
     assert counted.notes[0] == whole.notes[0] == "310 of 30000 rows left out for missing values"
