@@ -54,7 +54,7 @@ def compressed(values: Any, argument: str) -> Any:
         raise DataError(f"{argument} has shape {values.shape}; a sparse design has two dimensions, rows and columns")
     X = sparse.csr_array(values, dtype=np.float64)
     if not X.has_canonical_format:
-        X = X.copy() if np.shares_memory(X.data, getattr(values, "data", None)) else X
+        X = X.copy()  # it may share indices with the caller's matrix though it has numbers of its own
         X.sum_duplicates()
     if not all_finite(X.data):
         first = int(np.flatnonzero(~np.isfinite(X.data))[0])

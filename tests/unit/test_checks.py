@@ -257,6 +257,51 @@ def test_normality_is_that_of_scipy():
     assert np.allclose(table["p"], [each.pvalue for each in theirs])
 
 
+@pytest.mark.parametrize("name", ["binomial", "probit", "poisson", "negative binomial", "tweedie"])
+def test_quantile_residuals_in_steps_are_drawn_for_each_observation_of_a_row(name):
+    X, y = drawn(name)
+    y[::6] = 0.0
+    family, link = FAMILIES[name]
+    times = np.random.default_rng(5).integers(1, 30, len(y))
+    folded = nd.glm_fit(X, y, family, link, weights=nd.frequency(times))
+    rows = nd.glm_fit(np.repeat(X, times, axis=0), np.repeat(y, times), family, link)
+    same(normality(folded, seed=3), normality(rows, seed=3), 1e-6)
+
+
+def test_normality_of_rows_that_were_counted_is_seldom_doubted_where_the_model_is_true():
+    random = np.random.default_rng(8)
+    x, y = random.integers(0, 4, 3_000), random.random(3_000)
+    (cells, times) = np.unique(np.column_stack([x, y < 0.3 + 0.1 * x]), axis=0, return_counts=True)
+    fit = nd.glm_fit(np.column_stack([np.ones(8), cells[:, 0]]), cells[:, 1], "binomial", weights=nd.frequency(times))
+    p = np.array([normality(fit, seed=seed)["p"][2] for seed in range(40)])
+    assert p.min() > 1e-4 and 0.25 < np.mean(p) < 0.75
+    assert normality(fit, seed=1)["p"][2] == p[1]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_quantile_residuals_of_very_many_observations_are_those_of_some(monkeypatch, exact):
+    monkeypatch.setattr("nelder.diagnostics.residuals.MOST", 5_000)
+    monkeypatch.setattr("nelder.diagnostics.residuals.EXACT", 10**9 if exact else 1)
+    random = np.random.default_rng(8)
+    x, y = np.repeat(np.arange(4.0), 9), np.tile(np.arange(9.0), 4)
+    times = np.round(1e6 * stats.poisson.pmf(y, np.exp(0.2 * x)))
+    fit = nd.glm_fit(np.column_stack([np.ones(36), x]), y, "poisson", weights=nd.frequency(times))
+    found = [normality(fit, seed=seed) for seed in random.integers(0, 1000, 30)]
+    assert found[0].notes == (f"Quantile residuals are those of 5,000 of {times.sum():,.0f} observations, by chance.",)
+    assert 0.25 < np.mean([table["p"][2] for table in found]) < 0.75
+    gaussian = nd.glm_fit(np.column_stack([np.ones(36), x]), y, weights=nd.frequency(times))
+    assert normality(gaussian).notes == ()
+
+
+def test_normality_of_parts_of_observations_is_refused():
+    random = np.random.default_rng(0)
+    trials, w = random.integers(1, 6, 60), np.repeat([0.5, 1.0, 2.25], 20)
+    s, x = random.binomial(trials, 0.4), random.normal(size=60)
+    fit = nd.glm("cbind(s, f) ~ x", {"s": s, "f": trials - s, "x": x, "w": w}, "binomial", weights="w")
+    with pytest.raises(nd.CapabilityError, match=r"stand for 0\.5 to 2\.25 of them, not all whole numbers: give whole"):
+        normality(fit)
+
+
 def test_variance_inflation_of_two_columns_is_one_over_what_is_their_own():
     X, y = drawn("gaussian")
     share = np.corrcoef(X[:, 1], X[:, 2])[0, 1] ** 2

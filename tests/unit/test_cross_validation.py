@@ -7,7 +7,7 @@ import pytest
 
 import nelder as nd
 from nelder.diagnostics.cross_validation import cross_validate
-from nelder.diagnostics.discrimination import roc
+from nelder.diagnostics.discrimination import compare_roc, roc
 from nelder.families import FAMILIES
 
 FAMILY = {"negative_binomial": nd.NegativeBinomial(2.0), "tweedie": nd.Tweedie(1.5)}
@@ -248,3 +248,118 @@ def test_folds_and_groups_may_be_named_by_a_column():
         cross_validate(fit, 3, groups="whom")
     with pytest.raises(nd.DataError, match="folds is missing at row 0"):
         cross_validate(fit, np.where(np.arange(60) == 0, np.nan, 1.0))
+
+
+def of_frequency(family="poisson", n=40):
+    """A fit of rows that stand for several observations, and that of the observations one by one."""
+    X, eta, random = table(n)
+    y = {"poisson": random.poisson(np.exp(eta)), "binomial": random.random(n) < 0.5, "gaussian": random.normal(eta)}
+    times = random.integers(1, 6, n)
+    counted = nd.glm_fit(X, y[family], family, weights=nd.frequency(times))
+    return counted, nd.glm_fit(np.repeat(X, times, axis=0), np.repeat(y[family], times), family), times
+
+
+@pytest.mark.parametrize("family", ["poisson", "binomial", "gaussian"])
+def test_observations_of_a_row_are_dealt_like_repeated_rows(family):
+    counted, repeated, times = of_frequency(family)
+    for seed in (0, 1):
+        found, rows = cross_validate(counted, 5, seed), cross_validate(repeated, 5, seed)
+        assert found.deviance == pytest.approx(rows.deviance, rel=1e-8)
+        assert found.null_deviance == pytest.approx(rows.null_deviance, rel=1e-8)
+        assert found.in_sample == pytest.approx(rows.in_sample, rel=1e-8)
+        assert found.folds["rows"].tolist() == rows.folds["rows"].tolist()
+        np.testing.assert_allclose(found.folds["deviance"], rows.folds["deviance"], rtol=1e-7)
+        each = found.portions
+        assert (np.bincount(each["row"], each["observations"]) == times).all()
+        expanded = {(row, fold): mu for row, fold, mu in zip(each["row"], each["fold"], each["predicted"], strict=True)}
+        row_of = np.repeat(np.arange(len(times)), times)
+        theirs = [expanded[row, fold + 1] for row, fold in zip(row_of, rows.fold, strict=True)]
+        np.testing.assert_allclose(theirs, rows.predicted, rtol=1e-7)
+
+
+def test_as_many_folds_as_observations_leave_one_of_them_out():
+    counted, repeated, times = of_frequency("gaussian")
+    left_out = repeated.residuals("response") / (1 - repeated.influence().leverage)
+    found = cross_validate(counted, int(times.sum()))
+    assert found.deviance == pytest.approx(np.mean(left_out**2), rel=1e-9)
+    with pytest.raises(nd.DataError, match=f"for {times.sum()} observations: at most"):
+        cross_validate(counted, int(times.sum()) + 1)
+
+
+def test_observations_of_a_row_stay_together_where_folds_or_groups_say_so():
+    counted, _, times = of_frequency()
+    for options in ({"folds": np.arange(40) % 4}, {"folds": 4, "groups": np.arange(40) // 2}):
+        found = cross_validate(counted, **options)
+        assert found.portions["observations"].tolist() == times.tolist()
+        assert found.fold.min() == 0 and np.array_equal(found.portions["predicted"], found.predicted)
+
+
+def test_a_row_in_several_folds_has_no_mean_of_its_own():
+    counted, _, _ = of_frequency()
+    found = cross_validate(counted, 5)
+    parted = np.bincount(found.portions["row"]) > 1
+    assert parted.any() and not parted.all()
+    assert (np.isnan(found.predicted) == parted).all() and ((found.fold == -1) == parted).all()
+    with pytest.raises(nd.DataError, match=r"give the whole, as predicted=fit.cross_validate\(\)"):
+        counted.calibration(predicted=found.predicted)
+
+
+JUDGES = {
+    "roc": lambda fit, unseen: fit.roc(predicted=unseen).auc,
+    "calibration": lambda fit, unseen: fit.calibration(bands=4, predicted=unseen).bands["observed"],
+    "recalibration": lambda fit, unseen: fit.calibration(predicted=unseen).recalibration["estimate"],
+    "brier_score": lambda fit, unseen: fit.brier_score(predicted=unseen)["value"],
+    "lift": lambda fit, unseen: fit.lift(bands=4, predicted=unseen).bands["observed"],
+    "compare_roc": lambda fit, unseen: compare_roc(fit, unseen)["p"],
+}
+
+
+@pytest.mark.parametrize("judge", JUDGES)
+def test_means_of_observations_not_seen_are_judged_like_those_of_repeated_rows(judge):
+    counted, repeated, _ = of_frequency("binomial")
+    judged = [JUDGES[judge](fit, cross_validate(fit, 5)) for fit in (counted, repeated)]
+    np.testing.assert_allclose(*judged, rtol=1e-6)
+    whole = cross_validate(repeated, 5)
+    np.testing.assert_array_equal(JUDGES[judge](repeated, whole), JUDGES[judge](repeated, whole.predicted))
+
+
+def test_an_exposure_goes_with_the_rows_that_a_cross_validation_has_parted():
+    counted, repeated, times = of_frequency()
+    exposure = np.linspace(1, 2, 40)
+    found = counted.lift(4, exposure, cross_validate(counted, 5))
+    rows = repeated.lift(4, np.repeat(exposure, times), cross_validate(repeated, 5))
+    assert found.gini == pytest.approx(rows.gini, rel=1e-6)
+
+
+def test_means_of_another_cross_validation_are_refused():
+    counted, _, _ = of_frequency()
+    other, _, _ = of_frequency(n=30)
+    with pytest.raises(nd.DataError, match="a cross-validation of 30 rows, and the fit has 40"):
+        counted.calibration(predicted=cross_validate(other, 5))
+
+
+def test_very_many_observations_take_folds_one_by_one(monkeypatch):
+    X, eta, random = table(40)
+    times = 10_000 * random.integers(1, 6, 40)
+    many = nd.glm_fit(X, random.poisson(np.exp(eta)), "poisson", weights=nd.frequency(times))
+    monkeypatch.setattr("nelder.diagnostics.cross_validation.DEALT", 1_000)
+    monkeypatch.setattr("nelder.diagnostics.cross_validation.CELLS", 50)
+    found = cross_validate(many, 5)
+    assert (np.bincount(found.portions["row"], found.portions["observations"]) == times).all()
+    np.testing.assert_allclose(found.folds["rows"], times.sum() / 5, rtol=0.02)
+    assert found.deviance == pytest.approx(found.in_sample, rel=1e-3)
+    assert cross_validate(many, 5).deviance == found.deviance != cross_validate(many, 5, seed=1).deviance
+
+
+def test_observations_off_the_pattern_of_the_others_are_counted_one_by_one():
+    data = {"y": np.arange(6.0), "g": list("aabbbc"), "n": [5, 5, 5, 5, 5, 1]}
+    found = cross_validate(nd.glm("y ~ g", data, weights=nd.frequency("n")), 4)
+    assert "1 observations (fold" in found.notes[0]
+
+
+def test_rows_of_trials_whose_weights_are_not_whole_are_dealt_as_rows():
+    random = np.random.default_rng(0)
+    trials, x = random.integers(1, 6, 60), random.normal(size=60)
+    data = {"s": random.binomial(trials, 0.4), "x": x, "w": random.uniform(0.5, 2, 60)}
+    found = cross_validate(nd.glm("cbind(s, f) ~ x", data | {"f": trials - data["s"]}, "binomial", weights="w"), 6)
+    assert np.bincount(found.fold).tolist() == [10] * 6 and np.isfinite(found.predicted).all()

@@ -469,6 +469,12 @@ def test_numeric_categories_of_pandas_are_levels():
     assert np.allclose(fit.coef, [2.5, 0.0], atol=1e-14)
 
 
+@pytest.mark.parametrize("first", [0.0, -0.0])
+def test_a_level_of_nothing_has_no_sign(first):
+    fit = nd.glm("y ~ 0 + C(x)", {"y": [1, 2, 3, 4, 3], "x": [first, 0.0, -0.0, 1.0, 1.0]}, "poisson")
+    assert fit.names == ("C(x)[0.0]", "C(x)[1.0]")
+
+
 def test_strings_are_categories_with_sorted_levels(data):
     data["a"] = ["v", "w", "u"] * 4
     assert nd.glm("y ~ a", data).names == ("Intercept", "a[T.v]", "a[T.w]")

@@ -81,6 +81,7 @@ def table(n, seed=0, missing=True):
         "x": x,
         "z": z,
         "g": g,
+        "era": z - random.choice([0.0, 1.0, 2.0, 5.0], n),
         "exposure": exposure,
         "w": random.integers(0, 3, n).astype(float),
         "cluster": random.integers(0, 12, n).astype(float),
@@ -110,6 +111,11 @@ CASES = {
     "smaller bias": ("b ~ x + g", {"family": "binomial", "penalty": "firth"}),
     "an alias": ("y ~ x + {2*x} + g", {"family": "poisson"}),
     "a column of zeros": ("y ~ x + {0*x} + g", {"family": "poisson"}),
+    "a factor of two columns that are factors": ("y ~ C(z) + C(era) + C(era - z)", {"family": "poisson"}),
+    "a factor of two columns, levels of which no row has": (
+        "y ~ C(z):C(floor((era - z) / 3)) + g",
+        {"family": "poisson"},
+    ),
 }
 
 

@@ -346,6 +346,36 @@ def test_residuals_are_those_of_the_reader(poisson, kind):
     assert drawn(poisson.plot.leverage(), poisson.residuals("standardised_pearson"))
 
 
+def test_quantile_residuals_of_rows_that_stand_for_several_are_drawn_for_each_observation():
+    data, random = table()
+    data["y"], times = random.poisson(np.exp(0.4 * data["x"])), random.integers(1, 5, N)
+    counted = nd.glm("y ~ x", data, "poisson", weights=nd.frequency(times))
+    repeated = nd.glm("y ~ x", {name: np.repeat(column, times) for name, column in data.items()}, "poisson")
+    values = repeated.residuals("quantile", seed=0)
+    assert drawn(counted.plot.quantiles(), np.sort(values))
+    assert drawn(counted.plot.residuals(), values) and drawn(counted.plot.scale_location(), np.sqrt(np.abs(values)))
+    assert len(counted.residuals("quantile")) == N
+
+
+def test_a_picture_says_of_what_and_of_how_many_its_residuals_are(monkeypatch):
+    data, random = table()
+    data["y"] = random.poisson(np.exp(0.4 * data["x"]))
+    fit = nd.glm("y ~ x", data, "poisson", weights=nd.frequency(np.full(N, 50)))
+    monkeypatch.setattr("nelder.diagnostics.residuals.MOST", 5_500)
+    for draw in (fit.plot.quantiles, fit.plot.residuals):
+        words = " ".join(text.get_text() for text in draw().texts)
+        assert "5,500 observations" in words and "those of 5,500 of 6,000 observations" in words and "rows" not in words
+
+
+def test_rows_that_are_no_whole_numbers_of_observations_have_standardised_residuals():
+    data, random = table()
+    data |= {"s": random.integers(0, 3, N), "f": random.integers(1, 3, N), "w": random.uniform(0.5, 2, N)}
+    fit = nd.glm("cbind(s, f) ~ x", data, "binomial", weights="w")
+    assert "standardised" in fit.plot.quantiles().get_ylabel()
+    with pytest.raises(nd.CapabilityError, match="not all whole numbers"):
+        fit.plot.quantiles("quantile")
+
+
 def test_an_envelope_is_only_for_residuals_that_are_standard(poisson, fits):
     assert "standardised" in fits["quasipoisson"].plot.residuals().get_ylabel()
     assert poisson.plot.quantiles().collections and fits["quasipoisson"].plot.quantiles().collections

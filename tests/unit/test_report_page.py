@@ -449,6 +449,22 @@ def test_a_row_that_counts_three_times_has_the_middle_of_three_places():
     assert trend["rows"] @ trend["fitted mean"] == pytest.approx(times @ fit.fitted)
 
 
+def test_pictures_of_rows_that_stand_for_several_have_a_residual_for_each_observation(tmp_path):
+    data, times = table(40), np.arange(40) % 7 + 1
+    data["y"] = np.random.default_rng(1).poisson(2.0, 40)
+    fit = nd.glm("y ~ x", data, "poisson", weights=nd.frequency(times))
+    repeated = nd.glm("y ~ x", {name: np.repeat(column, times) for name, column in data.items()}, "poisson")
+    rows, theirs = rows_of(fit), rows_of(repeated)
+    np.testing.assert_allclose(rows.residual, theirs.residual, rtol=1e-6, atol=1e-9)
+    assert rows.times.sum() == times.sum() and rows.unit == "observations" and theirs.unit == "rows"
+    for picture in (normal_quantiles, against_fitted):
+        ours, other = picture(fit, rows).numbers, picture(repeated, theirs).numbers
+        for name in ours:
+            np.testing.assert_allclose(ours[name], other[name], rtol=1e-6, atol=1e-9)
+    fit.report(tmp_path / "page.html")
+    assert "A quantile residual an observation" in (tmp_path / "page.html").read_text()
+
+
 def test_ticks_of_small_numbers_are_not_called_zero():
     assert [drawing.tick(value) for value in (0.0, 1e-20, -2.5, 1e-4, 250000.0, 1e6)] == [
         "0",

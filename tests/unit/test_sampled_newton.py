@@ -59,6 +59,45 @@ def test_a_few_rows_that_carry_everything_are_found_by_all():
     same(nd.glm_fit(X, y, "poisson", solver="sampled_newton"), nd.glm_fit(X, y, "poisson", solver="irls"))
 
 
+def with_far_response(X, y):
+    y[777] = 1e7
+
+
+def with_far_column(X, y):
+    X[777, 2] = 1e4
+
+
+def with_far_means(X, y):
+    likeliest = np.argsort(X @ [-0.5, 0.3, -0.2, 0.4])[-50:]
+    X[likeliest, 1], y[likeliest] = 20 * X[likeliest, 1], 0.0
+
+
+FAR = [
+    (("gamma", "log"), with_far_response),
+    (("gamma", "log"), with_far_column),
+    (("binomial", "cloglog"), with_far_means),
+    (("binomial", "probit"), with_far_column),
+]
+
+
+@pytest.mark.parametrize(("pair", "spoil"), FAR, ids=["-".join((*pair, spoil.__name__)) for pair, spoil in FAR])
+def test_rows_far_from_all_others_do_not_stall_a_fit(pair, spoil):
+    """There the expected information, or the optimum of a sample without such a row, leads hardly any nearer."""
+    X, y = drawn(*pair, 200_000)
+    spoil(X, y)
+    fit, reference = (nd.glm_fit(X, y, *pair, solver=solver, compress=False) for solver in ("auto", "newton"))
+    same(fit, reference)
+    assert fit.steps <= reference.steps + 10
+
+
+def test_a_start_that_a_single_row_makes_poor_is_given_up():
+    random = np.random.default_rng(5)
+    X = np.column_stack([np.ones(100_000), random.uniform(size=(100_000, 5))])
+    y = random.gamma(2.0, 0.5 / (X @ [1.0, 0.5, 0.2, 0.1, 0.3, 0.4]))
+    y[777] = 1e9
+    same(*(nd.glm_fit(X, y, "gamma", "inverse", solver=solver, compress=False) for solver in ("auto", "newton")))
+
+
 def test_separation_is_found_though_the_sample_has_an_optimum():
     X, y = drawn("binomial", "logit")
     X[:, 3] = 0.0

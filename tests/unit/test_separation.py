@@ -186,3 +186,19 @@ def test_where_nothing_is_finite_nothing_is_promised(of):
     fit = separated(CELLS, np.zeros(40), family, link, weights=weights)
     assert finding(fit).instead == "" and "finite" not in finding(fit).sentence.partition("drop or merge")[2]
     assert finding(fit).sentence.endswith("drop or merge these columns")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 8])
+def test_the_limit_of_a_table_with_empty_cells_is_that_of_its_cells(seed):
+    random = np.random.default_rng(seed)
+    x = (10 * random.normal(size=400)).round() // 2
+    k = random.integers(0, 5, 400)
+    y = random.poisson(np.exp(0.1 * x + 0.1 * k - 1.2))
+    with pytest.warns(nd.NelderWarning):
+        fit = nd.glm("y ~ C(k)*C(x)", {"x": x, "k": k, "y": y}, "poisson", compress=False)
+    cell = np.unique(100 * k + x, return_inverse=True)[1]
+    mean = (np.bincount(cell, y) / np.bincount(cell))[cell]
+    np.testing.assert_allclose(fit.fitted, mean, rtol=1e-7, atol=1e-12)
+    rest = np.where(y > 0, y * np.log(np.where(y > 0, y, 1.0) / np.where(mean > 0, mean, 1.0)), 0.0) - (y - mean)
+    assert fit.deviance == pytest.approx(2 * rest.sum(), rel=1e-9)

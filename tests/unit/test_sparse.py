@@ -1,5 +1,6 @@
 """SciPy's sparse matrices as designs: the answers of dense ones, and fits that make no matrix of their columns."""
 
+import itertools
 import tracemalloc
 from types import SimpleNamespace
 
@@ -202,6 +203,25 @@ def test_new_rows_may_be_sparse_or_dense(tmp_path):
         fit.predict(few[:, 1:])
     fit.save(tmp_path / "fit.json")
     close(nd.load(tmp_path / "fit.json").predict(few), fit.fitted[:7])
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize("twice", [False, True], ids=["in any order", "in several pieces"])
+def test_the_matrix_of_the_caller_stays_as_it_is(kind, twice):
+    X, y = drawn("poisson")
+    X = sparse.csr_array(np.round(2 * X.toarray()))
+    order = np.concatenate([np.arange(stop - 1, start - 1, -1) for start, stop in itertools.pairwise(X.indptr)])
+    indices, data, indptr = X.indices[order], X.data[order].astype(kind), X.indptr.copy()
+    if twice:
+        indices, data, indptr = np.repeat(indices, 2), np.repeat(data, 2), 2 * indptr
+    given = sparse.csr_array((data, indices, indptr), shape=X.shape)
+    before = [array.copy() for array in (given.data, given.indices, given.indptr)]
+    fits = [nd.glm_fit(given, y, "poisson") for _ in range(2)]
+    for array, kept in zip((given.data, given.indices, given.indptr), before, strict=True):
+        np.testing.assert_array_equal(array, kept)
+    theirs = nd.glm_fit((1.0 + twice) * X.toarray(), y, "poisson")
+    for fit in fits:
+        close(fit.coef, theirs.coef, 1e-9)
 
 
 def test_a_constant_column_is_told_from_one_that_is_mostly_so():

@@ -59,6 +59,30 @@ def test_the_fit_of_counted_rows_is_the_fit_of_all_rows(case, table, path):
         np.testing.assert_allclose(counted.covariance("HC1"), whole.covariance("HC1"), rtol=1e-7)
 
 
+def test_a_column_may_have_any_name(tmp_path):
+    random = np.random.default_rng(0)
+    columns = {
+        "y": random.poisson(2.0, 4_000),
+        "n": random.choice(["a", "b"], 4_000),
+        "n of nelder": np.arange(4_000) % 2,
+    }
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+    fit = nd.glm("y ~ `n of nelder` + n", tmp_path / "rows.parquet", "poisson", engine=TIGHT)
+    assert any("distinct ones, exact" in note for note in fit.notes)
+    np.testing.assert_allclose(fit.coef, nd.glm("y ~ `n of nelder` + n", columns, "poisson").coef, rtol=1e-9)
+
+
+def test_columns_of_the_formula_name_clusters_and_groups(table, path):
+    counted, whole = (nd.glm("y ~ h", data, "poisson", engine=TIGHT) for data in (path, table))
+    assert any("distinct ones, exact" in note for note in counted.notes)
+    errors = [fit.with_covariance(nd.Clustered("h")).se for fit in (counted, whole)]
+    np.testing.assert_allclose(*errors, rtol=1e-6)
+    apart = [fit.cross_validate(folds=6, groups="h").deviance for fit in (counted, whole)]
+    assert apart[0] == pytest.approx(apart[1], rel=1e-9)
+    with pytest.raises(nd.CapabilityError, match="'g' is the name of a column, and this fit holds the distinct rows"):
+        counted.with_covariance(nd.Clustered("g"))
+
+
 def test_dropped_rows_are_counted_as_rows(table, path):
     whole, counted = nd.glm("y ~ h", table, "poisson"), nd.glm("y ~ h", path, "poisson", engine=TIGHT)
     assert counted.notes[0] == whole.notes[0] == "310 of 30000 rows left out for missing values"
@@ -102,3 +126,45 @@ def test_readers_take_distinct_rows_with_their_counts(table, path):
         *(np.asarray(fit.predictions("g").table()["estimate"], dtype=float) for fit in (whole, counted)), rtol=1e-10
     )
     assert len(counted.residuals("deviance")) == counted.objective.design.rows < 1_000
+
+
+@pytest.fixture(scope="module")
+def true(tmp_path_factory):
+    """Fits of a true model to all rows and to the counted ones."""
+    random = np.random.default_rng(0)
+    n = 4_000
+    g, x, trials = random.choice(list("abcd"), n), random.choice([0.0, 0.5, 1.0, 2.0], n), random.integers(1, 3, n)
+    chance = 1 / (1 + np.exp(0.3 - 0.8 * x))
+    data = {"g": g, "x": x, "b": random.binomial(1, chance), "s": random.binomial(trials, chance)}
+    data |= {"f": trials - data["s"], "w": random.choice([0.3, 1.1], n)}
+    path = tmp_path_factory.mktemp("true") / "rows.parquet"
+    pq.write_table(pa.table(data), path)
+    return data, path
+
+
+def test_cross_validation_of_counted_rows_deals_their_observations(true):
+    data, path = true
+    whole, counted = nd.glm("b ~ g + x", data, "binomial"), nd.glm("b ~ g + x", path, "binomial", engine=TIGHT)
+    assert counted.objective.design.rows == 32
+    found = [np.array([fit.cross_validate(seed=seed).explained for seed in range(8)]) for fit in (whole, counted)]
+    assert found[0].mean() == pytest.approx(found[1].mean(), abs=4e-4) and found[1].std() < 2 * found[0].std()
+    unseen = counted.cross_validate()
+    assert unseen.folds["rows"].tolist() == [400] * 10
+    assert counted.roc(predicted=unseen).auc == pytest.approx(whole.roc(predicted=whole.cross_validate()).auc, abs=5e-3)
+
+
+def test_quantile_residuals_of_counted_rows_are_normal_where_those_of_all_rows_are(true):
+    data, path = true
+    whole, counted = nd.glm("b ~ g + x", data, "binomial"), nd.glm("b ~ g + x", path, "binomial", engine=TIGHT)
+    p = [np.array([fit.normality(seed)["p"][2] for seed in range(40)]) for fit in (whole, counted)]
+    assert p[1].min() > 1e-4 and np.abs(p[0].mean() - p[1].mean()) < 0.25
+
+
+def test_counted_rows_whose_weights_hide_how_many_they_are_cannot_be_dealt(true):
+    _, path = true
+    fit = nd.glm("cbind(s, f) ~ x", path, "binomial", weights="w", engine=TIGHT)
+    with pytest.raises(nd.CapabilityError, match=r"hide how many .* distinct rows is: fit with compress=False"):
+        fit.cross_validate()
+    rows = nd.glm("cbind(s, f) ~ x", path, "binomial", weights="w", engine=TIGHT, compress=False)
+    assert rows.cross_validate().folds["rows"].dtype.kind == "f"
+    assert np.isfinite(fit.cross_validate(np.arange(fit.objective.design.rows) % 4).deviance)

@@ -1,7 +1,7 @@
 """Calibration: do responses come out as predicted, overall, from low to high, and in bands of the predictions?
 
 On the rows of the fit a model always looks better than on new ones, and with the canonical link it is right in the
-large by construction: pass `predicted=cross_validate(fit).predicted` to judge it on rows it had not seen.
+large by construction: pass `predicted=cross_validate(fit)` to judge it on rows it had not seen.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from nelder.diagnostics.fitted_rows import (
     bands_of,
     fitted_rows,
     group_sums,
+    parted,
     proportions,
     refitted,
     sampled,
@@ -67,8 +68,10 @@ def calibration(fit: Fit, bands: int = 10, level: float = 0.95, predicted: objec
     √(φ Σ w V(μ)) / Σ w that the family gives it. `in_the_large` is 0 and `slope` 1 where predictions are right: a slope
     below 1 says that they are too extreme. Rows of trials count as their trials; prior weights weigh.
 
-    `predicted` (n,) are means to judge in place of the fit's own. Raises DataError for a fit without its data.
+    `predicted` (n,) are means to judge in place of the fit's own, or a cross-validation. Raises DataError for a fit
+    without its data.
     """
+    fit, predicted = parted(fit, predicted)
     rows = fitted_rows(fit, "calibration", predicted)
     band = bands_of(rows.score, rows.weight, bands)
     weight, total, expected, times = group_sums(
@@ -166,6 +169,7 @@ def brier_score(fit: Fit, bands: int = 10, predicted: object = None) -> Table:
     Rows of trials count as so many zeros and ones. Raises CapabilityError for other families than binomial.
     """
     proportions(fit, "the Brier score")
+    fit, predicted = parted(fit, predicted)
     rows = fitted_rows(fit, "the Brier score", predicted)
     band = bands_of(rows.score, rows.weight, bands)
     weight, yes, no = rows.weight, rows.weight * rows.y, rows.weight * (1.0 - rows.y)

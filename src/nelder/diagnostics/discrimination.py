@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nelder.diagnostics.fitted_rows import SAMPLED, fitted_rows, proportions, sampled
+from nelder.diagnostics.fitted_rows import SAMPLED, fitted_rows, parted, proportions, sampled
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
 from nelder.inference.estimates import Estimates
@@ -51,11 +51,12 @@ class RocCurve:
 
 
 def roc(fit: Fit, level: float = 0.95, predicted: object = None) -> RocCurve:
-    """The ROC curve of the fitted means, or of others `predicted` (n,), such as those of a cross-validation.
+    """The ROC curve of the fitted means, or of others `predicted` (n,), or of a cross-validation.
 
     Raises CapabilityError for other families than binomial, DataError where all responses are the same.
     """
     proportions(fit, "the ROC curve")
+    fit, predicted = parted(fit, predicted)
     rows = fitted_rows(fit, "the ROC curve", predicted)
     different, place = np.unique(rows.score, return_inverse=True)
     yes = bincount(place, rows.weight * rows.y, len(different))
@@ -67,10 +68,8 @@ def roc(fit: Fit, level: float = 0.95, predicted: object = None) -> RocCurve:
     if sampled(fit):
         se, notes = np.nan, (SAMPLED,)
     elif not fit.family.dispersion_known and np.isfinite(fit.dispersion):
-        se, notes = (
-            np.nan,
-            (f"No standard error: it supposes independent trials, and φ is {number(fit.dispersion, 3)}.",),
-        )
+        why = f"it supposes independent trials, and φ is {number(fit.dispersion, 3)}."
+        se, notes = np.nan, (f"No standard error: {why}",)
     elif min(yes.sum(), no.sum()) <= 1:
         notes = ("No standard error: it needs two of each kind.",)
     elif se == 0.0:
@@ -95,13 +94,14 @@ def roc(fit: Fit, level: float = 0.95, predicted: object = None) -> RocCurve:
 def compare_roc(fit: Fit, other: object, level: float = 0.95) -> Table:
     """Whether the fit ranks better than another: the areas under both ROC curves, their difference and its test.
 
-    `other` is a fit to the same rows, or means (n,) such as those of a cross-validation. The two areas are of the same
+    `other` is a fit to the same rows, or means (n,), or a cross-validation. The two areas are of the same
     responses and correlated, which the standard error allows for (DeLong, DeLong & Clarke-Pearson 1988). Of nested fits
     the larger ranks its own rows better for no reason but its size: compare these by `compare`, or on rows not seen.
 
     Raises the errors of `roc`, DataError for fits to other responses, and CapabilityError where trials are not
     independent.
     """
+    fit, other = parted(fit, other)
     curve = roc(fit, level)
     mine = fitted_rows(fit, "the ROC curve")
     theirs = fitted_rows(other, "the ROC curve") if isinstance(other, Fit) else fitted_rows(fit, "the ROC curve", other)

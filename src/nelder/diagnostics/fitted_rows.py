@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nelder.design import Block, Design, Ray
 from nelder.diagnosis import PerfectFit
 from nelder.errors import CapabilityError, DataError, a_count, some_rows
+from nelder.estimate import Kept
 from nelder.fit import Fit, Terms
 from nelder.fitting import fit_objective
 from nelder.lazy import lazy
@@ -21,6 +22,7 @@ from nelder.observations import vector_of
 from nelder.parts import Dense, bincount
 from nelder.penalties import Unpenalised
 from nelder.solvers import ClosedForm, Newton, Reason
+from nelder.table import Table
 from nelder.trace import Recorder
 
 TIED = 1e-13  # of the terms of a linear predictor: a difference that rounding may have made
@@ -61,7 +63,8 @@ class FittedRows:
 
 
 def fitted_rows(fit: Fit, what: str, predicted: object = None) -> FittedRows:
-    """The rows of a fit, with its own means or with others, `predicted` (n,).
+    """The rows of a fit, with its own means or with others, `predicted` (n,); those of a cross-validation come with the
+    fit that `parted` makes.
 
     Raises DataError for a fit that was loaded without its data, and for means of another length or that the family
     does not allow.
@@ -78,6 +81,7 @@ def fitted_rows(fit: Fit, what: str, predicted: object = None) -> FittedRows:
             beta = fit.point.base if isinstance(fit.point, Ray) else fit.point
             grain = TIED * np.concatenate([block.magnitude(beta) for block in blocks])
             return FittedRows(y, weight, times, offset, mean, grain)
+        refuse_unknown(predicted)
         given = vector_of(predicted, "predicted")
         given = given if fit.kept is None else np.asarray(fit.kept.aligned(given, "predicted"))
         if len(given) != len(y):
@@ -93,6 +97,41 @@ def fitted_rows(fit: Fit, what: str, predicted: object = None) -> FittedRows:
             )
         mean = Mean(fit.link, fit.link.link(given))
         return FittedRows(y, weight, times, offset, mean, TIED * np.abs(mean.eta), given)
+
+
+def refuse_unknown(predicted: object) -> None:
+    """Raise DataError for means that are nan, as a cross-validation has in rows whose observations were parted."""
+    values = np.asarray(predicted)
+    bad = np.flatnonzero(np.isnan(values)) if values.dtype.kind == "f" else np.zeros(0, dtype=np.intp)
+    if len(bad):
+        raise DataError(
+            f"predicted is nan at {some_rows(bad.tolist())}: give a mean for every row; of a cross-validation that "
+            "parted the observations of a row, give the whole, as predicted=fit.cross_validate()"
+        )
+
+
+def parted(fit: Fit, predicted: object) -> tuple[Fit, object]:
+    """The fit with a row for each portion of a cross-validation, and the means of these; anything else as it is.
+
+    Raises DataError for a cross-validation of other rows.
+    """
+    portions = getattr(predicted, "portions", None)
+    if not isinstance(portions, Table):
+        return fit, predicted
+    objective = fit.rows_of_data("means of a cross-validation")
+    row, count, n = portions["row"], portions["observations"], objective.design.rows
+    if row[-1] != n - 1:
+        raise DataError(f"predicted is a cross-validation of {row[-1] + 1} rows, and the fit has {n}")
+    if len(row) == n:
+        return fit, portions["predicted"]
+    blocks, before = [], 0
+    for block in objective.design.handles:
+        inside = slice(*np.searchsorted(row, (before, before + block.n)))
+        own = replace(block, precision=block.own_precision).rows(row[inside] - before)
+        blocks.append(replace(own, weight=own.own_precision * count[inside]))
+        before += block.n
+    design = replace(objective.design, handles=objective.engine.hold(blocks))
+    return replace(fit, objective=replace(objective, design=design), kept=Kept(row, n)), portions["predicted"]
 
 
 def regular(fit: Fit, what: str) -> Objective:

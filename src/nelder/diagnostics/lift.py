@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nelder.diagnostics.fitted_rows import FittedRows, bands_of, fitted_rows, group_sums, settled, whole_where_whole
+from nelder.diagnostics.fitted_rows import (
+    FittedRows,
+    bands_of,
+    fitted_rows,
+    group_sums,
+    parted,
+    settled,
+    whole_where_whole,
+)
 from nelder.errors import CapabilityError, DataError, some_rows
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -55,15 +63,17 @@ def lift(fit: Fit, bands: int = 10, exposure: object = None, predicted: object =
     premiums): 0 if the order says nothing, negative if it is upside down. For zeros and ones it is
     (2 AUC − 1)(1 − share of ones).
 
-    `predicted` (n,) are means to judge in place of the fit's own. Raises CapabilityError where means may be negative.
+    `predicted` (n,) are means to judge in place of the fit's own, or a cross-validation. Raises CapabilityError where
+    means may be negative.
     """
     if fit.family.mean_interval[0] < 0:
         raise CapabilityError(
             f"lift and Gini share out a total of responses that are not negative; {fit.family.label()} has others: "
             "look at calibration(fit)"
         )
+    own, (fit, predicted) = fit, parted(fit, predicted)
     rows = fitted_rows(fit, "lift", predicted)
-    units, note = exposure_of(fit, rows, exposure)
+    units, note = exposure_of(fit, rows, exposure if fit is own else aligned(own, exposure))
     total, expected = rows.weight * rows.y, rows.weight * rows.mu
     if not total.sum() > 0:
         raise DataError("every response is zero: there is nothing to share out")
@@ -83,15 +93,13 @@ def lift(fit: Fit, bands: int = 10, exposure: object = None, predicted: object =
         "lift": seen / size / overall,
     }
     title = f"Lift in {len(size)} bands of the predicted rate; overall {number(overall)}"
-    best = total / units
-    return Lift(Table(columns, title, notes), gini(rate, total, units), gini(best, total, units))
+    return Lift(Table(columns, title, notes), gini(rate, total, units), gini(total / units, total, units))
 
 
 def exposure_of(fit: Fit, rows: FittedRows, given: object) -> tuple[Array, str]:
     """The exposure (n,) of each row, and where it is from in words."""
-    if given is not None:
-        values = vector_of(given, "exposure")
-        values = values if fit.kept is None else np.asarray(fit.kept.aligned(values, "exposure"), dtype=float)
+    values = aligned(fit, given)
+    if values is not None:
         bad = np.flatnonzero(~(values > 0))
         if len(bad):
             raise DataError(f"exposure is not positive at {some_rows(bad.tolist())}: leave these rows out of the fit")
@@ -102,6 +110,14 @@ def exposure_of(fit: Fit, rows: FittedRows, given: object) -> tuple[Array, str]:
         left = "the offset does not multiply the mean, and is left out" if rows.offset.any() else "no offset"
         return rows.weight, f"Exposure: 1 for each row{weights} ({left})."
     return rows.weight * multiplier, f"Exposure: what the offset multiplies the mean by{weights}."
+
+
+def aligned(fit: Fit, given: object) -> Array | None:
+    """An exposure (n,) at the rows of a fit, where one was given."""
+    if given is None:
+        return None
+    values = vector_of(given, "exposure")
+    return values if fit.kept is None else np.asarray(fit.kept.aligned(values, "exposure"), dtype=float)
 
 
 def offset_multiplier(rows: FittedRows) -> Array | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nelder.diagnostics.fitted_rows import caveats, regular
-from nelder.diagnostics.residuals import residuals
+from nelder.diagnostics.residuals import quantile_sample
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
 from nelder.inference.wald import checked_level
@@ -21,18 +21,20 @@ def normality(fit: Fit, seed: int = 0) -> Table:
 
     Columns test, value, chi2, df, p: D'Agostino's (1970) test of skewness and Anscombe & Glynn's (1983) of kurtosis, as
     squared z, and their sum K² (D'Agostino & Pearson 1973). `seed` is for families whose responses have probabilities
-    of their own, where quantile residuals are random within their steps.
+    of their own, where quantile residuals are random within their steps: one is drawn for each observation of a row
+    that stands for several, or for a million of them, as a note then says.
 
-    Raises CapabilityError for quasi families, separated and penalised fits; DataError for fewer than 20 observations.
+    Raises CapabilityError for quasi families, separated and penalised fits, and for responses in steps whose rows count
+    other than whole numbers of times; DataError for fewer than 20 observations.
     """
     objective = regular(fit, "the test of normality")
     if not fit.family.has_distribution:
         raise CapabilityError(f"{fit.family.label()} has no distribution that residuals could be held against")
-    times = np.concatenate([block.frequency for block in objective.design.handles])
-    n = float(times.sum())
+    n = sum(float(block.frequency.sum()) for block in objective.design.handles)
     if n < FEWEST:
         raise DataError(f"{n:g} observations are too few for the test of normality: it needs {FEWEST}")
-    found = residuals(fit, "quantile", seed=seed)
+    sample = quantile_sample(fit, seed)
+    found, times, n = sample.values, sample.times, float(sample.times.sum())
     apart = found - times @ found / n
     second, third, fourth = (float(times @ apart**k) / n for k in (2, 3, 4))
     skewness, kurtosis = third / second**1.5, fourth / second**2
@@ -45,7 +47,7 @@ def normality(fit: Fit, seed: int = 0) -> Table:
         "df": df,
         "p": special().gammaincc(df / 2, chi2 / 2),
     }
-    return Table(columns, "Are the quantile residuals normal? (skewness 0, kurtosis 3)", caveats(fit))
+    return Table(columns, "Are the quantile residuals normal? (skewness 0, kurtosis 3)", (*sample.notes, *caveats(fit)))
 
 
 def in_order(values: Array, times: Array) -> tuple[Array, Array, float]:

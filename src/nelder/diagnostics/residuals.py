@@ -8,21 +8,27 @@ frequency 2 has those of one of two identical rows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.design import Block
 from nelder.diagnostics.raw_residuals import RAW, raw_kernel
+from nelder.diagnostics.repetitions import repetitions
 from nelder.diagnostics.single_rows import SingleRows, single_rows
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.mean import Mean
+from nelder.objective import Objective
 from nelder.simulation import random_stream
 from nelder.submodels import schema_of
 from nelder.table import Table
 
 STREAM = 1
+MOST = 1_000_000  # observations of repeated rows that quantile residuals are drawn for
+EXACT = 10**9  # observations, from which NumPy draws no hypergeometric numbers; so few repeat that none need be
 
 
 def standardised(fit: Fit) -> Array:
@@ -66,31 +72,106 @@ def quantile_residuals(fit: Fit, seed: int | None = None) -> Array:
     """Φ⁻¹ of the distribution function at each response (n,): standard normal where the model is true.
 
     Where a response has a probability of its own, at a random place in its step (Dunn & Smyth 1996), by `seed`; where
-    it has none nothing is random. φ is that of the fit, as in R's statmod. Raises CapabilityError for quasi families,
-    and for responses that the family cannot have produced, such as counts that are not whole.
+    it has none nothing is random. A row that stands for several observations has that of one of them; `QuantileSample`
+    has those of all. φ is that of the fit, as in R's statmod. Raises CapabilityError for quasi families, and for
+    responses that the family cannot have produced, such as counts that are not whole.
     """
-    random = random_stream(seed, STREAM)
+    random, n = random_stream(seed, STREAM), known_quantiles(fit).design.rows
+    return scores(fit, np.ones(n, dtype=np.intp), random)
+
+
+@dataclass(frozen=True)
+class QuantileSample:
+    """Quantile residuals of single observations: `values` (m,), the `rows` (m,) that these are of, counted from 0, and
+    how many `times` (m,) each counts. They are of `total` observations, all of them unless they are `sampled`.
+    """
+
+    values: Array
+    rows: NDArray[np.intp]
+    times: Array
+    total: float
+    sampled: bool = False
+
+    @property
+    def unit(self) -> str:
+        """What a residual is of: rows, or observations where rows stand for several."""
+        return "observations" if len(self.values) > self.rows[-1] + 1 or self.sampled else "rows"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on observations that have none."""
+        if not self.sampled:
+            return ()
+        return (f"Quantile residuals are those of {len(self.values):,} of {self.total:,.0f} observations, by chance.",)
+
+
+def quantile_sample(fit: Fit, seed: int | None = None) -> QuantileSample:
+    """A quantile residual for each observation; of more than a million, where rows stand for several, for as many by
+    chance. Where nothing is random one residual stands for all observations of its row.
+
+    Raises as `quantile_residuals`, and CapabilityError where rows count other than whole numbers of times.
+    """
+    objective = known_quantiles(fit)
+    looks = [look(fit, block) for block in objective.design.handles]
+    times, n = np.concatenate([each for each, _ in looks]), objective.design.rows
+    often = repetitions(objective, times)
+    if not any(stepped for _, stepped in looks) or (often is not None and (often == 1.0).all()):
+        return QuantileSample(quantile_residuals(fit, seed), np.arange(n), times, float(times.sum()))
+    if often is None:
+        raise CapabilityError(
+            "quantile residuals of responses in steps are drawn for each observation, and the weights of this fit say "
+            f"that rows stand for {times.min():g} to {times.max():g} of them, not all whole numbers: give whole "
+            "numbers as weights, or use kind='standardised'"
+        )
+    random, total, most = random_stream(seed, STREAM), float(often.sum()), max(MOST, n)
+    count = often.astype(np.intp) if total <= most else among(often.astype(np.intp), most, random)
+    values = scores(fit, count, random)
+    return QuantileSample(values, np.repeat(np.arange(n), count), np.ones(len(values)), total, total > most)
+
+
+def look(fit: Fit, block: Block) -> tuple[Array, bool]:
+    """How often rows (n,) count, and whether any response has a probability of its own."""
+    refuse_odd(fit, block)
+    return block.frequency, bool((fit.family.before(block.y, block.own_precision) != block.y).any())
+
+
+def among(often: NDArray[np.intp], many: int, random: np.random.Generator) -> NDArray[np.intp]:
+    """How many of each row's observations (n,) there are among so many drawn of all."""
+    total = int(often.sum())
+    if total < EXACT:
+        return random.multivariate_hypergeometric(often, many).astype(np.intp)
+    return random.multinomial(many, often / total).astype(np.intp)
+
+
+def scores(fit: Fit, count: NDArray[np.intp], random: np.random.Generator) -> Array:
+    """Quantile residuals (m,) of so many observations of each row (n,), one after the other."""
+    family, phi, share = fit.family, known_dispersion(fit), random.random(int(count.sum()))
+    share = np.clip(share, 2.0**-54, 1.0 - 2.0**-53)
+    found, row, begin = [], 0, 0
+    for block in fit.rows_of_data("a quantile residual").design.handles:
+        refuse_odd(fit, block)
+        rows = np.repeat(np.arange(block.n), count[row : row + block.n])
+        with np.errstate(all="ignore"):
+            mean, weight = Mean(fit.link, block.eta(fit.point)), block.own_precision
+            at = family.log_tails(block.y, mean, phi, weight)
+            below = family.log_tails(family.before(block.y, weight), mean, phi, weight)
+            own, at, below = (below.lower < at.lower)[rows], at.rows(rows), below.rows(rows)
+            between = below.between(at, share[begin : begin + len(rows)])
+            found.append(np.where(own, between.normal_score, at.normal_score))
+        row, begin = row + block.n, begin + len(rows)
+    return np.concatenate(found)
+
+
+def known_quantiles(fit: Fit) -> Objective:
+    """The objective of a fit whose responses have a distribution and a φ; raises CapabilityError or DataError."""
     objective, family = fit.rows_of_data("a quantile residual"), fit.family
     if not family.has_distribution:
         raise CapabilityError(
             f"{family.label()} has no distribution, which quantile residuals are quantiles of: use kind='deviance', or "
             "a family with a likelihood"
         )
-    phi, begin = known_dispersion(fit), 0
-    n = objective.design.rows
-    share = np.clip(random.random(n), 2.0**-54, 1.0 - 2.0**-53)
-    found = []
-    for block in objective.design.handles:
-        refuse_odd(fit, block)
-        rows = slice(begin, begin + block.n)
-        with np.errstate(all="ignore"):
-            mean, weight = Mean(fit.link, block.eta(fit.point)), block.own_precision
-            at = family.log_tails(block.y, mean, phi, weight)
-            below = family.log_tails(family.before(block.y, weight), mean, phi, weight)
-            own = below.lower < at.lower
-            found.append(np.where(own, below.between(at, share[rows]).normal_score, at.normal_score))
-        begin += block.n
-    return np.concatenate(found)
+    known_dispersion(fit)
+    return objective
 
 
 def refuse_odd(fit: Fit, block: Block) -> None:

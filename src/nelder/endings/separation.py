@@ -26,6 +26,7 @@ LARGEST = 1e7  # numbers in the linear programmes of `alternatives`
 FOLLOWS = 1e-4  # of the longest: a row whose η moves less along a last step stays
 CLEARLY = 1e-8  # of |x|: how far a row must move along a step for that to be a direction of its own
 STILL = 1e-9  # a row of the orthonormal design that is shorter than this does not move
+ROUNDED = 1e-11  # of the largest share in η that a column has in a direction: less is rounding
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ def find_separation(objective: Objective) -> Separation | None:
         mask = np.zeros(len(side), dtype=bool)
         mask[np.flatnonzero(side)] = part
         masks.append(mask)
-    # every such direction leaves the other rows where they are
+    # every such direction leaves the other rows where they are, which the programme does but for its tolerance
     inner = null_space(triangle(cone[~moved])) if not moved.all() else np.eye(basis.shape[1])
     signed, unique = alternatives(cone[moved] @ inner, back @ inner)
-    return Separation(back @ direction, tuple(masks), signed, unique)
+    return Separation(cleared(back @ (inner @ (inner.T @ direction)), whole), tuple(masks), signed, unique)
 
 
 def refuse_separated_levels(objective: Objective) -> None:
@@ -145,7 +146,13 @@ def straightened(objective: Objective, direction: Array, masks: tuple[NDArray[np
     moved = basis @ (basis.T @ (whole @ direction))
     if not np.linalg.norm(moved) > 0.5 * np.linalg.norm(whole @ direction):
         return None
-    return Separation(triangular_solve(whole, moved), masks, np.ones(len(direction), dtype=bool))
+    return Separation(cleared(triangular_solve(whole, moved), whole), masks, np.ones(len(direction), dtype=bool))
+
+
+def cleared(direction: Array, whole: Array) -> Array:
+    """A direction (p,) without what is rounding in it: rows that have no other columns would seem to move."""
+    share = np.abs(direction) * np.linalg.norm(whole, axis=0)
+    return np.where(share > ROUNDED * share.max(), direction, 0.0)
 
 
 def orthonormal(rows: Block, upper: Array) -> Array:

@@ -38,6 +38,10 @@ class Tails:
         score = inverse(np.where(below, self.lower, self.upper))
         return np.where(below, score, -score)
 
+    def rows(self, chosen: NDArray[np.integer]) -> Tails:
+        """Those of some of the responses (n,)."""
+        return Tails(self.lower[chosen], self.upper[chosen])
+
     def between(self, other: Tails, share: Array) -> Tails:
         """The tails at a share in (0, 1) of the way from these to those of `other`."""
         here, there = np.log1p(-share), np.log(share)

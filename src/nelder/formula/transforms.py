@@ -271,7 +271,7 @@ def categorical(values: Any, arguments: list[Any], named: dict[str, Any], state:
 
 def number_labels(values: Array, kind: str = "f") -> Labels:
     """Each distinct number as a level, of the type that the column had."""
-    distinct, codes = np.unique(values[~np.isnan(values)], return_inverse=True)
+    distinct, codes = np.unique(values[~np.isnan(values)] + 0.0, return_inverse=True)  # which makes 0 of −0
     full = np.full(len(values), -1, dtype=np.int32)
     full[~np.isnan(values)] = codes
     type_of = {"b": bool, "i": int, "u": int}.get(kind, float)

@@ -134,19 +134,32 @@ def first_of_levels(chunk: Chunk, factors: Sequence[Expression]) -> Chunk:
     """Rows with every level of every factor, at least one where there are any.
 
     They are nobody's: beside the factor that a row is for, it has the first level of the others, and 1 for numbers.
+    Columns that any factor takes together come from one row each time, so that no level is made up.
     """
     n = len(next(iter(chunk.values()))) if chunk else 0
-    firsts = [(expression.columns, rows) for expression in factors if len(rows := first_rows(chunk, expression, n))]
+    firsts = [(each.columns, rows) for each in factors if len(rows := first_rows(chunk, each, n)) and each.columns]
+    group = taken_together([columns for columns, _ in firsts])
     before = np.cumsum([0, *(len(rows) for _, rows in firsts)])
     many = max(int(before[-1]), min(n, 1))
     found: dict[str, Column] = {}
     for name, column in chunk.items():
-        own = [(place, rows) for place, (columns, rows) in zip(before, firsts, strict=False) if name in columns]
+        among = zip(before, firsts, strict=False)
+        own = [(place, rows) for place, (columns, rows) in among if group[columns[0]] == group.get(name)]
         chosen = np.full(many, own[0][1][0] if own else 0)
         for place, rows in own:
             chosen[place : place + len(rows)] = rows
         found[name] = column.take(chosen) if own else plain(column, many)
     return found
+
+
+def taken_together(several: Sequence[Sequence[str]]) -> dict[str, int]:
+    """The group of each name, such that names which stand together anywhere are in one."""
+    group: dict[str, int] = {}
+    for number, names in enumerate(several):
+        met = {group[name] for name in names if name in group}
+        group = {name: number if other in met else other for name, other in group.items()}
+        group |= dict.fromkeys(names, number)
+    return group
 
 
 def plain(column: Column, many: int) -> Column:

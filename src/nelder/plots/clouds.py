@@ -21,13 +21,13 @@ SPAN = 0.5  # of the rows that each point of a smooth looks at
 PLACES = 61  # of a smooth
 
 
-def cloud(ax: Axes, x: Array, y: Array, colour: str = BLUE) -> str:
-    """The finite ones of the points x, y (n,); hexagons by the logarithm of their number beyond `MANY`. What is to be
-    said of them, or nothing.
+def cloud(ax: Axes, x: Array, y: Array, colour: str = BLUE, unit: str = "rows") -> str:
+    """The finite ones of the points x, y (n,), each a `unit`; hexagons by the logarithm of their number beyond `MANY`.
+    What is to be said of them, or nothing.
     """
     known = np.isfinite(x) & np.isfinite(y)
     lost = int(np.sum(~known))
-    said = f"{lost:,} rows without a finite place are not drawn" if lost else ""
+    said = f"{lost:,} {unit} without a finite place are not drawn" if lost else ""
     x, y = x[known], y[known]
     if len(x) <= MANY:
         size = float(np.clip(900.0 / max(len(x), 1), 8.0, 22.0))
@@ -35,7 +35,7 @@ def cloud(ax: Axes, x: Array, y: Array, colour: str = BLUE) -> str:
         ax.scatter(x, y, s=size, color=colour, alpha=alpha, linewidths=0, zorder=2)
         return said
     most = hexagons(ax, x, y, colour)
-    counted = f"{len(x):,} rows in cells: the darkest holds {most:,}, the palest 1"
+    counted = f"{len(x):,} {unit} in cells: the darkest holds {most:,}, the palest 1"
     return "; ".join(filter(None, (counted, said)))
 
 
@@ -49,7 +49,7 @@ def hexagons(ax: Axes, x: Array, y: Array, colour: str) -> int:
     return int(np.max(np.asarray(made.get_array())))
 
 
-def smooth(x: Array, y: Array, weight: Array) -> tuple[Array, Array, str]:
+def smooth(x: Array, y: Array, weight: Array, unit: str = "rows") -> tuple[Array, Array, str]:
     """A line through points (n,) that count `weight` times: places (k,), heights (k,), and a word on how.
 
     At each place a weighted straight line through the nearest half, by the tricube of the distance (Cleveland 1979,
@@ -59,7 +59,7 @@ def smooth(x: Array, y: Array, weight: Array) -> tuple[Array, Array, str]:
     said = ""
     if len(known) > SMOOTHED:
         known = np.sort(np.random.default_rng(SEED).choice(known, SMOOTHED, replace=False))
-        said = f"smooth of {SMOOTHED:,} rows (seed {SEED})"
+        said = f"smooth of {SMOOTHED:,} {unit} (seed {SEED})"
     x, y, weight = x[known], y[known], weight[known]
     different = np.unique(x)
     if len(different) < 4:
@@ -83,18 +83,19 @@ def local_line(apart: Array, y: Array, weight: Array) -> float:
     return float(level - slope * middle)
 
 
-def with_smooth(ax: Axes, x: Array, y: Array, weight: Array) -> None:
-    """The cloud and its smooth, and beneath what is to be said of both."""
-    said = cloud(ax, with_edges(x), y)
-    at, height, how = smooth(x, y, weight)
+def with_smooth(ax: Axes, points: tuple[Array, Array], weight: Array, unit: str, more: tuple[str, ...]) -> None:
+    """The cloud of points x, y (n,), each a `unit`, and its smooth, and beneath what is to be said of both."""
+    x, y = points
+    said = cloud(ax, with_edges(x), y, unit=unit)
+    at, height, how = smooth(x, y, weight, unit)
     if len(at):
         ax.plot(at, height, color=ORANGE, linewidth=1.8, zorder=4, label="smooth")
     ends = int(np.sum(np.isinf(x) & ~np.isnan(y)))
     if ends:
         said = "; ".join(
-            filter(None, (said, f"{ends:,} rows at ±∞, where the mean is at its limit, stand at the edges"))
+            filter(None, (said, f"{ends:,} {unit} at ±∞, where the mean is at its limit, stand at the edges"))
         )
-    remark(ax, "; ".join(filter(None, (said, how))))
+    remark(ax, "; ".join(filter(None, (said, how, *more))))
 
 
 def with_edges(x: Array) -> Array:

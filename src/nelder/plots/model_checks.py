@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from nelder.diagnostics.fitted_rows import fitted_rows
 from nelder.diagnostics.influence import CONTOURS, cook_contour
 from nelder.diagnostics.normality import in_order, normal_order
-from nelder.diagnostics.residuals import KINDS
+from nelder.diagnostics.repetitions import repetitions
+from nelder.diagnostics.residuals import KINDS, quantile_sample
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.inference.wald import checked_level
@@ -34,12 +35,16 @@ NAMED = 3  # rows whose number is written beside them
 
 @dataclass(frozen=True)
 class Residuals:
-    """Residuals of a kind and linear predictors of the rows (n,), and how often each row counts."""
+    """Residuals of a kind and linear predictors of the rows (n,), and how often each row counts; quantile residuals of
+    rows that stand for several observations are those of the observations, as `unit` says, with a word on them.
+    """
 
     kind: str
     values: Array
     eta: Array
     times: Array
+    unit: str = "rows"
+    said: tuple[str, ...] = ()
 
     @property
     def standard(self) -> bool:
@@ -55,14 +60,16 @@ class Residuals:
 
 
 def usual_kind(fit: Fit) -> str:
-    """Quantile residuals where the family has a distribution that the responses can come from, else standardised ones,
-    or deviance ones where a penalty, a sample or a perfect fit leaves no standard.
+    """Quantile residuals where the family has a distribution that the responses can come from, and rows are whole
+    numbers of observations, else standardised ones, or deviance ones where a penalty, a sample or a perfect fit leaves
+    no standard.
     """
     objective = fit.rows_of_data("a picture of residuals")
     blocks = objective.design.handles
     odd = any(fit.family.oddities(block.y, block.own_precision) for block in blocks)
+    whole = repetitions(objective, np.concatenate([block.frequency for block in blocks])) is not None
     known = np.isfinite(fit.dispersion) and fit.dispersion > 0
-    if fit.family.has_distribution and not odd and known:
+    if fit.family.has_distribution and not odd and known and whole:
         return "quantile"
     plain = fit.solved.penalty == "unpenalised" and not objective.sampling
     return "standardised" if known and plain else "deviance"
@@ -76,8 +83,10 @@ def residuals_of(fit: Fit, kind: str | None) -> Residuals:
         raise CapabilityError("partial residuals have a picture of their own, one for each term: partial(fit, term)")
     chosen = kind or usual_kind(fit)
     rows = fitted_rows(fit, "a picture of residuals")
-    found = fit.residuals(chosen, seed=SEED) if chosen == "quantile" else fit.residuals(chosen)
-    return Residuals(chosen, found, rows.mean.eta, rows.times)
+    if chosen != "quantile":
+        return Residuals(chosen, fit.residuals(chosen), rows.mean.eta, rows.times)
+    sample = quantile_sample(fit, SEED)
+    return Residuals(chosen, sample.values, rows.mean.eta[sample.rows], sample.times, sample.unit, sample.notes)
 
 
 def residuals(fit: Fit, kind: str | None = None, ax: Any = None) -> Axes:
@@ -89,7 +98,7 @@ def residuals(fit: Fit, kind: str | None = None, ax: Any = None) -> Axes:
     found = residuals_of(fit, kind)
     ax = axes_for(ax)
     ax.axhline(0.0, color=GREY, linewidth=1, linestyle="--", zorder=1)
-    with_smooth(ax, found.eta, found.values, found.times)
+    with_smooth(ax, (found.eta, found.values), found.times, found.unit, found.said)
     dress(ax, "Residuals against fitted: flat if the mean is right", link_label(fit), found.label)
     return ax
 
@@ -104,7 +113,7 @@ def scale_location(fit: Fit, kind: str | None = None, ax: Any = None) -> Axes:
     ax = axes_for(ax)
     if found.standard:
         ax.axhline(USUAL_ROOT, color=GREY, linewidth=1, linestyle="--", zorder=1)
-    with_smooth(ax, found.eta, np.sqrt(np.abs(found.values)), found.times)
+    with_smooth(ax, (found.eta, np.sqrt(np.abs(found.values))), found.times, found.unit, found.said)
     dress(ax, "Spread against fitted: flat if the variance is right", link_label(fit), f"√|{found.label}|")
     return ax
 
@@ -132,9 +141,10 @@ def quantiles(fit: Fit, kind: str | None = None, level: float = 0.95, ax: Any = 
     else:
         through_quartiles(ax, expected, values)
     ax.plot(expected, values, "o", color=BLUE, markersize=3.5, alpha=0.8, markeredgewidth=0)
-    thinned = f"{len(shown):,} of {known:,} rows, all of the tails" if len(shown) < known else ""
+    thinned = f"{len(shown):,} of {known:,} {found.unit}, all of the tails" if len(shown) < known else ""
     lost = len(found.values) - known
-    remark(ax, "; ".join(filter(None, (thinned, f"{lost:,} rows are not finite" if lost else ""))), (0.98, 0.02))
+    infinite = f"{lost:,} {found.unit} are not finite" if lost else ""
+    remark(ax, "; ".join(filter(None, (thinned, infinite, *found.said))), (0.98, 0.02))
     dress(ax, "Quantiles: on the line if the distribution is right", "standard normal quantile", found.label)
     return ax
 

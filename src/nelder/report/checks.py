@@ -13,7 +13,7 @@ from nelder.diagnostics.check import LOOK, PROBLEM, Check
 from nelder.diagnostics.fitted_rows import bands_of, fitted_rows, group_sums, whole_where_whole
 from nelder.diagnostics.influence import CONTOURS, cook_contour
 from nelder.diagnostics.normality import in_order, normal_order
-from nelder.diagnostics.residuals import standardised_pearson
+from nelder.diagnostics.residuals import quantile_sample, standardised_pearson
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.mean import UNIT
@@ -29,8 +29,9 @@ SIZE = (WIDE, HIGH)
 
 @dataclass(frozen=True)
 class Rows:
-    """What the pictures read of n rows: their numbers, how often each was observed, their means, residuals that ought
-    to be normal (`kind` says which), and whether means are drawn on a logarithmic axis.
+    """What the pictures read of n rows: their `numbers` (n,), and of m rows, or of the observations that rows stand for
+    where `unit` says so, how often each counts, their means, residuals that ought to be normal (`kind` says which), and
+    whether means are drawn on a logarithmic axis.
     """
 
     numbers: NDArray[np.integer]
@@ -39,6 +40,8 @@ class Rows:
     residual: Array
     kind: str
     log: bool
+    unit: str = "rows"
+    said: tuple[str, ...] = ()
 
 
 def rows_of(fit: Fit) -> Rows:
@@ -48,10 +51,13 @@ def rows_of(fit: Fit) -> Rows:
     numbers = np.arange(len(mu)) if fit.kept is None else fit.kept.rows
     material = Material(fit)
     log = fit.link.name == "log" and bool((mu > 0).all())
-    for kind in ("quantile", "standardised"):
-        residual = material.had(kind, partial(fit.residuals, kind, 0))
-        if residual is not None:
-            return Rows(numbers, times, mu, residual, f"{kind} residual", log)
+    sample = material.had("quantile", partial(quantile_sample, fit, 0))
+    if sample is not None:
+        kind, mu = "quantile residual", mu[sample.rows]
+        return Rows(numbers, sample.times, mu, sample.values, kind, log, sample.unit, sample.notes)
+    residual = material.had("standardised", partial(fit.residuals, "standardised"))
+    if residual is not None:
+        return Rows(numbers, times, mu, residual, "standardised residual", log)
     return Rows(numbers, times, mu, fit.residuals("deviance"), "deviance residual", log)
 
 
@@ -81,9 +87,9 @@ def pictures(material: Material) -> str:
     return f'<div class="grid">{"".join(made)}</div>{"".join(missing)}'
 
 
-def sampled(shown: int, n: int) -> tuple[str, ...]:
+def sampled(shown: int, n: int, unit: str = "rows") -> tuple[str, ...]:
     """A note where not all points are drawn."""
-    return (f"Drawn are {shown:,} of {n:,} rows, the most outlying among them.",) if shown < n else ()
+    return (f"Drawn are {shown:,} of {n:,} {unit}, the most outlying among them.",) if shown < n else ()
 
 
 def banded(rows: Rows, values: Array, name: str) -> tuple[Array, Table]:
@@ -106,8 +112,8 @@ def against_fitted(fit: Fit, rows: Rows) -> Picture:
     return Picture(
         "residuals",
         "Residuals against fitted",
-        f"A {rows.kind} a row, and the line of their means in bands of the rows: a good model leaves a level "
-        "cloud around 0.",
+        f"A {rows.kind} {'a row' if rows.unit == 'rows' else 'an observation'}, and the line of their means in bands "
+        f"of the {rows.unit}: a good model leaves a level cloud around 0.",
         drawing.drawn(
             drawing.points(rows.mu[drawn], rows.residual[drawn]),
             level_line(drawing, 0.0),
@@ -115,7 +121,7 @@ def against_fitted(fit: Fit, rows: Rows) -> Picture:
         ),
         SIZE,
         numbers,
-        sampled(len(drawn), len(rows.mu)),
+        (*sampled(len(drawn), len(rows.mu), rows.unit), *rows.said),
     )
 
 
@@ -156,7 +162,7 @@ def normal_quantiles(fit: Fit, rows: Rows) -> Picture | None:
                 "band to": high[few],
             }
         ),
-        sampled(len(ranks), n),
+        (*sampled(len(ranks), n, rows.unit), *rows.said),
     )
 
 
@@ -174,7 +180,7 @@ def scale_location(fit: Fit, rows: Rows) -> Picture:
         drawing.drawn(drawing.points(rows.mu[drawn], root[drawn]), drawing.line(trend[0], trend[1])),
         SIZE,
         numbers,
-        sampled(len(drawn), len(rows.mu)),
+        (*sampled(len(drawn), len(rows.mu), rows.unit), *rows.said),
     )
 
 

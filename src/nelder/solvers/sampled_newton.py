@@ -6,12 +6,10 @@ says it nearly as well for a fraction of the price (Byrd, Chin, Neveitt & Noceda
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +25,7 @@ from nelder.solvers.base import Solver, Step
 from nelder.solvers.lbfgs import gradient_steps
 from nelder.solvers.loop import solve
 from nelder.solvers.newton import Newton, scoring_steps
-from nelder.solvers.starts import start
+from nelder.solvers.starts import feasible, start
 from nelder.solvers.stopping import Tolerance
 
 SHARES = (0.01, 0.08)  # of the rows are sampled first, and then for the information that leads on
@@ -66,21 +64,24 @@ class SampledNewton(Solver):
         return wide if objective.design.wide else None
 
     def steps(self, objective: Objective, beta: Array) -> Iterator[Step]:
-        if objective.loss.steady:
-            beta = yield from settled(objective.in_natural_form(), beta)
-            yield from scoring_steps(objective, beta, observed=False)
-            return
+        steady = objective.loss.steady
+        last = yield from settled(objective.in_natural_form(), beta) if steady else self.led_on(objective, beta)
+        # by the observed information: the expected one leads slowly where responses are far from their means
+        yield from scoring_steps(objective, onward(objective, last), observed=True)
+
+    def led_on(self, objective: Objective, beta: Array) -> Generator[Step, None, Step]:
+        """Steps from β (p,) by gradients and the information of a sample, and the last of them for the caller; the
+        start, where that information is of no use.
+        """
         sample = sample_of(objective, SHARES[1]) if self.led is None else self.led.sample
         known = None if self.led is None or beta is not self.led.step.beta else self.led.step.model
         metric, quick = scaled(objective, sample, beta, known), objective.in_natural_form()
         begun = quick.slope(beta)
-        if not math.isfinite(begun.value):  # what the sample allows, another row does not
-            beta = start(objective).beta
-        elif metric.safe:
-            last = yield from passed_on(descent(quick, sample, (beta, begun), metric))
+        last = Step(beta, begun.value, begun.gradient)
+        if last.finite and metric.safe:
+            last = (yield from passed_on(descent(quick, sample, (beta, begun), metric))) or last
             last = (yield from passed_on(chords(quick, sample, last))) or last
-            beta = last.beta
-        yield from scoring_steps(objective, beta, observed=False)
+        return last
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Led:
     step: Step
 
 
-def passed_on(steps: Iterator[Step]) -> Generator[Step, None, Any]:
+def passed_on(steps: Iterator[Step]) -> Generator[Step, None, Step | None]:
     """The same steps, and the last of them for the caller; None where there are none."""
     last = None
     for last in steps:
@@ -126,27 +127,44 @@ def expected(seen: Sequence[float]) -> float:
     return seen[-1] * (min(seen[-1] / seen[-2], 1.0) if len(seen) > 2 else 1.0)
 
 
-def settled(objective: Objective, beta: Array) -> Generator[Step, None, Array]:
+def settled(objective: Objective, beta: Array) -> Generator[Step, None, Step]:
     """Steps by gradients from β (p,), preconditioned by an information of all rows that is the same at every β; the
-    last β for the caller.
+    last of them for the caller, or a start that is none, as it is not finite.
     """
     model = objective.quadratic(beta, Gram)
-    yield Step(beta, model.value, model.gradient, model)
+    last = Step(beta, model.value, model.gradient, model)
+    if not last.finite:
+        return last
+    yield last
     if not isinstance(model, Gram) or not model.safe or model.factored is None:
-        return beta
+        return last
     seen = [np.inf, model.decrement(model.gradient)]  # squared distances
 
     def look(at: Array) -> Slope:
         return objective.slope(at, closing=expected(seen) <= ROUGHLY_ENDED * objective.dispersion_at(model.value))
 
     for step in islice(gradient_steps(look, objective, (beta, model), model.factored.solve), 1, PATIENCE):
-        beta = step.beta
         moved = model.at(step.value, step.gradient)
         seen.append(moved.decrement(step.gradient))
-        yield replace(step, model=moved)
+        last = replace(step, model=moved)
+        yield last
         if step.halvings or step.stuck:
             break
-    return beta
+    return last
+
+
+def onward(objective: Objective, last: Step) -> Array:
+    """Where Newton's method goes on (p,): from the last step, or from a usual start of all rows where that is lower.
+
+    A sample leads astray where a row that it does not hold is far from what it says: then it shows no finite value, or
+    a step had to be halved.
+    """
+    if not last.finite:
+        return start(objective).beta
+    if not last.halvings:
+        return last.beta
+    both = np.array([last.beta, *feasible(objective)[:1]])
+    return np.asarray(both[np.argmin(objective.values(both))])
 
 
 def chords(objective: Objective, sample: Objective, last: Step) -> Iterator[Step]:

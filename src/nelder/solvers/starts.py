@@ -50,9 +50,14 @@ def start(objective: Objective) -> Start:
 
 def usual(objective: Objective) -> Array:
     """The usual starts (k, p) that are feasible, lowest first; a point inside the domain where none is."""
-    candidates = np.array([*_least_squares(objective), *constant_mean(objective), np.zeros(objective.design.p)])
-    best = _best(objective, candidates, len(candidates))
+    best = feasible(objective)
     return best if len(best) else _interior(objective)[None, :]
+
+
+def feasible(objective: Objective) -> Array:
+    """The same (k, p), none where none is."""
+    candidates = np.array([*_least_squares(objective), *constant_mean(objective), np.zeros(objective.design.p)])
+    return _best(objective, candidates, len(candidates))
 
 
 def _best(objective: Objective, candidates: Array, kept: int) -> Array:

@@ -55,7 +55,7 @@ def tally_of(source: Source, kinds: Mapping[str, Kind], rows: Rows, memory: int 
     if table is None:
         return None
     counts = table.column("n").to_numpy().astype(np.float64)
-    chunk, counts = merged(rows.columns(table.rename_columns([*names, "n of nelder"]).select(names), kinds), counts)
+    chunk, counts = merged(rows.columns(table.select(range(len(names))).rename_columns(names), kinds), counts)
     total = int(counts.sum())
     return Tally(chunk, counts, total) if rows.expected in (None, total) else None
 

@@ -14,7 +14,7 @@ from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
 from nelder.estimate import DISTINCT
 from nelder.fit import Fit
 from nelder.observations import same_rows
-from nelder.sources import Numbers, concatenated, source_of
+from nelder.sources import Column, Numbers, concatenated, source_of
 
 MISSING = ("NAType", "NaTType")  # pandas' own, which equal nothing
 Codes = NDArray[np.integer]
@@ -43,7 +43,9 @@ def column(fit: Fit, name: str, argument: str) -> Any:
     formula could read it, such as dates.
     """
     if fit.kept is not None and fit.kept.chunk is not None and fit.kept.data is None:
-        raise CapabilityError(f"{argument}={name!r} is the name of a column, and {DISTINCT}")
+        if name not in fit.kept.chunk:
+            raise CapabilityError(f"{argument}={name!r} is the name of a column, and {DISTINCT}")
+        return labels_in(fit.kept.chunk[name])
     if fit.kept is None or fit.kept.data is None:
         raise CapabilityError(
             f"{argument}={name!r} is the name of a column, and this fit was made from arrays: give the labels "
@@ -56,9 +58,14 @@ def column(fit: Fit, name: str, argument: str) -> Any:
         if not hasattr(data, "__getitem__") or isinstance(data, str):
             raise
         return data[name]
-    if isinstance(found, Numbers):
-        return found.values
-    return np.where(found.missing, np.nan, found.codes.astype(float))
+    return labels_in(found)
+
+
+def labels_in(column: Column) -> NDArray[np.float64]:
+    """The codes or numbers of a column (n,), nan where a value is missing."""
+    if isinstance(column, Numbers):
+        return column.values
+    return np.where(column.missing, np.nan, column.codes.astype(float))
 
 
 def numbered(values: object, argument: str) -> Codes:
