@@ -209,13 +209,19 @@ def test_a_coefficient_whose_sign_is_open_is_nan() -> None:
     assert found(fit, Separated).unsigned == ("Intercept",)
 
 
-@pytest.mark.parametrize("x", [-0.9, 0.0, 0.9])
+@pytest.mark.parametrize("x", [-0.9, 0.9])
 def test_a_new_row_in_the_gap_is_not_predicted_without_a_word(x: float, tmp_path: Path) -> None:
     fit = quietly(completely_separated)
     fit.save(tmp_path / "fit.json")
     for each in (fit, nd.load(tmp_path / "fit.json")):
         with pytest.warns(nd.BoundaryWarning, match="another may say otherwise"):
             each.predict({"x": [x]})
+
+
+def test_a_new_row_in_the_middle_of_the_gap_is_not_predicted() -> None:
+    fit = quietly(completely_separated)
+    with pytest.warns(nd.BoundaryWarning, match="some directions .* move them and others do not"):
+        assert np.isnan(fit.predict({"x": [0.0]})).all()
 
 
 @pytest.mark.parametrize("x", [-5.0, -1.0, 1.0, 5.0])

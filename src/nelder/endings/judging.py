@@ -326,7 +326,8 @@ def at_infinity(objective: Objective, separation: Separation, finding: type[Sepa
     rows = np.flatnonzero(np.isinf(np.concatenate([ray.eta(block) for block in objective.design.handles])))
     moving = [j for j in np.argsort(-np.abs(ray.direction), kind="stable").tolist() if ray.direction[j] != 0]
     shares = tuple(float(ray.direction[j]) for j in moving)
-    unsigned = tuple(names[j] for j in moving if not signed[j])
+    still = np.flatnonzero(~identified & (ray.direction == 0)).tolist()  # along this ray, and not along all
+    unsigned = tuple(names[j] for j in [*moving, *still] if not signed[j])
     found = finding(tuple(names[j] for j in moving), shares, len(rows), tuple(rows[:5].tolist()), unsigned)
     last = precise_model(objective, ray.base)
     return Ending(ray, identified, Reason.AT_INFINITY, (found, *more), last, ray.covariance, signed, unique)
