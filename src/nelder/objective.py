@@ -299,9 +299,12 @@ class Objective:
         design, apart = self.design, len(self.design.handles) // many
         if not self.engine.holds_rows or apart < 2:
             return self
-        handles = design.handles[::apart]
-        share = sum(counts_of(handles)) / design.rows
-        return replace(self, design=replace(design, handles=handles, n=share * design.n))
+        return self.on(design.handles[::apart])
+
+    def on(self, handles: Sequence[Block]) -> Objective:
+        """The same objective on blocks of some of its rows."""
+        design, rows = self.design, sum(counts_of(handles))
+        return replace(self, design=replace(design, handles=handles, n=design.n * rows / design.rows))
 
     def sampled(self, size: int) -> Objective:
         """The same objective on about `size` rows drawn without replacement, the same ones each time."""
@@ -313,8 +316,7 @@ class Objective:
             handles = self.engine.hold(blocks)
         else:
             handles = self.engine.draw(drawn_kernel, handles, share)
-        drawn = sum(counts_of(handles))
-        return replace(self, design=replace(design, handles=handles, n=design.n * drawn / design.rows))
+        return self.on(handles)
 
     def batches(self, random: np.random.Generator, size: int) -> Iterator[Block]:
         """The rows in random order, in batches of at most `size`; each is taken from where its block is, if that is

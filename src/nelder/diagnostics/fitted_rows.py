@@ -82,8 +82,7 @@ def fitted_rows(fit: Fit, what: str, predicted: object = None) -> FittedRows:
             grain = TIED * np.concatenate([block.magnitude(beta) for block in blocks])
             return FittedRows(y, weight, times, offset, mean, grain)
         refuse_unknown(predicted)
-        given = vector_of(predicted, "predicted")
-        given = given if fit.kept is None else np.asarray(fit.kept.aligned(given, "predicted"))
+        given = aligned(fit, predicted, "predicted")
         if len(given) != len(y):
             raise DataError(
                 f"predicted has {len(given)} values; it needs a mean for each of the {len(y)} rows of the fit"
@@ -97,6 +96,12 @@ def fitted_rows(fit: Fit, what: str, predicted: object = None) -> FittedRows:
             )
         mean = Mean(fit.link, fit.link.link(given))
         return FittedRows(y, weight, times, offset, mean, TIED * np.abs(mean.eta), given)
+
+
+def aligned(fit: Fit, given: object, argument: str) -> Array:
+    """Numbers at the rows of a fit (n,), given for these or for those of its table."""
+    values = vector_of(given, argument)
+    return values if fit.kept is None else np.asarray(fit.kept.aligned(values, argument), dtype=float)
 
 
 def refuse_unknown(predicted: object) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nelder.diagnostics.fitted_rows import (
     FittedRows,
+    aligned,
     bands_of,
     fitted_rows,
     group_sums,
@@ -21,7 +22,6 @@ from nelder.errors import CapabilityError, DataError, some_rows
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.mean import Mean
-from nelder.observations import vector_of
 from nelder.table import Table, number
 
 SAME = 1e-9  # a relative difference of two rates that rounding may have made
@@ -73,7 +73,9 @@ def lift(fit: Fit, bands: int = 10, exposure: object = None, predicted: object =
         )
     own, (fit, predicted) = fit, parted(fit, predicted)
     rows = fitted_rows(fit, "lift", predicted)
-    units, note = exposure_of(fit, rows, exposure if fit is own else aligned(own, exposure))
+    if exposure is not None and fit is not own:
+        exposure = aligned(own, exposure, "exposure")
+    units, note = exposure_of(fit, rows, exposure)
     total, expected = rows.weight * rows.y, rows.weight * rows.mu
     if not total.sum() > 0:
         raise DataError("every response is zero: there is nothing to share out")
@@ -98,8 +100,8 @@ def lift(fit: Fit, bands: int = 10, exposure: object = None, predicted: object =
 
 def exposure_of(fit: Fit, rows: FittedRows, given: object) -> tuple[Array, str]:
     """The exposure (n,) of each row, and where it is from in words."""
-    values = aligned(fit, given)
-    if values is not None:
+    if given is not None:
+        values = aligned(fit, given, "exposure")
         bad = np.flatnonzero(~(values > 0))
         if len(bad):
             raise DataError(f"exposure is not positive at {some_rows(bad.tolist())}: leave these rows out of the fit")
@@ -110,14 +112,6 @@ def exposure_of(fit: Fit, rows: FittedRows, given: object) -> tuple[Array, str]:
         left = "the offset does not multiply the mean, and is left out" if rows.offset.any() else "no offset"
         return rows.weight, f"Exposure: 1 for each row{weights} ({left})."
     return rows.weight * multiplier, f"Exposure: what the offset multiplies the mean by{weights}."
-
-
-def aligned(fit: Fit, given: object) -> Array | None:
-    """An exposure (n,) at the rows of a fit, where one was given."""
-    if given is None:
-        return None
-    values = vector_of(given, "exposure")
-    return values if fit.kept is None else np.asarray(fit.kept.aligned(values, "exposure"), dtype=float)
 
 
 def offset_multiplier(rows: FittedRows) -> Array | None:
