@@ -71,7 +71,7 @@ def solve(
     refusal = solver.refusal(objective)
     if refusal is not None:
         raise CapabilityError(refusal)
-    judge = Judge(objective, tolerance or Tolerance())
+    judge = Judge(objective, tolerance or Tolerance(), solver.fixed_rate is not None)
     best: Step | None = None
     others: tuple[float, ...] = ()
     number, reason = 0, Reason.LIMIT

@@ -47,10 +47,13 @@ class Tolerance:
 
 @dataclass
 class Judge:
-    """Watches one fit. `verdict` gives the reason to stop, or None to go on."""
+    """Watches one fit, whose steps may grow where their rate is fixed; others rise by rounding alone. `verdict` gives
+    the reason to stop, or None to go on.
+    """
 
     objective: Objective
     tolerance: Tolerance
+    may_grow: bool
     decrement: float = np.inf  # λ² at the last step
     before: float = 0.0  # and at the one before it
     floor: float = 0.0  # λ² that rounding in η alone can cause there
@@ -72,7 +75,7 @@ class Judge:
             verdict = Reason.CONVERGED
         elif step.stuck:
             verdict = Reason.STUCK
-        elif self._rising(step):
+        elif self.may_grow and self._rising(step):
             verdict = Reason.DIVERGED
         self.steps += 1
         self.last_value = step.value
