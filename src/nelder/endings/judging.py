@@ -22,7 +22,7 @@ from nelder.diagnosis import (
     SeveralMinima,
 )
 from nelder.endings.covariances import TINY, inverse
-from nelder.endings.edges import find_edge
+from nelder.endings.edges import Edge, find_edge
 from nelder.endings.separation import (
     FOLLOWS,
     Separation,
@@ -83,13 +83,16 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     end = searched(objective, solution, last) if doubtful else None
     if end is not None:
         return end
-    if np.isfinite(objective.loss.bounds).any() and (doubtful or len(edge_rows(objective, beta))):
+    cut = solution.reason is Reason.CUT_SHORT
+    if np.isfinite(objective.loss.bounds).any() and (doubtful or cut or len(edge_rows(objective, beta))):
         edge = find_edge(objective, beta)
-        if edge is not None:
-            first = tuple(edge.rows[:5].tolist())
-            finding = Boundary(len(edge.rows), first, objective.loss.unbounded_link)
-            last = precise_model(objective, edge.beta)
-            return Ending(edge.beta, everything, Reason.AT_EDGE, (finding,), last, edge.covariance)
+        if isinstance(edge, Edge):
+            return at_edge(objective, edge)
+        if edge is not None and cut:
+            solution = past_edges(objective, solver, solution, edge)
+            beta = solution.step.beta
+            last = model_of(objective, solution.step)
+            seen = seen_at(objective, solution, last)
     if solution.converged and seen.change >= SETTLED:
         solution = further(objective, solver, solution)
         beta = solution.step.beta
@@ -103,6 +106,20 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
     covariance = inverse(objective, beta, last)
     return Ending(beta, everything, reason, findings, last, covariance, totals=seen.totals)
+
+
+def at_edge(objective: Objective, edge: Edge) -> Ending:
+    """The end at an optimum that rows at the edge of the domain hold."""
+    finding = Boundary(len(edge.rows), tuple(edge.rows[:5].tolist()), objective.loss.unbounded_link)
+    last, everything = precise_model(objective, edge.beta), np.ones(len(edge.beta), dtype=bool)
+    return Ending(edge.beta, everything, Reason.AT_EDGE, (finding,), last, edge.covariance)
+
+
+def past_edges(objective: Objective, solver: Solver, solution: Solution, clear: Array) -> Solution:
+    """On from a point (p,) to which descent along the edges has led, where they had cut every step short."""
+    more = solve(objective, replace(solver, start=clear.tolist()))
+    better = more.converged or more.step.value < solution.step.value
+    return replace(more if better else solution, steps=solution.steps + more.steps, others=solution.others)
 
 
 def searched(objective: Objective, solution: Solution, last: Quadratic) -> Ending | None:

@@ -24,6 +24,7 @@ class Reason(Enum):
     """Why a fit stopped; the text says what that means."""
 
     CONVERGED = "converged"
+    CUT_SHORT = "the edge of the means allowed cuts every step short"
     STUCK = "no step along the search direction decreases the objective any more"
     LIMIT = "the step limit was reached before the optimum"
     DIVERGED = "the steps grew instead of settling: the rate is too large"
@@ -75,6 +76,8 @@ class Judge:
             verdict = Reason.CONVERGED
         elif step.stuck:
             verdict = Reason.STUCK
+        elif step.cut:
+            verdict = Reason.CUT_SHORT
         elif self.may_grow and self._rising(step):
             verdict = Reason.DIVERGED
         self.steps += 1
