@@ -1,5 +1,7 @@
 """All solvers end at the same coefficients, or say why they cannot start."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,8 @@ from nelder.links import LINKS
 from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.penalties import PENALTIES
-from nelder.solvers import SOLVERS
+from nelder.solvers import SOLVERS, Reason, Solver
+from nelder.solvers.base import Step
 
 N = 200
 PAIRS = [
@@ -100,6 +103,27 @@ def test_a_fixed_rate_above_the_limit_diverges_and_says_the_limit(drawn):
     with pytest.warns(nd.DivergedWarning, match=f"{limit:.3g}"):
         fit = nd.glm_fit(X, y, family, solver=nd.GradientDescent(rate=50 * limit))
     assert not fit.converged
+
+
+@dataclass(frozen=True)
+class Upward(Solver):
+    """Steps that rise for ever, as those of a method that has arrived may by rounding."""
+
+    name = "upward"
+
+    def steps(self, objective, beta):
+        while True:
+            slope = objective.slope(beta)
+            yield Step(beta, slope.value, slope.gradient)
+            beta = beta + 1e-3
+
+
+def test_a_rate_is_too_large_only_where_there_is_one(drawn):
+    X, y = drawn(FAMILIES["poisson"](), LINKS["log"]())
+    start = (np.asarray(nd.glm_fit(X, y, "poisson").coef) + 0.01).tolist()
+    with pytest.warns(nd.NelderWarning, match="step limit"):
+        fit = nd.glm_fit(X, y, "poisson", solver=Upward(start=start, max_steps=20))
+    assert fit.solved.steps == 20 and fit.reason == Reason.LIMIT.value
 
 
 def test_too_few_steps_are_loud(drawn):

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
+from scipy.special import kl_div
 
 import nelder as nd
 from nelder.diagnosis import (
@@ -318,6 +320,63 @@ def test_a_ridge_with_more_columns_than_rows_has_its_closed_form(alpha: float) -
 
 
 # What is read from a fit after a special ending
+
+
+def test_a_log_binomial_model_of_many_rows_does_not_crawl_along_the_edge() -> None:
+    random = np.random.default_rng(3)
+    X = np.column_stack([np.ones(20_000), random.normal(size=20_000), random.uniform(size=20_000)])
+    y = (random.random(20_000) < np.minimum(np.exp(X @ [-1.0, 0.3, 0.6]), 0.999)).astype(float)
+    with pytest.warns(nd.BoundaryWarning, match="edge"):
+        fit = nd.glm_fit(X, y, "binomial", "log")
+    assert fit.converged and fit.steps < 20 and fit.objective is not None
+    best = fit.objective.values(np.asarray(fit.coef)[None, :])[0]
+    for step in random.normal(size=(500, 3)) * 10.0 ** random.uniform(-6, -1, (500, 1)):
+        assert fit.objective.values((np.asarray(fit.coef) + step)[None, :])[0] >= best - 1e-8
+
+
+@pytest.mark.parametrize("seed", [4, 6])
+def test_an_optimum_inside_is_reached_though_edges_cut_the_steps_to_it(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    X = np.column_stack([np.ones(200_000), random.uniform(size=(200_000, 3))])
+    y = random.poisson(X @ [1.0, 0.5, 0.3, 2.0]).astype(float)
+    y[17] = 1e6
+    fit = nd.glm_fit(X, y, "poisson", "identity", solver="newton")
+    mean = X @ np.asarray(fit.coef)
+    assert fit.converged and (mean > 0).all()
+    gradient, information = X.T @ (y / mean - 1), (X.T * (y / mean**2)) @ X
+    assert gradient @ np.linalg.solve(information, gradient) < 1e-18
+
+
+def test_a_row_that_holds_a_column_alone_may_be_at_the_edge() -> None:
+    X = np.column_stack([np.ones(6), [0.3, -0.4, -1.2, -0.6, 0.4, 1.6], [1, 1, 1, 1, 1, 0]])
+    shares, trials = np.array([1, 1, 1, 0.75, 0.8, 1]), np.array([2, 1, 5, 4, 5, 3.0])
+    with pytest.warns(nd.BoundaryWarning, match="edge"):
+        fit = nd.glm_fit(X, shares, "binomial", "identity", weights=trials)
+    # rows 2 and 5 have the mean 1, and what is left is one number
+    ends = minimize_scalar(
+        lambda a: half_deviance(X @ at_ends(X, a), shares, trials), bounds=(1.0, 1.5), method="bounded"
+    )
+    np.testing.assert_allclose(fit.deviance, 2 * ends.fun, rtol=1e-9)
+    np.testing.assert_allclose(np.asarray(fit.coef), at_ends(X, ends.x), rtol=1e-5)
+
+
+def at_ends(X: np.ndarray, first: float) -> np.ndarray:
+    """The coefficients (3,) that give rows 2 and 5 the mean 1, the intercept given."""
+    second = (1 - first) / X[5, 1]
+    return np.array([first, second, 1 - first - second * X[2, 1]])
+
+
+def half_deviance(mean: np.ndarray, shares: np.ndarray, trials: np.ndarray) -> float:
+    """Of binomial shares."""
+    return float(trials @ (kl_div(shares, mean) + kl_div(1 - shares, 1 - np.minimum(mean, 1.0))))
+
+
+def test_a_start_that_an_offset_makes_poor_is_left() -> None:
+    x, z = np.array([-1.3, 0.5, -1.1, -0.7, 0.4, 0.4]), np.array([0, 1, 1, 1, 0, 1.0])
+    shares, trials = np.array([0.2, 0, 0, 0, 0, 0.5]), np.array([5, 1, 1, 1, 4, 2.0])
+    fit = nd.glm_fit(np.column_stack([np.ones(6), z]), shares, "binomial", "log", weights=trials, offset=-2.26857 * x)
+    assert fit.converged
+    np.testing.assert_allclose(np.asarray(fit.coef), [-4.57212, 1.23866], rtol=1e-5)
 
 
 def test_a_ridge_at_the_edge_is_the_constrained_optimum() -> None:

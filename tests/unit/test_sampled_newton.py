@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import nelder as nd
+from nelder.endings.judging import further
 from nelder.engines import Threads
 from nelder.families import FAMILIES
 from nelder.links import LINKS
 from nelder.mean import Mean
-from nelder.solvers import SampledNewton
+from nelder.solvers import SampledNewton, solve
 from nelder.solvers import automatic as chosen
-from nelder.solvers.sampled_newton import sample_of
+from nelder.solvers.sampled_newton import from_sample, sample_of
 
 N = 9000
 PAIRS = [("binomial", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("gamma", "log"), ("quasipoisson", "log")]
@@ -216,3 +217,13 @@ def test_a_sample_takes_no_more_memory_than_it_may(monkeypatch):
     fit = nd.glm_fit(X, y, "poisson", solver="sampled_newton")
     assert 450 <= sample_of(fit.objective, 0.08).design.rows <= 500
     same(fit, nd.glm_fit(X, y, "poisson", solver="irls"))
+
+
+def test_a_fit_goes_on_from_where_it_stands():
+    """Not from the optimum of the sample once more, which all rows have left behind."""
+    objective = nd.glm_fit(*drawn("binomial", "logit", 60_000), "binomial").objective
+    solver = from_sample(objective)
+    first = solve(objective, solver)
+    more = further(objective, solver, first)
+    assert first.steps > 2 and more.converged and more.steps - first.steps <= 1
+    np.testing.assert_allclose(more.step.beta, first.step.beta, rtol=1e-12)

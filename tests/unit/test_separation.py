@@ -4,9 +4,12 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import nelder as nd
 from nelder.diagnosis import Separated
+from nelder.endings import separation
 
 G = np.repeat([0.0, 1.0], 20)
 CELLS = np.column_stack([np.ones(40), G])
@@ -138,6 +141,59 @@ def test_no_false_alarm(X, y, family, link):
 def test_a_ridge_is_the_remedy_it_is_said_to_be():
     fit = nd.glm_fit(CELLS, HALF, "binomial", penalty=nd.Ridge(1.0))
     assert fit.converged and np.isfinite(np.asarray(fit.coef)).all() and not fit.warnings
+
+
+@st.composite
+def cones(draw):
+    """Rows (m, k) of small whole numbers, of which many lie in a plane and some may be all in a half-space."""
+    k, m = draw(st.integers(1, 4)), draw(st.integers(1, 40))
+    rows = np.array(draw(st.lists(st.lists(st.integers(-2, 2), min_size=k, max_size=k), min_size=m, max_size=m)), float)
+    side = np.array(draw(st.lists(st.integers(-2, 2), min_size=k, max_size=k)), float)
+    towards = np.sign(rows @ side) if draw(st.booleans()) else np.ones(m)
+    flat = draw(st.booleans())
+    return np.where(towards == 0, rows.T if not flat else 0.0 * rows.T, towards * rows.T).T
+
+
+@settings(deadline=None, max_examples=100)
+@given(cones(), st.integers(1, 6))
+def test_a_programme_of_a_few_rows_moves_those_that_one_of_all_rows_does(rows, few):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(separation, "FEW", few)
+        found = separation.furthest(rows)
+    length = np.linalg.norm(rows, axis=1)
+    unit = rows / np.where(length > 0, length, 1.0)[:, None]
+    _, moved = separation.moving_most(unit)
+    if found is None:
+        assert not moved.any()
+    else:
+        z, moves = found
+        np.testing.assert_array_equal(moves, moved)
+        assert (unit @ z >= -1e-7).all() and (unit[moves] @ z > 1e-3).all()
+        np.testing.assert_allclose(unit[~moves] @ z, 0.0, atol=1e-6)
+
+
+def rows_of_a_table(n, level):
+    """X (n, 4) with an intercept, a number, one far out, and a cell of 60 rows that all have the response `level`."""
+    random = np.random.default_rng(0)
+    x, cell = random.normal(size=(n, 2)), np.zeros(n)
+    x[777, 1], cell[:: n // 60] = 1e6, 1.0
+    y = (random.random(n) < 0.3).astype(float)
+    return np.column_stack([np.ones(n), x, cell]), np.where((cell == 1) & (level is not None), level, y).astype(float)
+
+
+def test_of_many_rows_none_is_separated_though_one_is_far_out():
+    """One programme of so many rows would take minutes."""
+    fit = nd.glm_fit(*rows_of_a_table(200_000, None), "binomial", "probit")
+    assert fit.converged and np.isfinite(np.asarray(fit.coef)).all()
+
+
+def test_of_many_rows_a_few_are_separated():
+    X, y = rows_of_a_table(200_000, 1.0)
+    fit, rest = separated(X, y, "binomial"), X[:, 3] == 0
+    alone = nd.glm_fit(X[rest, :3], y[rest], "binomial")
+    np.testing.assert_allclose(np.asarray(fit.coef)[:3], np.asarray(alone.coef), rtol=1e-9, atol=1e-12)
+    assert fit.coef["x4"] == np.inf and finding(fit).rows == np.sum(~rest)
+    assert fit.deviance == pytest.approx(alone.deviance, rel=1e-11)
 
 
 def again(fit):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nelder.endings.judging import Ending, blurred, ending, is_perfect, refuse_overflow, refuse_underflow
+from nelder.endings.covariances import refuse_overflow, refuse_underflow
+from nelder.endings.judging import Ending, blurred, ending, is_perfect
 from nelder.endings.remedies import Limiting, with_remedies
 
 __all__ = [

@@ -73,8 +73,9 @@ class Walls:
         return Walls(self.normals[where], self.floor[where], self.room[where], self.rows[where])
 
 
-def find_edge(objective: Objective, beta: Array) -> Edge | None:
-    """The optimum that descent from a feasible β (p,) leads to, if some of its rows lie at the edge of the domain.
+def find_edge(objective: Objective, beta: Array) -> Edge | Array | None:
+    """The optimum that descent from a feasible β (p,) leads to, if some of its rows lie at the edge of the domain, or
+    how far that descent came (p,), if none do.
 
     None where the conditions of an optimum do not hold in the end. The design must have full column rank; its columns
     are made orthonormal first, so that neither their units nor their condition matter.
@@ -85,8 +86,10 @@ def find_edge(objective: Objective, beta: Array) -> Edge | None:
     # an optimum at zero has no size of its own
     inside = upper @ usual(objective)[0]
     size = np.maximum(np.abs(upper @ beta), np.abs(inside))
+    clear = None
     for begun in feasible(unit, upper @ beta, inside, walls(unit, size, SEARCHING)):
         gamma, active = descend(unit, begun, size)
+        clear = clear if len(active.rows) else basis @ gamma
         for margin in PINNED if len(active.rows) else ():
             settled = settle(unit, gamma, walls(unit, size, margin), active)
             if settled is None:
@@ -94,7 +97,7 @@ def find_edge(objective: Objective, beta: Array) -> Edge | None:
             end, root = settled
             if np.isfinite(objective.values((basis @ end)[None, :])[0]):
                 return edge_at(basis, end, root, walls(unit, size, NEAR))
-    return None
+    return clear
 
 
 def edge_at(basis: Array, end: Array, root: Array, here: Walls) -> Edge:
@@ -186,15 +189,15 @@ def curvature(unit: Objective, gamma: Array, size: Array, around: Walls) -> Fact
     A row at its wall has next to no curvature there, though its expected weight may be infinite.
     """
     at_wall = around.rows[around.beyond(gamma) > -1e3 * around.room]
-    inner = unit.without(at_wall)
-    for observed in (True, False):
-        model = inner.quadratic(gamma, Gram, observed)
+    models = [unit.without(at_wall).quadratic(gamma, Gram, observed) for observed in (True, False)]
+    for model in models:
         if isinstance(model, Gram) and model.safe:
             return full_factor(model)
     gradient = unit.slope(gamma).gradient
-    lent = FAINT * float(np.linalg.norm(gradient)) / max(float(np.linalg.norm(size)), np.finfo(float).tiny)
-    lent = max(lent, 1e-10 * float(np.trace(model.information)))
-    return cholesky(model.information + lent * np.eye(len(gamma)))
+    faint = FAINT * float(np.linalg.norm(gradient)) / max(float(np.linalg.norm(size)), np.finfo(float).tiny)
+    lent = ((model.information, max(faint, 1e-10 * float(np.trace(model.information)))) for model in models)
+    factors = (cholesky(information + some * np.eye(len(gamma))) for information, some in lent)
+    return next((factored for factored in factors if factored is not None), None)
 
 
 def programme(factored: Factored, gradient: Array, around: Walls, gamma: Array) -> tuple[Array, Walls]:

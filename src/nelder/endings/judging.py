@@ -21,7 +21,8 @@ from nelder.diagnosis import (
     Separated,
     SeveralMinima,
 )
-from nelder.endings.edges import find_edge
+from nelder.endings.covariances import TINY, inverse
+from nelder.endings.edges import Edge, find_edge
 from nelder.endings.separation import (
     FOLLOWS,
     Separation,
@@ -30,9 +31,9 @@ from nelder.endings.separation import (
     refuse_separated_levels,
     straightened,
 )
-from nelder.errors import CapabilityError, DataError
+from nelder.errors import CapabilityError
 from nelder.kernels import ROUNDING, Totals
-from nelder.linalg import Array, Factored, cholesky, independent_columns
+from nelder.linalg import Array, independent_columns
 from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
@@ -45,7 +46,6 @@ ENDLESS = 1e-3  # a relative change of slopes and variances that no last step ma
 SETTLED = 1e-8  # and one that leaves slopes, variances and so standard errors as they are
 NEARLY_NOTHING, NOTHING = 1e-3, 1e-8  # what a last step may be worth, in squared standard errors
 PERFECT = 64.0  # times what rounding in η makes of half a deviance
-TINY = float(np.finfo(float).tiny)
 ILL_CONDITIONED = 1e10  # of the weighted unit-norm design: six certain digits
 
 
@@ -83,13 +83,16 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     end = searched(objective, solution, last) if doubtful else None
     if end is not None:
         return end
-    if np.isfinite(objective.loss.bounds).any() and (doubtful or len(edge_rows(objective, beta))):
+    cut = solution.reason is Reason.CUT_SHORT
+    if np.isfinite(objective.loss.bounds).any() and (doubtful or cut or len(edge_rows(objective, beta))):
         edge = find_edge(objective, beta)
-        if edge is not None:
-            first = tuple(edge.rows[:5].tolist())
-            finding = Boundary(len(edge.rows), first, objective.loss.unbounded_link)
-            last = precise_model(objective, edge.beta)
-            return Ending(edge.beta, everything, Reason.AT_EDGE, (finding,), last, edge.covariance)
+        if isinstance(edge, Edge):
+            return at_edge(objective, edge)
+        if edge is not None and cut:
+            solution = past_edges(objective, solver, solution, edge)
+            beta = solution.step.beta
+            last = model_of(objective, solution.step)
+            seen = seen_at(objective, solution, last)
     if solution.converged and seen.change >= SETTLED:
         solution = further(objective, solver, solution)
         beta = solution.step.beta
@@ -103,6 +106,20 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
     covariance = inverse(objective, beta, last)
     return Ending(beta, everything, reason, findings, last, covariance, totals=seen.totals)
+
+
+def at_edge(objective: Objective, edge: Edge) -> Ending:
+    """The end at an optimum that rows at the edge of the domain hold."""
+    finding = Boundary(len(edge.rows), tuple(edge.rows[:5].tolist()), objective.loss.unbounded_link)
+    last, everything = precise_model(objective, edge.beta), np.ones(len(edge.beta), dtype=bool)
+    return Ending(edge.beta, everything, Reason.AT_EDGE, (finding,), last, edge.covariance)
+
+
+def past_edges(objective: Objective, solver: Solver, solution: Solution, clear: Array) -> Solution:
+    """On from a point (p,) to which descent along the edges has led, where they had cut every step short."""
+    more = solve(objective, replace(solver, start=clear.tolist()))
+    better = more.converged or more.step.value < solution.step.value
+    return replace(more if better else solution, steps=solution.steps + more.steps, others=solution.others)
 
 
 def searched(objective: Objective, solution: Solution, last: Quadratic) -> Ending | None:
@@ -145,59 +162,6 @@ def further(objective: Objective, solver: Solver, solution: Solution) -> Solutio
     begun = replace(solver, start=solution.step.beta.tolist())
     more = solve(objective, begun, tolerance=Tolerance(errors=0.0))
     return replace(more, steps=solution.steps + more.steps, others=solution.others)
-
-
-def inverse(objective: Objective, beta: Array, last: Quadratic) -> Array | Variances:
-    """The inverse information (p, p), nan where it is singular; its diagonal where it is too large to be made.
-
-    Raises DataError where it is beyond all numbers.
-    """
-    p = len(last.gradient)
-    if last.factored is None:
-        return np.broadcast_to(np.nan, (p, p))  # which takes no memory, whatever p
-    if objective.design.vast:
-        return Variances(last.factored.inverse_diagonal())
-    fine = last.factored if isinstance(last, Triangle) else None
-    covariance = last.factored.inverse() if fine is None else by_basis(objective, beta, fine)
-    refuse_overflow(covariance, np.zeros_like(covariance))
-    return covariance
-
-
-def by_basis(objective: Objective, beta: Array, factored: Factored) -> Array:
-    """The inverse information H⁻¹ = B (B'HB)⁻¹ B' at β, in the basis B of a factor that has lost digits to its
-    condition.
-
-    That is an identity, whatever B; and in this one B'HB is nearly the identity, so that nothing is lost again.
-    """
-    root = root_by_basis(objective, beta, factored)
-    return factored.inverse() if root is None else np.asarray(root @ root.T)
-
-
-def root_by_basis(objective: Objective, beta: Array, factored: Factored) -> Array | None:
-    """A (p, p) with A A' the inverse information, by such a basis; None where that is not positive definite."""
-    basis = factored.spread(np.eye(len(beta)))
-    turned = cholesky(objective.information_in(basis, beta))
-    return None if turned is None else basis @ turned.spread(np.eye(len(beta)))
-
-
-def refuse_overflow(scaled: Array, before: Array) -> None:
-    """Raise DataError where a covariance (p, p) is infinite, though it was finite before."""
-    if (np.isinf(scaled) & np.isfinite(before)).any():
-        raise DataError(
-            "the variances of the coefficients leave the range of numbers (beyond 1e±308): give y or the columns of X "
-            "in other units"
-        )
-
-
-def refuse_underflow(phi: float, variances: Array) -> None:
-    """Raise DataError where a positive φ times a positive variance (p,) is less than numbers can hold: a standard error
-    of zero would stand for an estimate without any.
-    """
-    if phi > 0 and ((phi * variances < TINY) & (variances > 0)).any():
-        raise DataError(
-            "the variances of the coefficients leave the range of numbers (below 1e-308): give y or the columns of X "
-            "in other units"
-        )
 
 
 def suspicious(objective: Objective, solution: Solution, seen: Closing) -> bool:

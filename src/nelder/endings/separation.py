@@ -22,9 +22,11 @@ from nelder.objective import Objective
 from nelder.parts import bincount
 from nelder.ranks import rank_of_rows
 
+FEW = 1_000  # rows that a linear programme begins with: its time grows faster than they do
 LARGEST = 1e7  # numbers in the linear programmes of `alternatives`
 FOLLOWS = 1e-4  # of the longest: a row whose η moves less along a last step stays
 CLEARLY = 1e-8  # of |x|: how far a row must move along a step for that to be a direction of its own
+MOVED = 0.5  # of a row that moves by 1 in a programme
 STILL = 1e-9  # a row of the orthonormal design that is shorter than this does not move
 ROUNDED = 1e-11  # of the largest share in η that a column has in a direction: less is rounding
 
@@ -163,23 +165,55 @@ def orthonormal(rows: Block, upper: Array) -> Array:
 def furthest(rows: Array) -> tuple[Array, NDArray[np.bool_]] | None:
     """The z (k,) with rows @ z ≥ 0 for which most entries are positive, and which they are; None where none is.
 
+    What some rows forbid, all do: a row that stays in every direction which those allow leaves the others the space
+    where it stays. Where all of them move, rows that do not follow are looked at too.
+    """
+    unit, place = distinct(rows)
+    basis, turned, live = np.eye(rows.shape[1]), unit, np.arange(len(unit))
+    chosen = spread(len(live))
+    while len(live) and basis.shape[1]:
+        z, moved = moving_most(turned[chosen])
+        along = turned @ z
+        behind = np.flatnonzero(~chosen & (along <= MOVED))
+        if chosen.all() or (moved.all() and not len(behind)):
+            moves = np.zeros(len(unit) + 1, dtype=bool)
+            moves[live] = along > MOVED
+            return (basis @ z, moves[place]) if moved.any() else None
+        if moved.all():
+            chosen[behind[np.argsort(along[behind])[: chosen.sum()]]] = True
+            continue
+        inner = null_space(triangle(turned[chosen][~moved]))
+        turned = turned @ inner
+        length = np.sqrt(np.einsum("ij,ij->i", turned, turned))
+        free = length > STILL
+        basis, turned, live = basis @ inner, turned[free] / length[free, None], live[free]
+        chosen = chosen[free] if chosen[free].any() else spread(len(live))
+    return None
+
+
+def spread(many: int) -> NDArray[np.bool_]:
+    """Which of so many rows a programme begins with: some all over them."""
+    chosen = np.zeros(many, dtype=bool)
+    chosen[:: max(1, many // FEW)] = True
+    return chosen
+
+
+def moving_most(rows: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """The z (k,) with rows @ z ≥ 0 for which most entries are positive, and which they are, for rows of unit length.
+
     max Σ t subject to t ≤ rows @ z, 0 ≤ t ≤ 1: a cone has no size, so at the optimum every t that can be positive is 1.
     """
     from scipy import sparse
     from scipy.optimize import linprog
 
-    unit, place = distinct(rows)
-    m, k = unit.shape
-    if m == 0:
-        return None
-    constraints = sparse.hstack([sparse.csr_array(-unit), sparse.eye_array(m)])
+    m, k = rows.shape
+    constraints = sparse.hstack([sparse.csr_array(-rows), sparse.eye_array(m)])
     cost = np.concatenate([np.zeros(k), -np.ones(m)])
     bounds = [(None, None)] * k + [(0.0, 1.0)] * m
     found: Any = linprog(cost, constraints, np.zeros(m), bounds=bounds, method="highs")
     if found.status != 0 or -found.fun < 0.5:
-        return None
-    moved = np.append(unit @ found.x[:k] > 0.5, False)[place]
-    return (found.x[:k], moved) if moved.any() else None
+        return np.zeros(k), np.zeros(m, dtype=bool)
+    return found.x[:k], rows @ found.x[:k] > MOVED
 
 
 def distinct(rows: Array) -> tuple[Array, NDArray[np.intp]]:

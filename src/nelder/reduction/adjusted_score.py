@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import SLICE_ROWS, Block
-from nelder.endings.judging import root_by_basis
+from nelder.endings.covariances import root_by_basis
 from nelder.engines import merge
 from nelder.kernels import ROUNDING
 from nelder.lazy import lazy

@@ -9,7 +9,8 @@ import numpy as np
 
 from nelder.design import Block
 from nelder.diagnosis import Diagnosis, IllConditioned, SeveralMinima
-from nelder.endings.judging import ILL_CONDITIONED, Ending, inverse
+from nelder.endings.covariances import inverse
+from nelder.endings.judging import ILL_CONDITIONED, Ending
 from nelder.errors import CapabilityError, DataError
 from nelder.linalg import Array
 from nelder.loss import Loss

@@ -20,7 +20,8 @@ class Step:
     """Where a solver stands: β (p,), the objective and its gradient (p,) there, and how it came.
 
     `model` is the local model at β where the solver has one; `size` and `halvings` are of the move that led here;
-    `stuck` says that no smaller objective could be found along the last direction. `metric` is an information from
+    `stuck` says that no smaller objective could be found along the last direction, `cut` that the edge of the means
+    allowed cuts one step after the other so short that they lead nowhere. `metric` is an information from
     which the distance to the optimum can be guessed where there is no model; `closing` is what the rows showed there,
     where the solver took it for the end.
     """
@@ -32,6 +33,7 @@ class Step:
     size: float = 1.0
     halvings: int = 0
     stuck: bool = False
+    cut: bool = False
     metric: Quadratic | None = None
     closing: Closing | None = None
 

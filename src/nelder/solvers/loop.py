@@ -39,14 +39,12 @@ def unwatched(number: int, step: Step, decrement: float) -> None:
 
 
 def beginning(objective: Objective, solver: Solver) -> Start:
-    """The start the solver was given, or one found in the data.
+    """The start the solver was given, or found for itself, or one found in the data.
 
     Raises DataError for a start of the wrong length, or one at which some mean is not allowed.
     """
-    if solver.prepared is not None:
-        return Start(solver.prepared)
     if solver.start is None:
-        return start(objective)
+        return start(objective) if solver.prepared is None else Start(solver.prepared)
     try:
         given = np.array(solver.start, dtype=float)
     except (TypeError, ValueError):
@@ -73,7 +71,7 @@ def solve(
     refusal = solver.refusal(objective)
     if refusal is not None:
         raise CapabilityError(refusal)
-    judge = Judge(objective, tolerance or Tolerance())
+    judge = Judge(objective, tolerance or Tolerance(), solver.fixed_rate is not None)
     best: Step | None = None
     others: tuple[float, ...] = ()
     number, reason = 0, Reason.LIMIT

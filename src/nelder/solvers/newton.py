@@ -14,6 +14,7 @@ from nelder.solvers.base import Solver, Step
 from nelder.solvers.search import Found, enough, far_down, halving, leap
 
 ENDED = 1e-20  # squared distance in standard errors at which a fit ends
+SHORT, TWICE = 2.0**-10, 2  # steps so short, one after the other, that leave the means allowed if they are longer
 
 
 def best_model(objective: Objective, beta: Array, observed: bool, form: Form, closing: bool = False) -> Quadratic:
@@ -86,7 +87,7 @@ def ahead_of(decrement: float, before: float) -> float:
 
 def scoring_steps(objective: Objective, beta: Array, observed: bool) -> Iterator[Step]:
     """Steps of either method, from β (p,)."""
-    model, before = best_model(objective, beta, observed, Gram), 0.0
+    model, before, short = best_model(objective, beta, observed, Gram), 0.0, 0
     yield Step(beta, model.value, model.gradient, model)
     while True:
         # once a Triangle is needed it is needed to the end
@@ -108,4 +109,6 @@ def scoring_steps(objective: Objective, beta: Array, observed: bool) -> Iterator
                 ahead = best_model(objective, beta + found.size * direction.delta, observed, form)
         beta = beta + found.size * direction.delta
         model = ahead
-        yield Step(beta, model.value, model.gradient, model, found.size, found.halvings, found.stuck)
+        short = short + 1 if found.outside and found.size < SHORT else 0
+        cut = short >= TWICE
+        yield Step(beta, model.value, model.gradient, model, found.size, found.halvings, found.stuck, cut=cut)

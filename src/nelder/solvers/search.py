@@ -22,11 +22,14 @@ FAR = 100.0  # a mean deviance at which a fit has hardly begun
 
 @dataclass(frozen=True)
 class Found:
-    """A step length, how many halvings led to it, and whether none was found."""
+    """A step length, how many halvings led to it, whether none was found, and whether the next longer one left the
+    means allowed.
+    """
 
     size: float
     halvings: int
     stuck: bool = False
+    outside: bool = False
 
 
 def enough(value: float, trial: float, promised: float, blur: float) -> bool:
@@ -42,17 +45,18 @@ def halving(objective: Objective, origin: tuple[Array, float], delta: Array, pro
     near by is taken.
     """
     beta, value = origin
-    last = 0
+    bounded = bool(np.isfinite(objective.loss.bounds).any())
+    last, before = 0, np.nan
     for first in range(0, len(HALVINGS), ROUND):
         powers = HALVINGS[first : first + ROUND]
         sizes = 0.5 ** np.array(powers, dtype=float)
         trials = objective.values(beta + sizes[:, None] * delta)
         for power, size, trial in zip(powers, sizes, trials, strict=True):
             if enough(value, trial, size * promised, blur):
-                if power <= ROUND or np.isfinite(objective.loss.bounds).any():
-                    return Found(float(size), power)
+                if power <= ROUND or bounded:
+                    return Found(float(size), power, outside=bounded and not np.isfinite(before))
                 return _lowest(objective, beta, delta, (last, power))
-            last = power
+            last, before = power, trial
     return Found(0.0, HALVINGS[-1], stuck=True)
 
 

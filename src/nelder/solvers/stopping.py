@@ -24,6 +24,7 @@ class Reason(Enum):
     """Why a fit stopped; the text says what that means."""
 
     CONVERGED = "converged"
+    CUT_SHORT = "the edge of the means allowed cuts every step short"
     STUCK = "no step along the search direction decreases the objective any more"
     LIMIT = "the step limit was reached before the optimum"
     DIVERGED = "the steps grew instead of settling: the rate is too large"
@@ -47,10 +48,13 @@ class Tolerance:
 
 @dataclass
 class Judge:
-    """Watches one fit. `verdict` gives the reason to stop, or None to go on."""
+    """Watches one fit, whose steps may grow where their rate is fixed; others rise by rounding alone. `verdict` gives
+    the reason to stop, or None to go on.
+    """
 
     objective: Objective
     tolerance: Tolerance
+    may_grow: bool
     decrement: float = np.inf  # λ² at the last step
     before: float = 0.0  # and at the one before it
     floor: float = 0.0  # λ² that rounding in η alone can cause there
@@ -72,7 +76,9 @@ class Judge:
             verdict = Reason.CONVERGED
         elif step.stuck:
             verdict = Reason.STUCK
-        elif self._rising(step):
+        elif step.cut:
+            verdict = Reason.CUT_SHORT
+        elif self.may_grow and self._rising(step):
             verdict = Reason.DIVERGED
         self.steps += 1
         self.last_value = step.value

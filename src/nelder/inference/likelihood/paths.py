@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nelder.design import Ray
 from nelder.endings import ending
-from nelder.endings.edges import along, find_edge
+from nelder.endings.edges import Edge, along, find_edge
 from nelder.endings.separation import Separation, find_separation
 from nelder.errors import CapabilityError, DataError
 from nelder.fit import Fit
@@ -156,7 +156,7 @@ def optimum(objective: Objective, guess: Array | None) -> tuple[Array, bool]:
     """
     if guess is not None and np.isfinite(objective.loss.bounds).any():
         edge = find_edge(objective, guess)
-        if edge is not None:
+        if isinstance(edge, Edge):
             return edge.beta, False
     # where rounding has put a guess outside, the usual starts are left
     inside = guess is not None and np.isfinite(objective.values(guess[None, :])[0])
