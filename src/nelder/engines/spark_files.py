@@ -26,7 +26,7 @@ from nelder.errors import EngineError
 
 DIRECTORIES = "SPARK_LOCAL_DIRS"  # where Spark tells its Python workers which folders are theirs
 FOLDER = "nelder"
-VECTORS = ("y", "rows")  # what tells rows apart: responses of blocks, numbers of rows that are averaged over
+VECTORS = ("y", "weight", "offset")  # of one number a row: what tells rows apart
 END = struct.Struct("<QQ8s")  # of a file: where its tail begins, how long the file is, and that it is one of these
 SIGN = b"nelder 1"
 NO_ROOM = (
