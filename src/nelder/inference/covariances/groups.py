@@ -30,8 +30,7 @@ def codes_of(fit: Fit, given: object, argument: str) -> Codes:
     values = column(fit, given, argument) if isinstance(given, str) else given
     if fit.kept is None:
         raise CapabilityError(f"this fit does not know its rows: {argument} cannot be matched with them")
-    if fit.kept.data is not None:
-        same_rows(fit.kept.data, {argument: values})
+    same_rows(fit.kept.data, {argument: values}, None if fit.kept.numbers is None else fit.kept.rows)
     codes = np.asarray(fit.kept.aligned(numbered(values, argument), argument), dtype=np.intp)
     absent = fit.kept.rows[codes < 0].tolist()
     if absent:

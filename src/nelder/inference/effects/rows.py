@@ -15,7 +15,7 @@ from nelder.formula import Schema, complete_rows, numeric_column, parse
 from nelder.inference.effects.cases import Cases, Population, Sample
 from nelder.inference.predictions.prediction import column_order
 from nelder.linalg import Array
-from nelder.observations import matrix_of, vector_of
+from nelder.observations import matrix_of, same_rows, vector_of
 from nelder.sources import Chunk, Column, Numbers, concatenated, source_of
 from nelder.submodels import table_columns
 
@@ -72,6 +72,7 @@ def columns_of(fit: Fit, block: Block) -> Chunk:
 
 def other_rows(fit: Fit, over: Population) -> tuple[Cases, ...]:
     """Rows of another table, without those that have a missing value."""
+    same_rows(over.data, {"offset": over.offset, "weights": over.weights})
     schema = fit.terms.schema
     if schema is None:
         X = matrix_of(over.data, "data")
