@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nelder as nd
-from nelder.inference.predictions import prediction_interval
+from nelder.inference.predictions.prediction import prediction_interval
 
 N = 12
 
