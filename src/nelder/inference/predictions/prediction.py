@@ -30,7 +30,7 @@ from nelder.inference.variances import covariance_root
 from nelder.inference.wald import quantile
 from nelder.linalg import Array
 from nelder.loss import Loss
-from nelder.observations import design_of, vector_of
+from nelder.observations import design_of, same_rows, vector_of
 from nelder.parts import Part
 from nelder.sources import source_of
 from nelder.table import Table
@@ -116,6 +116,7 @@ def prediction_interval(
 
 def _weights(fit: Fit, new: object, given: object, eta: Array) -> Array:
     """Prior weights (m,) of new observations."""
+    same_rows(new if new is not None or fit.kept is None else fit.kept.data, {"weights": given})
     if given is None:
         if fit.objective is None or new is not None:
             return np.ones_like(eta)
@@ -176,6 +177,7 @@ def standard_errors(fit: Fit, X: Array, covariance: Array) -> Array:
 
 def _rows(fit: Fit, new: object, offset: object) -> NewRows:
     """The rows asked for, with the columns that were estimated."""
+    same_rows(new if new is not None or fit.kept is None else fit.kept.data, {"offset": offset})
     if new is None:
         return _own_rows(fit, offset)
     kept = np.flatnonzero(~fit.aliased)
