@@ -10,9 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+from decimal import Decimal
 
 import duckdb
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.dataset
@@ -195,6 +198,39 @@ def test_whole_numbers_beyond_floats_are_refused_with_their_place(tmp_path, monk
         read(table.to_pandas().convert_dtypes(), ["i"])
 
 
+@pytest.mark.parametrize("whole", [2**53 + 1, -(10**16), 2**64 + 1, 2**70])
+def test_whole_numbers_beyond_floats_are_refused_in_every_way_in(tmp_path, whole):
+    (tmp_path / "a.csv").write_text(f"i,x\n{whole},1\n 3,2.5\n")
+    exact = pa.table({"i": pa.array([Decimal(whole), None], pa.decimal128(30, 0))})
+    pq.write_table(exact, tmp_path / "a.parquet")
+    items = [{"i": [whole, 1]}, {"i": [whole, None]}, {"i": [2.5, whole]}, {"i": np.array([whole, 1], dtype=object)}]
+    items += [{"i": [Decimal(whole), None]}, {"i": [Decimal(whole).normalize(), Decimal("0.5")]}]
+    frames = [pd.DataFrame({"i": pd.Series([whole, None], dtype=object)}), pl.from_arrow(exact)]
+    frames += [exact.to_pandas(), exact.to_pandas(types_mapper=pd.ArrowDtype)]
+    frames += [pl.DataFrame({"i": [whole, None]}, schema={"i": each}) for each in (pl.Object, pl.Int128)]
+    queries = [nd.sql(f"select {whole}::hugeint as i"), nd.sql(f"select sum(i) as i from (values ({whole})) as t(i)")]
+    for data in (exact, tmp_path / "a.parquet", tmp_path / "a.csv", *items, *frames, *queries):
+        with pytest.raises(nd.DataError, match="whole numbers beyond"):
+            read(data, ["i"])
+
+
+def test_small_whole_decimals_are_whole_numbers(tmp_path):
+    exact = pa.table({"i": pa.array([Decimal(3), None, Decimal(-2)], pa.decimal128(30, 0))})
+    pq.write_table(exact, tmp_path / "a.parquet")
+    query = nd.sql("select sum(i) as i from (values (3, 1), (null, 2), (-2, 3)) as t(i, k) group by k order by k")
+    listed = {"i": [Decimal(3), None, Decimal(-2)]}
+    for data in (exact, tmp_path / "a.parquet", query, listed, exact.to_pandas(), pl.from_arrow(exact)):
+        (piece,) = read(data, ["i"])
+        assert piece["i"].kind == "i" and np.array_equal(piece["i"].values, [3, np.nan, -2], equal_nan=True)
+
+
+def test_decimals_of_python_are_numbers():
+    column = [Decimal("0.3"), Decimal("NaN"), None, Decimal("0.35")]
+    for data in ({"m": column}, pd.DataFrame({"m": pd.Series(column, dtype=object)})):
+        (piece,) = read(data, ["m"])
+        assert np.array_equal(piece["m"].values, [0.3, np.nan, np.nan, 0.35], equal_nan=True)
+
+
 CSV = {
     "too few cells": (b"x,y\n1,2\n3\n4,5\n", "line 3 has 1 cells and the header 2"),
     "too many cells": (b"x,y\n1,2\n" + b"1,2\n" * 50_000 + b"3,4,5\n", "line 50003 has 3 cells and the header 2"),
@@ -344,7 +380,7 @@ import signal, threading, nelder as nd
 from nelder.engines import ahead
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell in the background takes away
 many = "from range(3000000) a, range(3000000) b"
-added = nd.sql(f"select sum(a.range * b.range) as s {many}")
+added = nd.sql(f"select sum(a.range * b.range)::double as s {many}")
 streamed = nd.sql(f"select a.range * b.range as x {many} where a.range * b.range % 99991 = 7")
 print("begun", flush=True)
 try:
@@ -391,7 +427,7 @@ def test_ctrl_c_ends_a_query_at_once_and_leaves_nothing(action, tmp_path):
 
 def test_a_long_query_prints_nothing():
     # for more than two seconds, after which DuckDB would draw a bar; False where a machine is that fast
-    query = "select sum(a.range * b.range) as s from range(40000) a, range(40000) b"
+    query = "select sum(a.range * b.range)::double as s from range(40000) a, range(40000) b"
     program = f"""
 import time, nelder as nd
 begun = time.time()
