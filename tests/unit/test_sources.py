@@ -402,6 +402,13 @@ def test_a_table_of_csv_files_has_one_type_a_column(tmp_path):
     assert found["x"].kind == "f" and np.array_equal(found["x"].values, [1, 2, 2.5, np.nan], equal_nan=True)
 
 
+def test_a_header_without_rows_may_lie_beside_truth_values(tmp_path):
+    (tmp_path / "a.csv").write_text("b,x\n")
+    (tmp_path / "b.csv").write_text("b,x\ntrue,1\nfalse,2\n")
+    found = whole(source_of(tmp_path))["b"]
+    assert found.kind == "b" and found.values.tolist() == [1, 0]
+
+
 def test_a_header_without_rows_is_an_empty_table(tmp_path):
     (tmp_path / "a.csv").write_text("x,y\n")
     pq.write_table(pa.table({"x": pa.array([], pa.int64())}), tmp_path / "a.parquet")
