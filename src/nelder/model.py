@@ -21,7 +21,7 @@ from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.model_frame import asked, model_frame
 from nelder.names import resolve
-from nelder.observations import design_of, numeric, observe, same_rows, vector_of
+from nelder.observations import column_labels, design_of, numeric, observe, same_rows, vector_of
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
 from nelder.trace import Record, recording
@@ -104,7 +104,7 @@ def glm_fit(
     Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
     """
     model = replace(resolve_model(family, link, solver, penalty), compress=compression(compress))
-    labels = names if names is not None else getattr(X, "columns", None)
+    labels = names if names is not None else column_labels(X)
     same_rows(X, {"y": y, "weights": weights, "offset": offset})
     columns = design_of(X, "X")
     n, p = columns.X.shape

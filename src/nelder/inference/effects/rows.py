@@ -16,7 +16,7 @@ from nelder.formula import Schema, complete_rows, numeric_column, parse
 from nelder.inference.effects.cases import Cases, Population, Sample
 from nelder.inference.predictions.prediction import column_order
 from nelder.linalg import Array
-from nelder.observations import matrix_of, vector_of
+from nelder.observations import column_labels, matrix_of, vector_of
 from nelder.sources import Chunk, Column, Numbers, concatenated, source_of
 
 
@@ -77,7 +77,7 @@ def other_rows(fit: Fit, over: Population) -> tuple[Cases, ...]:
         X = matrix_of(over.data, "data")
         if X.shape[1] != len(fit.names):
             raise DataError(f"data has {X.shape[1]} columns; the fit has {len(fit.names)}: {', '.join(fit.names[:10])}")
-        X = X[:, column_order(fit, getattr(over.data, "columns", None))]
+        X = X[:, column_order(fit, column_labels(over.data))]
         chunk: Chunk = {name: Numbers(values) for name, values in zip(fit.names, X.T, strict=True)}
         rows: NDArray[np.integer] = np.arange(len(X))
         n = len(X)

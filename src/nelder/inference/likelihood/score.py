@@ -25,7 +25,7 @@ from nelder.linalg import Array, from_triangle, independent_columns, triangle
 from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
-from nelder.observations import matrix_of
+from nelder.observations import column_labels, matrix_of
 from nelder.parts import Dense
 from nelder.quadratic import Triangle
 from nelder.solvers import Reason
@@ -65,7 +65,7 @@ def score_of(fit: Fit, columns: object, names: Sequence[str] | None = None, join
         raise CapabilityError(f"this fit lies {EDGE}: fit the larger model, and use likelihood_ratio")
     given = matrix_of(columns, "columns")
     m, k = given.shape[1], objective.design.p
-    labels = labelled(names if names is not None else getattr(columns, "columns", None), m)
+    labels = labelled(names if names is not None else column_labels(columns), m)
     model = at_rest(widened(fit, objective, given), stretched(fit.point, m))
     own = np.flatnonzero(independent_columns(model.upper[:, :k])[0])
     title = f"Score test of {', '.join(labels[:10])}{', …' if m > 10 else ''}, not in the model"
