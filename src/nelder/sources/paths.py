@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -70,6 +70,14 @@ def files_of(data: object) -> Files:
             f"{list(folders[odd])}"
         )
     return Files(data, suffixes.pop(), paths, folders if folders[0] else ())
+
+
+def refuse_over(targets: Iterable[str | Path], paths: Iterable[str]) -> None:
+    """Raise DataError where a file to write is one of those that are read, under whatever name."""
+    real = {os.path.realpath(path) for path in paths}
+    same = next((target for target in targets if os.path.realpath(target) in real), None)
+    if same is not None:
+        raise DataError(f"{str(same)!r} is read here and would be overwritten: give the output another name")
 
 
 def shown(data: object) -> str:
