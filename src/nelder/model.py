@@ -21,9 +21,10 @@ from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.model_frame import asked, model_frame
 from nelder.names import resolve
-from nelder.observations import column_labels, design_of, numeric, observe, same_rows, vector_of
+from nelder.observations import design_of, numeric, observe, same_rows, vector_of
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
+from nelder.sources.frames import column_labels
 from nelder.trace import Record, recording
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,12 +55,6 @@ def sampling(weights: object) -> Sampling:
     linearisation (Binder 1983). Only ratios of the weights matter. There is no log-likelihood and no AIC.
     """
     return Sampling(weights)
-
-
-def column_labels(X: object) -> Any:
-    """The names of the columns of a table, as its library has them; None for what is no table."""
-    named = "column_names" if hasattr(type(X), "column_names") else "columns"  # Arrow's columns are their values
-    return getattr(X, named, None)
 
 
 def same_rows(X: object, others: dict[str, object]) -> None:

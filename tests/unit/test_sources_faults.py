@@ -476,6 +476,34 @@ def test_tables_with_a_log_are_not_read_file_by_file(tmp_path, monkeypatch):
     assert len(read("plain", ["x"])) == 1
 
 
+def test_names_that_no_file_can_have_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = pa.table({"y": [1.0, 2.0, 4.0], "x": [1.0, 2.0, 3.0]})
+    pq.write_table(table, "a.parquet")
+    os.rename("a.parquet", b"a\xff.parquet")
+    cases = {"": "names no file", "a" * 5000 + ".parquet": "too long", os.fsdecode(b"a\xff.parquet"): "not UTF-8"}
+    for given, words in {**cases, ".": "not UTF-8"}.items():
+        with pytest.raises(nd.DataError, match=words):
+            nd.glm("y ~ x", given)
+
+
+def test_names_of_columns_need_not_be_texts():
+    columns = {"y": [1.0, 2.0, 4.0, 3.0], "x": [1.0, 2.0, 3.0, 4.0], 0: [1.0, 0.0, 0.0, 1.0]}
+    for data in (columns, pd.DataFrame(columns)):
+        assert nd.glm("y ~ x", data).names == ("Intercept", "x")
+        assert nd.glm("y ~ `0`", data).names == ("Intercept", "0")
+    several = pd.DataFrame(np.eye(4)[:, :2], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")]))
+    with pytest.raises(nd.UnknownNameError, match=r"\('a', 'b'\)"):
+        nd.glm("y ~ x", several)
+
+
+def test_two_columns_of_one_name_are_named():
+    twice = [pd.DataFrame(np.eye(3), columns=["a", "a", "y"]), pa.table([[1.0], [2.0], [3.0]], names=["y", "a", "a"])]
+    for data in (*twice, pd.DataFrame(np.eye(3), columns=["y", 0, "0"])):
+        with pytest.raises(nd.DataError, match=r"the table has two columns called '[a0]': rename one"):
+            nd.glm("y ~ 1", data)
+
+
 def test_addresses_are_no_files():
     for given in ("s3://bucket/a.parquet", "https://host/*.csv"):
         with pytest.raises(nd.DataError, match=r"is not on this machine: give nd\.sql"):

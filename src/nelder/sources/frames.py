@@ -30,29 +30,41 @@ class FrameSource(Source):
     def __init__(self, data: object) -> None:
         import narwhals as nw
 
-        known: Any = nw.from_native(data)
         try:
+            known: Any = nw.from_native(data)
             self._frame = known.collect() if isinstance(known, nw.LazyFrame) else known
-            self._names = tuple(self._frame.columns)
+            names = [str(name) for name in self._frame.columns]  # pandas has numbers and tuples among them
+        except nw.exceptions.DuplicateError:
+            names = [str(name) for name in column_labels(data)]
         except nw.exceptions.NarwhalsError as problem:
             raise DataError(f"the table cannot be read: {problem}") from None
-        refuse_twice("the table", list(self._names))
+        refuse_twice("the table", names)
+        self._places = {name: place for place, name in enumerate(names)}
 
     @classmethod
     def reads(cls, data: object) -> bool:
         import narwhals as nw
 
-        return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
+        try:
+            return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
+        except nw.exceptions.DuplicateError:  # a table, with two columns of one name
+            return True
 
     @property
     def names(self) -> tuple[str, ...]:
-        return self._names
+        return tuple(self._places)
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
-        yield {name: _column(name, self._frame[name]) for name in names}
+        yield {name: _column(name, self._frame[:, self._places[name]]) for name in names}
 
     def size(self, names: Sequence[str]) -> int:
         return 0
+
+
+def column_labels(X: object) -> Any:
+    """The names of the columns of a table, as its library has them; None for what is no table."""
+    named = "column_names" if hasattr(type(X), "column_names") else "columns"  # Arrow's columns are their values
+    return getattr(X, named, None)
 
 
 def _column(name: str, series: Any) -> Column:

@@ -53,6 +53,9 @@ def files_of(data: object) -> Files:
     each = data if isinstance(data, list | tuple) else [data]
     found = [pair for one in each for pair in files_at(str(one))]
     paths = tuple(path for path, _ in found)
+    unwritten = next((path for path in paths if path != path.encode(errors="replace").decode()), None)
+    if unwritten is not None:
+        raise DataError(f"{unwritten!r}: the name is not UTF-8; rename the file")
     real = [os.path.realpath(path) for path in paths]
     twice = next((path for place, path in enumerate(paths) if real[place] in real[:place]), None)
     if twice is not None:
@@ -88,15 +91,21 @@ def shown(data: object) -> str:
 def files_at(given: str) -> list[tuple[str, dict[str, str | None]]]:
     """The files of one path, and what their folders say below it."""
     path = Path(given)
+    if not given:
+        raise DataError("'' names no file: give a .csv or .parquet file, a pattern, or '.' for this folder")
     if "://" in given:
         raise DataError(f"{given!r} is not on this machine: give nd.sql(…) of it, or a pyarrow.dataset.Dataset")
-    if path.is_dir():
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except OSError as problem:  # a name too long, or a folder that may not be looked into
+        raise DataError(f"{given[:200]!r}: no file of this name can be read: {problem.strerror}") from None
+    if folder:
         not_a_log(path)
         files = [each for each in path.rglob("*") if visible(each, path)]
         if not files:
             raise DataError(f"{given!r} is a folder without {' or '.join(SUFFIXES)} files")
         return [(str(file), values_of(file.relative_to(path).parts[:-1])) for file in sorted(files)]
-    if not path.exists() and glob.has_magic(given):
+    if not there and glob.has_magic(given):
         files = [Path(each) for each in sorted(glob.glob(given, recursive=True))]
         plain = next(place for place, part in enumerate(path.parts) if glob.has_magic(part))
         known = [(str(file), values_of(file.parts[plain:-1])) for file in files if file.is_file()]

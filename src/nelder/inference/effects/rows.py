@@ -16,8 +16,9 @@ from nelder.formula import Schema, complete_rows, numeric_column, parse
 from nelder.inference.effects.cases import Cases, Population, Sample
 from nelder.inference.predictions.prediction import column_order
 from nelder.linalg import Array
-from nelder.observations import column_labels, matrix_of, vector_of
+from nelder.observations import matrix_of, vector_of
 from nelder.sources import Chunk, Column, Numbers, concatenated, source_of
+from nelder.sources.frames import column_labels
 
 
 def sample_of(fit: Fit, over: Population) -> Sample:

@@ -17,7 +17,8 @@ from nelder.inference.predictions.prediction import column_order
 from nelder.inference.simultaneous import f_tail
 from nelder.inference.variances import covariance_of, squared_length, usable_covariance
 from nelder.linalg import Array, eliminate
-from nelder.observations import column_labels, matrix_of, vector_of
+from nelder.observations import matrix_of, vector_of
+from nelder.sources.frames import column_labels
 from nelder.table import Table
 
 EXAMPLE = "'x1 = x2', ['x1 = 1', 'x2 = 2'] or a matrix with a column for each coefficient"

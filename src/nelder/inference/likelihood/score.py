@@ -25,11 +25,12 @@ from nelder.linalg import Array, from_triangle, independent_columns, triangle
 from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
-from nelder.observations import column_labels, matrix_of
+from nelder.observations import matrix_of
 from nelder.parts import Dense
 from nelder.quadratic import Triangle
 from nelder.solvers import Reason
 from nelder.solvers.newton import precise_model
+from nelder.sources.frames import column_labels
 from nelder.table import Table
 
 EDGE = "at the edge of the means allowed, where no score need vanish"

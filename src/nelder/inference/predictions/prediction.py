@@ -30,9 +30,10 @@ from nelder.inference.variances import covariance_root
 from nelder.inference.wald import quantile
 from nelder.linalg import Array
 from nelder.loss import Loss
-from nelder.observations import column_labels, design_of, vector_of
+from nelder.observations import design_of, vector_of
 from nelder.parts import Part
 from nelder.sources import source_of
+from nelder.sources.frames import column_labels
 from nelder.table import Table
 
 KINDS = ("response", "link")
