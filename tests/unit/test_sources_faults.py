@@ -237,7 +237,9 @@ CSV = {
     "another encoding": ("x,y\n1,ü\n".encode("latin-1"), "line 2 is not UTF-8"),
     "nothing": (b"", "[Ee]mpty"),
     "a name twice": (b"x,x\n1,2\n", "two columns called 'x'"),
-    "an open quote": (b'x,y\n1,2\n"3,4\n5,6\n', ""),
+    "an open quote": (b'x,y\n1,2\n"3,4\n5,6\n', "the quote that opens in line 3 is not closed"),
+    "an open quote in the last cell": (b'x,y\n1,"a\nb"\n2,"c\n' + b"5,6\n" * 9, "the quote that opens in line 4"),
+    "an open quote and a long rest": (b'x,y\n1,"c\n' + b"5,6\n" * 50_000, "the quote that opens in line 2"),
 }
 
 
@@ -248,6 +250,12 @@ def test_a_broken_csv_file_is_named_with_the_line(tmp_path, monkeypatch, case):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(nd.DataError, match=f"'a.csv'.*{words}"):
         read("a.csv", ["x", "y"])
+
+
+def test_quotes_that_are_closed_or_within_a_cell_are_read(tmp_path):
+    (tmp_path / "a.csv").write_text('x,y\n1,"a\n""b"\n2,5" pipe\nend,"end"\n')
+    (piece,) = read(tmp_path / "a.csv", ["y"])
+    assert piece["y"].levels == ('5" pipe', 'a\n"b', "end")
 
 
 def test_folders_and_patterns_without_files_are_named(tmp_path, monkeypatch):
