@@ -17,6 +17,7 @@ from nelder.inference.predictions.prediction import column_order
 from nelder.linalg import Array
 from nelder.observations import matrix_of, same_rows, vector_of
 from nelder.sources import Chunk, Column, Numbers, concatenated, source_of
+from nelder.sources.frames import column_labels
 from nelder.submodels import table_columns
 
 
@@ -78,7 +79,7 @@ def other_rows(fit: Fit, over: Population) -> tuple[Cases, ...]:
         X = matrix_of(over.data, "data")
         if X.shape[1] != len(fit.names):
             raise DataError(f"data has {X.shape[1]} columns; the fit has {len(fit.names)}: {', '.join(fit.names[:10])}")
-        X = X[:, column_order(fit, getattr(over.data, "columns", None))]
+        X = X[:, column_order(fit, column_labels(over.data))]
         chunk: Chunk = {name: Numbers(values) for name, values in zip(fit.names, X.T, strict=True)}
         rows: NDArray[np.integer] = np.arange(len(X))
         n = len(X)

@@ -33,6 +33,7 @@ from nelder.loss import Loss
 from nelder.observations import design_of, same_rows, vector_of
 from nelder.parts import Part
 from nelder.sources import source_of
+from nelder.sources.frames import column_labels
 from nelder.table import Table
 
 KINDS = ("response", "link")
@@ -188,7 +189,7 @@ def _rows(fit: Fit, new: object, offset: object) -> NewRows:
         n, p = X.X.shape
         if p != len(fit.names):
             raise DataError(f"new has {p} columns; the fit has {len(fit.names)}: {', '.join(fit.names[:10])}")
-        labels = getattr(new, "columns", None)
+        labels = column_labels(new)
         X = X if labels is None else X.select(column_order(fit, labels), np.arange(p))
         asked = NewRows([_block((X,), p, _new_offset(fit, offset, n))], [np.arange(n)], n)
     blocks = [_settled(fit, _within(fit, block).select(kept)) for block in asked.blocks]
