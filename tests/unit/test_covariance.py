@@ -507,6 +507,18 @@ def test_a_perfect_or_saturated_fit_has_no_residuals():
     near(covariance(saturated, "observed"), saturated.covariance())
 
 
+@pytest.mark.parametrize("y", [[0, 0, 1, 1, 1, 0], [0] * 6, [1] * 6], ids=["separated", "no events", "all events"])
+def test_a_fit_with_no_finite_coefficient_has_no_residuals_either(y, capfd):
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm("y ~ x", {"x": [-2.0, -1.0, 1.0, 2.0, 3.0, -3.0], "y": y}, "binomial")
+    firms, years = [0, 0, 1, 1, 2, 2], [0, 1, 0, 1, 0, 1]
+    for kind in (*ROBUST, Clustered(firms), Clustered(firms, years), HAC(1), HAC(1, prewhiten=True)):
+        with pytest.raises(nd.DataError, match="residuals are zero, or cancel, throughout"):
+            covariance(fit, kind)
+    assert np.isnan(covariance(fit, "observed")).all()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_at_an_edge_the_rows_that_are_held_say_nothing():
     data = {"days": np.tile(np.arange(6.0), 2), "events": [0, 0, 0, 2, 9, 20, 0, 0, 0, 4, 8, 17]}
     with pytest.warns(nd.BoundaryWarning):
