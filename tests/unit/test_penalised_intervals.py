@@ -163,6 +163,19 @@ def test_fits_that_did_not_converge_are_refused():
         penalised_confint(fit)
 
 
+@pytest.mark.parametrize("penalty", ["firth", "median_bias", "jeffreys"])
+def test_perfect_fits_are_refused_as_such(penalty):
+    random = np.random.default_rng(0)
+    a, b = np.round(random.normal(size=24), 1), random.normal(size=24)
+    for y, family, link in ((2 + 3 * a, "gaussian", "identity"), (np.full(24, 2.0), "gamma", "log")):
+        with pytest.warns(nd.NelderWarning):
+            fit = nd.glm("y ~ a + b", {"a": a, "b": b, "y": y}, family, link, penalty=penalty)
+        with pytest.raises(nd.CapabilityError, match="this fit is perfect, so that φ is nothing but rounding"):
+            penalised_confint(fit)
+        known = ends(fit.with_dispersion(1.0))
+        assert (known[:, 0] < fit.coef).all() and (fit.coef < known[:, 1]).all()
+
+
 @pytest.mark.parametrize("level", [0, 1, 95, np.nan])
 def test_levels_that_mean_nothing_are_refused(level):
     with pytest.raises(nd.InputError, match="a confidence level lies strictly between 0 and 1"):
