@@ -6,6 +6,7 @@ from scipy import stats
 
 import nelder as nd
 from nelder.estimate import Uncertainty
+from nelder.inference.likelihood.adjusted_paths import AdjustedPath
 from nelder.inference.likelihood.penalised_intervals import penalised_confint
 from nelder.penalties import Jeffreys
 
@@ -130,6 +131,23 @@ def test_an_end_beyond_the_domain_is_said():
     lost = [name for name, low in zip(fit.names, table["lower"], strict=True) if np.isnan(low)]
     assert all(name in table.notes[1] for name in lost) if lost else len(table.notes) == 1
     assert np.isfinite(table["upper"]).all()
+
+
+def test_an_end_that_a_flat_statistic_cannot_reach_is_given_up_early(monkeypatch):
+    """Beyond an intercept of −2.65 the others have no root, and up to there the statistic creeps to 1.76."""
+    random = np.random.default_rng(0)
+    a, b, sex = np.round(random.normal(size=24), 1), random.normal(size=24), np.tile([0.0, 1.0], 12)
+    fit = nd.glm_fit(np.column_stack([np.ones(24), a, b, sex]), a > 0, "binomial", penalty="median_bias")
+    looks, plain = [], AdjustedPath.at
+
+    def counted(self, value, near):
+        looks.append(plain(self, value, near))
+        return looks[-1]
+
+    monkeypatch.setattr(AdjustedPath, "at", counted)
+    table = penalised_confint(fit)
+    assert np.isnan(table["lower"]).tolist() == [True, False, False, False] and np.isfinite(table["upper"]).all()
+    assert sum(each is None for each in looks) <= 5
 
 
 # refusals
