@@ -1,6 +1,6 @@
 """A covariance for rows in order whose errors are alike near each other: Newey & West (1987).
 
-The numbers are those of R's sandwich::NeweyWest at the same lags.
+The numbers are those of R's sandwich::NeweyWest at the same lags, with adjust=TRUE where `correction` is.
 """
 
 from __future__ import annotations
