@@ -118,6 +118,16 @@ def test_units_of_a_column_do_not_matter(kind):
     near(scale[:, None] * covariance(nd.glm("y ~ x + z", data), kind) * scale, plain)
 
 
+@each_kind
+@pytest.mark.parametrize("scale", [1e200, 1e160, 1e-160, 1e-200])
+def test_the_scale_of_prior_weights_does_not_matter(kind, scale):
+    """Where φ is estimated only their ratios do, also where the square of a score is out of the range of numbers."""
+    _, data = table()
+    data |= {"y": np.exp(0.3 * data["x"] + np.sin(np.arange(N)))}
+    usual, far = (nd.glm("y ~ x + g", data, "gamma", "log", weights=w * (1 + np.arange(N) % 3)) for w in (1.0, scale))
+    near(covariance(far, kind), covariance(usual, kind))
+
+
 @pytest.mark.parametrize("kind", [*ROBUST, "observed", Clustered(GROUPS), HAC(3)], ids=str)
 @pytest.mark.parametrize("solver", ["irls", "lbfgs", "newton"])
 def test_the_solver_does_not_matter(solver, kind):
