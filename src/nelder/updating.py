@@ -21,7 +21,7 @@ from nelder.names import resolve
 from nelder.objective import Objective
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
-from nelder.submodels import notes_of, objective_of, observations_of, schema_of, with_table_columns
+from nelder.submodels import notes_of, objective_of, observations_of, refuse_changed, schema_of, with_table_columns
 from nelder.trace import Recorder
 
 
@@ -43,7 +43,7 @@ def update(fit: Fit, changes: Changes) -> Fit:
     the fit are chosen again; where they do not go with the changes, a note says so. Raises DataError for a fit that was
     loaded without its data, InputError for a formula with another response or offset, and what `glm` raises.
     """
-    fit.rows_of_data("another fit")
+    refuse_changed(fit)
     before = fit
     schema = fit.terms.schema if changes.formula is None else None
     if changes.formula is not None:

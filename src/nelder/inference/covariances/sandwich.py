@@ -204,8 +204,8 @@ def finished(fit: Fit, bread: Bread, meat: Array, named: tuple[str, float]) -> F
     gone = (np.diagonal(covariance) <= NO_VARIANCE * fit.dispersion * unscaled) & (unscaled > 0)
     if gone.sum() == (unscaled > 0).sum() or any(isinstance(finding, PerfectFit) for finding in fit.warnings):
         raise DataError(
-            f"the residuals are zero, or cancel, throughout, measured by φ = {fit.dispersion:g}: covariance {name!r} is "
-            "made of them; use another"
+            f"the residuals are zero, or cancel, throughout, measured by φ = {fit.dispersion:g}: covariance {name!r} "
+            "is made of them; use another"
         )
     doubts: tuple[Doubt, ...] = ()
     if gone.any():
