@@ -124,12 +124,14 @@ class Kept:
 @dataclass(frozen=True)
 class Uncertainty:
     """Another covariance than the model's: its `name`, the matrix (k, k) of the coefficients of `point`, and the
-    degrees of freedom that tests and intervals take with it, infinite for the normal distribution.
+    degrees of freedom that tests and intervals take with it, infinite for the normal distribution; the `kind` that it
+    was asked by, for another fit, which files do not keep.
     """
 
     name: str
     covariance: Array
     df: float
+    kind: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ from nelder.sources import Chunk, Column, Numbers, concatenated, source_of
 from nelder.table import Named
 from nelder.trace import Recorder
 
+SAME = 1e-9  # of a deviance: what rounding may change of it when the same rows are read again
+
 
 def with_columns(fit: Fit, chosen: NDArray[np.bool_]) -> Fit:
     """The fit of only some columns of `fit.objective` (k,), which are those that were not aliased."""
@@ -178,6 +180,19 @@ def objective_of(fit: Fit, schema: Schema) -> Objective:
     handles = handles_of(fit, schema)
     known = constants(objective.engine, handles)
     return replace(objective, design=Design(handles, schema.names, known, objective.design.n))
+
+
+def refuse_changed(fit: Fit) -> None:
+    """Raise DataError where a table that other models would read again is gone, or no longer what was fitted: where its
+    deviance at the coefficients is another.
+    """
+    objective, schema = fit.rows_of_data("another model"), fit.terms.schema
+    if fit.kept is None or fit.kept.apart is None or schema is None or not schema.names:
+        return
+    beta = np.where(np.isfinite(fit.coef), fit.coef, 0.0)
+    before = objective.values(beta[None, ~fit.aliased])
+    if not np.allclose(objective_of(fit, schema).values(beta[None, :]), before, rtol=SAME, atol=0.0):
+        raise DataError("the table has changed since the model was fitted: fit again")
 
 
 def handles_of(fit: Fit, schema: Schema) -> Sequence[Block]:
