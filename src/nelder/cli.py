@@ -131,6 +131,9 @@ def _version() -> str:
 
 def run_fit(options: argparse.Namespace) -> int:
     """nelder fit."""
+    from nelder.sources.paths import files_of, refuse_over
+
+    refuse_over(filter(None, [options.save, options.report]), files_of(options.data).paths)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the summary says them
         fit = _fitted(options)
@@ -191,8 +194,10 @@ def run_explain(options: argparse.Namespace) -> int:
 def run_predict(options: argparse.Namespace) -> int:
     """nelder predict."""
     from nelder.saving import load
+    from nelder.sources.paths import files_of, refuse_over
 
     fit = load(options.fit)
+    refuse_over(filter(None, [options.output]), [options.fit, *files_of(options.data).paths])
     interval = "confidence" if options.interval else None
     if options.output is not None and options.output.endswith(".parquet"):
         from nelder.inference.predictions.prediction import Request

@@ -9,26 +9,28 @@ import numpy as np
 
 from nelder.design import Block
 from nelder.engines import merge
-from nelder.kernels import Pieces, Slope, Totals, blur_of, gram_of, totals_of
+from nelder.kernels import Pieces, Slope, Totals, blur_of, gram_of, pearson_residuals, totals_of
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.quadratic import Gram
 
+FAINT = 1e-5  # of Pearson's residuals: one so small says next to nothing of where the optimum is
+
 
 @dataclass(frozen=True)
 class Closing:
     """What is seen at β (p,): totals; `change`, the largest relative change of slope and variance in any row from β to
-    β + δ; `vanished`, whether a row whose best mean is a limit stands so near it that its residual has rounded to zero.
+    β + δ; `nearest`, the least of Pearson's residuals of rows whose best mean is a limit, infinite where none is faint.
     """
 
     totals: Totals
     change: float
-    vanished: bool
+    nearest: float
 
     def __add__(self, other: Closing) -> Closing:
-        change = max(self.change, other.change)
-        return Closing(self.totals + other.totals, change, self.vanished or other.vanished)
+        change, nearest = max(self.change, other.change), min(self.nearest, other.nearest)
+        return Closing(self.totals + other.totals, change, nearest)
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ def _seen(rows: Block, both: Array, loss: Loss, fine: bool) -> Closing:
     largest = float(factor.max(initial=0.0))
     if not np.isfinite(largest):
         largest = float(factor[np.isfinite(factor)].max(initial=0.0))
-    residual = loss.family.residual(rows.y, mean)
-    return Closing(totals_of(rows, mean, residual, loss), largest, vanished(rows, residual, loss))
+    scaled = pearson_residuals(rows.y, mean, loss.family)
+    return Closing(totals_of(rows, mean, scaled, loss), largest, nearest(rows, scaled, loss))
 
 
 def closing_slope_kernel(block: Block, beta: Array, loss: Loss) -> Slope:
@@ -116,9 +118,9 @@ def _closing_pieces(rows: Block, eta: Array, loss: Loss) -> tuple[Pieces, Closin
         mean = Mean(loss.link, eta[few])
         np.multiply(bare.weight, loss.family.score(bare.y, mean), out=score[few])
         np.multiply(bare.weight, loss.family.expected_weight(mean), out=weight[few])
-        residual, turn = loss.family.residual(bare.y, mean), bend(mean, loss)
+        scaled, turn = pearson_residuals(bare.y, mean, loss.family), bend(mean, loss)
         reach = math.sqrt((turn * turn / weight[few]).max(initial=0.0))
-        parts.append(Closing(totals_of(bare, mean, residual, loss), reach, vanished(bare, residual, loss)))
+        parts.append(Closing(totals_of(bare, mean, scaled, loss), reach, nearest(bare, scaled, loss)))
     closing = merge(parts)
     return (0.5 * closing.totals.deviance, score, weight), closing
 
@@ -130,6 +132,12 @@ def bend(mean: Mean, loss: Loss) -> Array:
     return np.abs(mean.curvature) + np.abs(loss.family.log_variance_slope(mean))
 
 
-def vanished(rows: Block, residual: Array, loss: Loss) -> bool:
-    """Whether a residual (n,) has rounded to zero in a row whose best mean is a limit."""
-    return not residual.all() and bool(((residual == 0) & (loss.limits(rows.y) != 0)).any())
+def nearest(rows: Block, scaled: Array, loss: Loss) -> float:
+    """The least of Pearson's residuals (n,) below `FAINT` in a row whose best mean is a limit; infinite where there is
+    none.
+    """
+    faint = np.flatnonzero(np.abs(scaled) < FAINT)
+    if not len(faint):
+        return math.inf
+    limited = faint[loss.limits(rows.y[faint]) != 0]
+    return float(np.abs(scaled[limited]).min(initial=math.inf))

@@ -70,7 +70,7 @@ class NotConverged(Diagnosis):
             return "take more steps, or use solver='newton'"
         if self.limited:
             return f"take more steps, as solver=nd.Newton(max_steps={10 * self.steps})"
-        return "leave out start=, choose another link, or look at fit.trace for where it halts"
+        return "choose another link or another start=, or look at fit.trace for where it halts"
 
     @property
     def sentence(self) -> str:

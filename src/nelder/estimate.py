@@ -17,6 +17,7 @@ from nelder.linalg import Array
 from nelder.loading import Apart
 from nelder.mean import Link
 from nelder.objective import Objective
+from nelder.observations import same_rows
 from nelder.sources import Chunk
 from nelder.table import Named
 from nelder.trace import Trace
@@ -107,8 +108,9 @@ class Kept:
     def aligned(self, values: object, argument: str) -> NDArray[np.generic]:
         """Values (n,) at the rows of the fit, from one a row of the caller's table or one a row of the fit.
 
-        Raises DataError for any other length.
+        Raises DataError for any other length, or labels of other rows.
         """
+        same_rows(self.data, {argument: values}, self.rows if self.numbers is not None else None)
         given = np.asarray(values)
         if given.ndim != 1 or len(given) not in (self.total, len(self.rows)):
             fitted = "" if self.total == len(self.rows) else f", of which {len(self.rows)} were fitted"
@@ -122,12 +124,14 @@ class Kept:
 @dataclass(frozen=True)
 class Uncertainty:
     """Another covariance than the model's: its `name`, the matrix (k, k) of the coefficients of `point`, and the
-    degrees of freedom that tests and intervals take with it, infinite for the normal distribution.
+    degrees of freedom that tests and intervals take with it, infinite for the normal distribution; the `kind` that it
+    was asked by, for another fit, which files do not keep.
     """
 
     name: str
     covariance: Array
     df: float
+    kind: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

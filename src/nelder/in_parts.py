@@ -19,7 +19,7 @@ from nelder.formula import Expression, Schema, complete_rows, learn
 from nelder.formula.schema import learned_value
 from nelder.formula.transforms import State
 from nelder.linalg import Array
-from nelder.loading import Apart, Incomplete, Loader, Look, Part, Read, followed, look, spooled
+from nelder.loading import Apart, Fitted, Incomplete, Loader, Look, Part, Read, followed, look, spooled
 from nelder.loading.looking import Sought
 from nelder.model_frame import Asked
 from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sampling, Weights
@@ -91,7 +91,8 @@ def looked_and_loaded(
     parts = [Part(each, begin) for each, begin in zip(read[1], looked.begins, strict=True)]
     loaded = Loaded.of(model, wanted, model.engine.load(parts, loader))
     again = tuple(Part(each, begin) for each, begin in zip(wanted.source.partitions, looked.begins, strict=True))
-    return loaded, Apart(wanted.source, again, loader, looked.completeness.total, loaded.rows), looked.completeness
+    fitted = Fitted(model.engine, loaded.handles)
+    return loaded, Apart(wanted.source, again, loader, looked.completeness.total, fitted), looked.completeness
 
 
 def gapless(wanted: Asked) -> Mapping[str, str]:

@@ -329,21 +329,26 @@ def totals_kernel(block: Block, beta: Array | Ray, loss: Loss, fine: bool) -> To
 
     def totals(rows: Block) -> Totals:
         mean = Mean(loss.link, rows.fine_eta(beta) if fine else rows.eta(beta))
-        return totals_of(rows, mean, loss.family.residual(rows.y, mean), loss)
+        return totals_of(rows, mean, pearson_residuals(rows.y, mean, loss.family), loss)
 
     with np.errstate(all="ignore"):
         return block.over_slices(totals)
 
 
-def totals_of(rows: Block, mean: Mean, residual: Array, loss: Loss) -> Totals:
-    """One slice's sums at means (n,) and residuals (n,)."""
-    family = loss.family
-    deviance = float(rows.weight @ family.unit_deviance(rows.y, mean))
+def totals_of(rows: Block, mean: Mean, scaled: Array, loss: Loss) -> Totals:
+    """One slice's sums at means (n,) and Pearson's residuals (n,)."""
+    deviance = float(rows.weight @ loss.family.unit_deviance(rows.y, mean))
+    return Totals(float(rows.weight.sum()), deviance, float(rows.weight @ scaled**2))
+
+
+def pearson_residuals(y: Array, mean: Mean, family: Family) -> Array:
+    """(y − μ) / √V(μ) (n,), without weights."""
+    residual = family.residual(y, mean)
     # in halves of the exponent, so that μ³ at μ = 1e120 does not overflow
     scaled = residual / np.exp(0.5 * family.log_variance(mean))
     if not all_finite(scaled):
         scaled[residual == 0] = 0.0
-    return Totals(float(rows.weight.sum()), deviance, float(rows.weight @ scaled**2))
+    return np.asarray(scaled)
 
 
 def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:

@@ -120,6 +120,8 @@ def cholesky(matrix: Array) -> Factored | None:
     upper, info = lapack().dpotrf(scaled, clean=True)
     if info != 0:
         return None
+    if not len(scale):  # of which LAPACK says on the screen that it has no condition
+        return Factored(upper, scale, 1.0)
     reciprocal, _ = lapack().dpocon(upper, norm)
     return Factored(upper, scale, 1 / reciprocal if reciprocal > 0 else np.inf)
 

@@ -24,6 +24,7 @@ from nelder.names import resolve
 from nelder.observations import design_of, numeric, observe, same_rows, vector_of
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
+from nelder.sources.frames import column_labels
 from nelder.trace import Record, recording
 
 
@@ -104,7 +105,7 @@ def glm_fit(
     Raises an `nd.NelderError` that says what was given, what is allowed and what to do.
     """
     model = replace(resolve_model(family, link, solver, penalty), compress=compression(compress))
-    labels = names if names is not None else getattr(X, "columns", None)
+    labels = names if names is not None else column_labels(X)
     same_rows(X, {"y": y, "weights": weights, "offset": offset})
     columns = design_of(X, "X")
     n, p = columns.X.shape

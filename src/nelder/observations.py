@@ -6,8 +6,9 @@ Nothing is changed in the caller's arrays.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,16 +58,29 @@ def sampling(weights: object) -> Sampling:
     return Sampling(weights)
 
 
-def same_rows(X: object, others: dict[str, object]) -> None:
-    """Raise DataError where a labelled series does not have the row labels of a labelled X, in the same order."""
-    index = getattr(X, "index", None)
-    for argument, other in others.items():
-        theirs = getattr(other.given if isinstance(other, Weights) else other, "index", None)
-        if index is not None and hasattr(index, "equals") and hasattr(theirs, "equals") and not index.equals(theirs):
-            raise DataError(
-                f"the index of {argument} is not that of the data: align it first, or give {argument}.to_numpy() to go "
-                "by position"
-            )
+def same_rows(X: object, others: Mapping[str, object], rows: NDArray[np.integer] | None = None) -> None:
+    """Raise DataError where labelled series do not have the row labels of a labelled X, or of each other, in the same
+    order. With `rows`, those of X that were fitted, a series may have the labels of these alone.
+    """
+    columns = {f"column {name!r}": each for name, each in X.items()} if isinstance(X, Mapping) else {"the data": X}
+    first: tuple[str, Any] | None = None
+    for argument, other in {**columns, **others}.items():
+        index = index_of(other.given if isinstance(other, Weights) else other)
+        if first is None:
+            first = None if index is None else (argument, index)
+        elif index is not None and not index.equals(first[1]):
+            few = rows is not None and len(index) == len(rows) and index.equals(first[1][rows])
+            if not few:
+                raise DataError(
+                    f"the index of {argument} is not that of {first[0]}: align it first, or give it as an array, by "
+                    ".to_numpy(), to go by position"
+                )
+
+
+def index_of(values: object) -> Any:
+    """The row labels of a pandas object, None where there are none."""
+    index = getattr(values, "index", None)
+    return index if hasattr(index, "equals") else None
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def checked_mean(loss: Loss, eta: Array) -> Mean:
 def draw(family: Family, mean: Mean, spread: tuple[float, Array], random: np.random.Generator) -> Array:
     """One response a row at (φ, weight); raises DataError naming a mean that is too large to draw from."""
     phi, weight = spread
-    large = np.flatnonzero((mean.mu > LARGEST_COUNT) & family.counts)
+    large = np.flatnonzero((weight * mean.mu > LARGEST_COUNT) & family.counts)
     try:
         if len(large):
             raise ValueError

@@ -52,7 +52,8 @@ def compressed(values: Any, argument: str) -> Any:
         raise InputTypeError(f"{argument} holds values of type {values.dtype}, and must be numeric")
     if values.ndim != 2:
         raise DataError(f"{argument} has shape {values.shape}; a sparse design has two dimensions, rows and columns")
-    X = sparse.csr_array(values, dtype=np.float64)
+    # as doubles before any format of SciPy's sums duplicates, in which bytes overflow and truth values saturate
+    X = sparse.csr_array(values.astype(np.float64, copy=False))
     if not X.has_canonical_format:
         X = X.copy()  # it may share indices with the caller's matrix though it has numbers of its own
         X.sum_duplicates()

@@ -30,9 +30,11 @@ from nelder.parts import Dense
 from nelder.ranks import selected
 from nelder.shapes import shaped
 from nelder.solvers import Reason
-from nelder.sources import Column, Numbers, concatenated, source_of
+from nelder.sources import Chunk, Column, Numbers, concatenated, source_of
 from nelder.table import Named
 from nelder.trace import Recorder
+
+SAME = 1e-9  # of a deviance: what rounding may change of it when the same rows are read again
 
 
 def with_columns(fit: Fit, chosen: NDArray[np.bool_]) -> Fit:
@@ -180,6 +182,19 @@ def objective_of(fit: Fit, schema: Schema) -> Objective:
     return replace(objective, design=Design(handles, schema.names, known, objective.design.n))
 
 
+def refuse_changed(fit: Fit) -> None:
+    """Raise DataError where a table that other models would read again is gone, or no longer what was fitted: where its
+    deviance at the coefficients is another.
+    """
+    objective, schema = fit.rows_of_data("another model"), fit.terms.schema
+    if fit.kept is None or fit.kept.apart is None or schema is None or not schema.names:
+        return
+    beta = np.where(np.isfinite(fit.coef), fit.coef, 0.0)
+    before = objective.values(beta[None, ~fit.aliased])
+    if not np.allclose(objective_of(fit, schema).values(beta[None, :]), before, rtol=SAME, atol=0.0):
+        raise DataError("the table has changed since the model was fitted: fit again")
+
+
 def handles_of(fit: Fit, schema: Schema) -> Sequence[Block]:
     """The rows of a fit in the columns of another schema, on their engine."""
     engine, kept = fit.rows_of_data("another model").engine, fit.kept
@@ -194,26 +209,14 @@ def handles_of(fit: Fit, schema: Schema) -> Sequence[Block]:
 def with_table_columns(fit: Fit, names: Sequence[str]) -> Fit:
     """The same fit, holding more columns of the caller's table at its rows, for models that need them.
 
-    Raises UnknownNameError for a column that the table does not have, CapabilityError without a table, DataError where
-    the table is no longer that of the fit, or where the column is missing in a row of the fit.
+    Raises what `table_columns` raises, and DataError where the column is missing in a row of the fit.
     """
     if fit.kept is None or fit.kept.chunk is None:
         raise CapabilityError("this fit does not hold its columns: fit by formula, nd.glm('y ~ x', data)")
     more = [name for name in dict.fromkeys(names) if name not in fit.kept.chunk]
     if not more:
         return fit
-    if fit.kept.data is None:
-        raise CapabilityError(f"there is no column {more[0]!r} here: {DISTINCT}")
-    source, known = source_of(fit.kept.data), fit.kept.chunk
-    table = concatenated(list(source.chunks([*more, *(name for name in known if name in source.names)])))
-    total = len(next(iter(table.values())))
-    if total != fit.kept.total:
-        raise DataError(f"the table has {total} rows now and had {fit.kept.total} when the model was fitted: fit again")
-    every = {name: column.take(fit.kept.rows) for name, column in table.items()}
-    for name in known:
-        if name not in every or not np.array_equal(plain(every[name]), plain(known[name])):
-            raise DataError(f"the table has changed since the model was fitted, in column {name!r}: fit again")
-    read = {name: every[name] for name in more}
+    read = table_columns(fit, more)
     for name, column in read.items():
         absent = fit.kept.rows[column.missing].tolist()
         if absent:
@@ -222,6 +225,34 @@ def with_table_columns(fit: Fit, names: Sequence[str]) -> Fit:
                 "used; fit the first model to the rows that are complete in every column"
             )
     return replace(fit, kept=replace(fit.kept, chunk={**fit.kept.chunk, **read}))
+
+
+def table_columns(fit: Fit, names: Sequence[str]) -> Chunk:
+    """Columns of the caller's table at the rows of a fit by formula, whether or not the formula reads them.
+
+    Raises UnknownNameError for a column that the table does not have, CapabilityError without a table, DataError where
+    the table is no longer that of the fit: what the fit knows of it is read along, and compared.
+    """
+    kept = fit.kept
+    assert kept is not None and kept.chunk is not None
+    if kept.apart is not None:
+        return kept.apart.columns(names)
+    if kept.data is None:
+        absent = next((name for name in names if name not in kept.chunk), None)
+        if absent is not None:
+            raise CapabilityError(f"there is no column {absent!r} here: {DISTINCT}")
+        return {name: kept.chunk[name] for name in names}
+    source, known = source_of(kept.data), kept.chunk
+    asked = dict.fromkeys([*names, *(name for name in known if name in source.names)])
+    table = concatenated(list(source.chunks(list(asked))))
+    total = len(next(iter(table.values())))
+    if total != kept.total:
+        raise DataError(f"the table has {total} rows now and had {kept.total} when the model was fitted: fit again")
+    every = {name: column.take(kept.rows) for name, column in table.items()}
+    for name in known:
+        if name not in every or not np.array_equal(plain(every[name]), plain(known[name])):
+            raise DataError(f"the table has changed since the model was fitted, in column {name!r}: fit again")
+    return {name: every[name] for name in names}
 
 
 def plain(column: Column) -> NDArray[Any]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nelder.diagnosis import announce
-from nelder.errors import InputError
+from nelder.errors import CapabilityError, InputError, NelderError
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Kept, Terms
 from nelder.fitting import fit_objective, found_in_rows
 from nelder.formula import Schema, learn, parse_formula
-from nelder.inference.covariances.covariance import design_based
+from nelder.inference.covariances.covariance import design_based, with_covariance
+from nelder.inference.dispersions import with_dispersion
 from nelder.links import LINKS
 from nelder.loss import Loss
 from nelder.mean import Link
@@ -20,7 +21,7 @@ from nelder.names import resolve
 from nelder.objective import Objective
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
-from nelder.submodels import notes_of, objective_of, observations_of, schema_of, with_table_columns
+from nelder.submodels import notes_of, objective_of, observations_of, refuse_changed, schema_of, with_table_columns
 from nelder.trace import Recorder
 
 
@@ -38,10 +39,12 @@ class Changes:
 def update(fit: Fit, changes: Changes) -> Fit:
     """The fit of the same response, weights and offset in the same rows, with some changes.
 
-    Another family comes with its own link unless one is given. Raises DataError for a fit that was loaded without its
-    data, InputError for a formula with another response or offset, and what `glm` raises.
+    Another family comes with its own link unless one is given. The dispersion and the covariance that were chosen for
+    the fit are chosen again; where they do not go with the changes, a note says so. Raises DataError for a fit that was
+    loaded without its data, InputError for a formula with another response or offset, and what `glm` raises.
     """
-    fit.rows_of_data("another fit")
+    refuse_changed(fit)
+    before = fit
     schema = fit.terms.schema if changes.formula is None else None
     if changes.formula is not None:
         fit, schema = with_formula(fit, changes.formula)
@@ -54,7 +57,31 @@ def update(fit: Fit, changes: Changes) -> Fit:
         made = fit_objective(objective, solver, terms, Recorder(()))
     found = found_in_rows(made, Kept(seen.rows, len(seen.rows)))
     announce(found)
-    return design_based(replace(made, warnings=found, notes=(*made.notes, *notes_of_rows(fit)), kept=fit.kept))
+    made = replace(made, warnings=found, notes=(*made.notes, *notes_of_rows(fit)), kept=fit.kept)
+    return chosen_again(before, design_based(made))
+
+
+def chosen_again(before: Fit, fit: Fit) -> Fit:
+    """A fit with the dispersion and the covariance that were chosen for the one before, or a note of each why not."""
+    if before.dispersion_by != "pearson":
+        given = before.dispersion_by == "given"
+        try:
+            if given and fit.family != before.family:
+                raise CapabilityError(f"it was given for {before.family.label()}, and another family has its own")
+            fit = with_dispersion(fit, before.dispersion if given else before.dispersion_by)
+        except NelderError as problem:
+            fit = noted(fit, f"the dispersion chosen before ({before.dispersion_by})", problem)
+    if before.uncertainty is not None and before.uncertainty.kind is not None:
+        try:
+            fit = with_covariance(fit, before.uncertainty.kind)
+        except NelderError as problem:
+            fit = noted(fit, f"the covariance chosen before ({before.uncertainty.name})", problem)
+    return fit
+
+
+def noted(fit: Fit, what: str, problem: NelderError) -> Fit:
+    """A fit with a note of what it is without."""
+    return replace(fit, notes=(*fit.notes, f"without {what}: {problem}"))
 
 
 def with_formula(fit: Fit, text: str) -> tuple[Fit, Schema]:

@@ -342,3 +342,15 @@ def test_demo_prints_both_fits():
     assert "gradient_descent, step by step" in done.stdout
     assert "diverged" in done.stdout
     assert done.stderr == ""
+
+
+def test_what_is_read_is_not_written_over(tmp_path):
+    data, saved = tmp_path / "d.csv", tmp_path / "f.json"
+    data.write_text("y,x\n1,1\n2,2\n4,3\n3,4\n")
+    before = data.read_text()
+    for option in ("--save", "--report"):
+        assert "d.csv' is read here" in refused("fit", "d.csv", "y ~ x", option, data, folder=tmp_path)
+    nelder("fit", data, "y ~ x", "--save", saved)
+    assert "d.csv' is read here" in refused("predict", saved, data, "-o", "d.csv", folder=tmp_path)
+    assert "f.json' is read here" in refused("predict", saved, data, "-o", saved)
+    assert data.read_text() == before and nd.load(saved).converged

@@ -59,6 +59,7 @@ def assert_rows_are_there(cells, rows):
     assert cells.influence().leverage == pytest.approx(rows.influence().leverage, **close)
 
 
+@pytest.mark.filterwarnings("ignore::nelder.ResponseWarning")  # means of counts
 @pytest.mark.parametrize("link", [None, nd.Log(), nd.Power(0.5), nd.Identity()], ids=str)
 def test_cells_are_exact_for_every_family(each_family, link, eta_inside, sampler):
     random = np.random.default_rng(1981)

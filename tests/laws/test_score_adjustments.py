@@ -50,7 +50,8 @@ def drawn(loss):
     offset = 0.05 * (high - low) * random.uniform(-1, 1, N)
     weight = random.integers(1, 4, N).astype(float)
     mean = Mean(loss.link, low + (high - low) * (0.4 + X @ [0.0, 0.3, 0.25]) + offset)
-    return X, like.sample(random, mean, 1.0 if like.dispersion_known else 0.1, weight), weight, offset
+    own = np.ones(len(weight)) if like.counts else weight  # whole numbers
+    return X, like.sample(random, mean, 1.0 if like.dispersion_known else 0.1, own), weight, offset
 
 
 def pieces(loss, X, y, weight, eta):

@@ -44,7 +44,7 @@ def test_the_last_gradient_sees_what_a_look_of_its_own_would(pair):
     assert last.closing.totals.deviance == pytest.approx(seen.totals.deviance, rel=1e-13)
     assert last.closing.totals.pearson == pytest.approx(seen.totals.pearson, rel=1e-13)
     assert last.closing.totals.weight == pytest.approx(seen.totals.weight, rel=1e-13)
-    assert last.closing.vanished == seen.vanished
+    assert last.closing.nearest == seen.nearest
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)

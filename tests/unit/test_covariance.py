@@ -118,6 +118,16 @@ def test_units_of_a_column_do_not_matter(kind):
     near(scale[:, None] * covariance(nd.glm("y ~ x + z", data), kind) * scale, plain)
 
 
+@each_kind
+@pytest.mark.parametrize("scale", [1e200, 1e160, 1e-160, 1e-200])
+def test_the_scale_of_prior_weights_does_not_matter(kind, scale):
+    """Where φ is estimated only their ratios do, also where the square of a score is out of the range of numbers."""
+    _, data = table()
+    data |= {"y": np.exp(0.3 * data["x"] + np.sin(np.arange(N)))}
+    usual, far = (nd.glm("y ~ x + g", data, "gamma", "log", weights=w * (1 + np.arange(N) % 3)) for w in (1.0, scale))
+    near(covariance(far, kind), covariance(usual, kind))
+
+
 @pytest.mark.parametrize("kind", [*ROBUST, "observed", Clustered(GROUPS), HAC(3)], ids=str)
 @pytest.mark.parametrize("solver", ["irls", "lbfgs", "newton"])
 def test_the_solver_does_not_matter(solver, kind):
@@ -505,6 +515,18 @@ def test_a_perfect_or_saturated_fit_has_no_residuals():
         with pytest.raises(nd.DataError, match="leaves 0 degrees of freedom"):
             covariance(saturated, kind)
     near(covariance(saturated, "observed"), saturated.covariance())
+
+
+@pytest.mark.parametrize("y", [[0, 0, 1, 1, 1, 0], [0] * 6, [1] * 6], ids=["separated", "no events", "all events"])
+def test_a_fit_with_no_finite_coefficient_has_no_residuals_either(y, capfd):
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm("y ~ x", {"x": [-2.0, -1.0, 1.0, 2.0, 3.0, -3.0], "y": y}, "binomial")
+    firms, years = [0, 0, 1, 1, 2, 2], [0, 1, 0, 1, 0, 1]
+    for kind in (*ROBUST, Clustered(firms), Clustered(firms, years), HAC(1), HAC(1, prewhiten=True)):
+        with pytest.raises(nd.DataError, match="residuals are zero, or cancel, throughout"):
+            covariance(fit, kind)
+    assert np.isnan(covariance(fit, "observed")).all()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_at_an_edge_the_rows_that_are_held_say_nothing():

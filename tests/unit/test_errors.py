@@ -1,5 +1,6 @@
 """Warnings point at the line of the caller, whichever door it came through."""
 
+import pickle
 import warnings
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import nelder as nd
+from nelder.formula.transforms import OutsideError
 
 X = np.arange(12.0)
 DATA = {"x": X, "twice": 2 * X, "y": X % 3, "g": list("abc") * 4, "h": list("uuuvvv") * 2}
@@ -49,3 +51,8 @@ def test_a_second_line_that_goes_wrong_is_warned_of_as_well():
 def test_tests_of_a_coding_have_a_warning_of_their_own():
     with pytest.warns(nd.errors.CodingWarning, match="base level of g, h"):
         crossed().anova(3)
+
+
+def test_an_error_of_a_transform_comes_back_from_a_worker_as_it_is():
+    told = pickle.loads(pickle.dumps(OutsideError("is outside", np.array([3, 5]))))
+    assert told.finding == "is outside" and told.places.tolist() == [3, 5]

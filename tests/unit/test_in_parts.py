@@ -277,6 +277,58 @@ def test_what_reads_a_fit_reads_one_whose_rows_are_in_a_file(reader, pair):
         np.testing.assert_allclose(np.asarray(parts), np.asarray(whole), rtol=1e-9, atol=1e-12)
 
 
+LATER = {name: READERS[name] for name in ("clusters", "slopes", "augment", "add1", "update")} | {
+    "groups": lambda fit: fit.bootstrap(5, kind="pairs", seed=1, groups="cluster"),
+    "folds": lambda fit: fit.cross_validate(groups="cluster"),
+    "average": lambda fit: fit.predictions(by="cluster"),
+}
+
+
+@pytest.mark.parametrize("parts", [True, False], ids=["in parts", "in memory"])
+@pytest.mark.parametrize("reader", LATER)
+def test_rows_that_come_in_another_order_later_are_noticed(reader, parts, tmp_path):
+    """As those of a query without ORDER BY, or of a file written anew: clusters would be those of other rows."""
+    data = table(2_000, missing=False)
+    order = np.random.default_rng(3).permutation(2_000)
+    if parts:
+        fit = nd.glm(
+            "y ~ x + g", Pieces(data, range(0, 2_000, 300)), "poisson", compress=False, engine=nd.Threads(memory=1)
+        )
+        LATER[reader](fit)
+        for values in data.values():  # which the parts are views of
+            values[:] = values[order]
+    else:
+        path = tmp_path / "rows.parquet"
+        pq.write_table(pa.table(data), path)
+        fit = nd.glm("y ~ x + g", path, "poisson", compress=False)
+        LATER[reader](fit)
+        pq.write_table(pa.table(data).take(order), path)
+    if reader in ("slopes", "augment") and not parts:
+        LATER[reader](fit)  # reads nothing again
+    else:
+        with pytest.raises(nd.DataError, match=r"does not give the rows|has changed since"):
+            LATER[reader](fit)
+
+
+def test_other_responses_are_noticed_by_larger_models_too():
+    data = table(2_000, missing=False)
+    parts = Pieces(data, range(0, 2_000, 300))
+    fit = nd.glm("y ~ x + g", parts, "poisson", compress=False, engine=nd.Threads(memory=1))
+    data["y"][:] += 1
+    for attempt in (lambda: fit.add1("z"), lambda: fit.update("y ~ x + z"), lambda: fit.update("y ~ x")):
+        with pytest.raises(nd.DataError, match=r"does not give the rows|has changed since"):
+            attempt()
+
+
+def test_a_file_that_was_written_anew_is_noticed(tmp_path):
+    data, path = table(2_000, missing=False), tmp_path / "rows.parquet"
+    pq.write_table(pa.table(data), path, row_group_size=300)
+    fit = nd.glm("y ~ x + g", path, "poisson", compress=False, engine=nd.Threads(memory=1))
+    pq.write_table(pa.table({**data, "x": 100 * data["x"]}), path, row_group_size=300)
+    with pytest.raises(nd.DataError, match=r"rows.parquet' has changed since"):
+        fit.slopes()
+
+
 def test_a_fit_of_distinct_rows_has_the_columns_of_its_formula_and_says_why_no_others(tmp_path):
     pytest.importorskip("duckdb")
     random = np.random.default_rng(5)

@@ -95,6 +95,11 @@ def test_a_singular_triangle_has_no_factor():
     assert from_triangle(np.array([[1.0, 1.0], [0.0, 0.0]])) is None
 
 
+def test_no_columns_have_a_factor_and_lapack_prints_nothing(capfd):
+    assert cholesky(np.zeros((0, 0))).condition == 1.0
+    assert capfd.readouterr().err == ""
+
+
 def test_condition_is_of_equilibrated_columns():
     X = normal(0, 50, 3)
     plain = cholesky(X.T @ X).condition

@@ -32,6 +32,16 @@ def test_balanced_means_are_those_of_the_cells():
     assert emmeans(fit).table()["estimate"] == pytest.approx(np.mean(data["y"]), rel=1e-12)
 
 
+def test_proportional_weights_count_observations_and_not_prior_weights():
+    """Level v has 0.3 of the rows, 0.75 of the prior weights and 0.5 of the repeated rows."""
+    h, w = np.array(list("uuuuuuuvvv")), np.array([1, 1, 1, 1, 1, 1, 1, 7, 7, 7]) / 3
+    data = {"y": RANDOM.normal(size=10), "h": h}
+    for weights, share in ((None, 0.3), (w, 0.3), (nd.frequency(np.where(h == "v", 7, 3)), 0.5)):
+        fit = nd.glm("y ~ h", data, weights=weights)
+        mean = emmeans(fit, None, Averaged(weights="proportional")).table()["estimate"][0]
+        assert mean == pytest.approx(fit.coef["Intercept"] + share * fit.coef["h[T.v]"], rel=1e-12)
+
+
 def test_a_mean_is_that_of_predictions_on_the_grid():
     grid = pd.DataFrame([(g, h) for g in "pqr" for h in "uv"], columns=["g", "h"])
     rows = {**{name: grid[name].to_numpy() for name in grid}, "x": np.full(6, DATA.x.mean()), "e": np.ones(6)}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nelder as nd
+from nelder.inference.predictions.prediction import prediction_interval
 
 N = 12
 
@@ -466,3 +467,47 @@ def test_series_with_another_index_are_refused(good):
 def test_two_columns_are_for_families_that_count_successes(good):
     with pytest.raises(nd.CapabilityError, match="successes and failures, which poisson does not count"):
         fit_with(good, y=np.column_stack([good.y, good.y + 1]))
+
+
+def labelled(n=40):
+    """A table, and the same rows in another order under the same labels."""
+    random = np.random.default_rng(0)
+    data = pd.DataFrame({"x": random.normal(size=n), "e": random.uniform(1, 9, n)})
+    data["y"], data["s"] = random.poisson(data["e"] * np.exp(0.2 + 0.3 * data["x"])), (random.random(n) < 0.5) * 1.0
+    return data, data.iloc[::-1]
+
+
+LATER = {
+    "offset": lambda fit, data: fit.predict(data.iloc[::-1], offset=np.log(data["e"])),
+    "weights": lambda fit, data: prediction_interval(fit, weights=data["e"].iloc[::-1]),
+    "exposure": lambda fit, data: fit.lift(bands=3, exposure=data["e"].iloc[::-1]),
+    "predicted": lambda fit, data: fit.calibration(predicted=1.0 + data["e"].iloc[::-1]),
+    "clusters": lambda fit, data: fit.with_covariance(nd.Clustered(data["s"].iloc[::-1])),
+    "folds": lambda fit, data: fit.cross_validate(groups=data["s"].iloc[::-1]),
+}
+
+
+@pytest.mark.parametrize("door", LATER)
+def test_labels_of_other_rows_are_refused_after_a_fit_too(door):
+    data, _ = labelled()
+    fit = nd.glm("y ~ x", data, "poisson", offset=np.log(data["e"]))
+    with pytest.raises(nd.DataError, match=r"^the index of \w+ is not that of the data"):
+        LATER[door](fit, data)
+
+
+def test_labels_of_the_fitted_rows_alone_are_those_of_the_data():
+    data, _ = labelled()
+    data.loc[[3, 5], "x"] = np.nan
+    fit = nd.glm("y ~ x", data, "poisson")
+    few = data.drop([3, 5])
+    assert np.array_equal(
+        fit.with_covariance(nd.Clustered(few["s"])).se, fit.with_covariance(nd.Clustered(data["s"])).se
+    )
+
+
+def test_series_that_contradict_each_other_are_refused_where_no_table_has_labels():
+    data, back = labelled()
+    with pytest.raises(nd.DataError, match=r"^the index of column 'x' is not that of column 'y'"):
+        nd.glm("y ~ x", {"y": data["y"], "x": back["x"]}, "poisson")
+    with pytest.raises(nd.DataError, match=r"^the index of weights is not that of y"):
+        nd.glm_fit(data[["x"]].to_numpy(), data["y"], "poisson", weights=back["e"])

@@ -6,6 +6,7 @@ from scipy import stats
 
 import nelder as nd
 from nelder.estimate import Uncertainty
+from nelder.inference.likelihood.adjusted_paths import AdjustedPath
 from nelder.inference.likelihood.penalised_intervals import penalised_confint
 from nelder.penalties import Jeffreys
 
@@ -132,6 +133,23 @@ def test_an_end_beyond_the_domain_is_said():
     assert np.isfinite(table["upper"]).all()
 
 
+def test_an_end_that_a_flat_statistic_cannot_reach_is_given_up_early(monkeypatch):
+    """Beyond an intercept of −2.65 the others have no root, and up to there the statistic creeps to 1.76."""
+    random = np.random.default_rng(0)
+    a, b, sex = np.round(random.normal(size=24), 1), random.normal(size=24), np.tile([0.0, 1.0], 12)
+    fit = nd.glm_fit(np.column_stack([np.ones(24), a, b, sex]), a > 0, "binomial", penalty="median_bias")
+    looks, plain = [], AdjustedPath.at
+
+    def counted(self, value, near):
+        looks.append(plain(self, value, near))
+        return looks[-1]
+
+    monkeypatch.setattr(AdjustedPath, "at", counted)
+    table = penalised_confint(fit)
+    assert np.isnan(table["lower"]).tolist() == [True, False, False, False] and np.isfinite(table["upper"]).all()
+    assert sum(each is None for each in looks) <= 5
+
+
 # refusals
 
 
@@ -161,6 +179,19 @@ def test_fits_that_did_not_converge_are_refused():
         fit = nd.glm_fit(X, APART, "quasibinomial", penalty="firth")
     with pytest.raises(nd.CapabilityError, match="did not converge"):
         penalised_confint(fit)
+
+
+@pytest.mark.parametrize("penalty", ["firth", "median_bias", "jeffreys"])
+def test_perfect_fits_are_refused_as_such(penalty):
+    random = np.random.default_rng(0)
+    a, b = np.round(random.normal(size=24), 1), random.normal(size=24)
+    for y, family, link in ((2 + 3 * a, "gaussian", "identity"), (np.full(24, 2.0), "gamma", "log")):
+        with pytest.warns(nd.NelderWarning):
+            fit = nd.glm("y ~ a + b", {"a": a, "b": b, "y": y}, family, link, penalty=penalty)
+        with pytest.raises(nd.CapabilityError, match="this fit is perfect, so that φ is nothing but rounding"):
+            penalised_confint(fit)
+        known = ends(fit.with_dispersion(1.0))
+        assert (known[:, 0] < fit.coef).all() and (fit.coef < known[:, 1]).all()
 
 
 @pytest.mark.parametrize("level", [0, 1, 95, np.nan])

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import nelder as nd
@@ -36,6 +38,38 @@ def test_columns_of_a_frame_are_found_by_name():
     assert np.array_equal(fit.predict(X[["b", "one", "a"]]), fit.fitted)
     with pytest.raises(nd.DataError, match="no column 'a'"):
         fit.predict(X.rename(columns={"a": "c"}))
+
+
+def test_columns_of_an_arrow_table_are_found_by_name():
+    table = pa.table({"one": np.ones(5), "a": np.arange(5.0), "columns": [1.0, 0.0, 2.0, 0.0, 1.0]})
+    fit = nd.glm_fit(table, [1.0, 2.0, 4.0, 3.0, 5.0])
+    assert fit.names == ("one", "a", "columns")
+    assert np.array_equal(fit.predict(table.select(["columns", "a", "one"])), fit.fitted)
+
+
+NO_VALUES = {
+    "pandas": lambda folder: pd.DataFrame({"x": [None, None], "g": ["a", "b"], "e": [1.0, 2.0]}),
+    "polars": lambda folder: pl.DataFrame({"x": [None, None], "g": ["a", "b"], "e": [1.0, 2.0]}),
+    "arrow": lambda folder: pa.table({"x": pa.nulls(2), "g": ["a", "b"], "e": [1.0, 2.0]}),
+    "no level": lambda folder: {"x": [1.0, 2.0], "g": [None, None], "e": [1.0, 2.0]},
+    "no offset": lambda folder: pd.DataFrame({"x": [1.0, 2.0], "g": ["a", "b"], "e": [None, None]}),
+    "csv": lambda folder: written(folder / "new.csv", "x,g,e\n,a,1\n,b,2\n"),
+    "no rows": lambda folder: {"x": [], "g": [], "e": []},
+    "header": lambda folder: written(folder / "new.csv", "x,g,e\n"),
+}
+
+
+def written(path, text):
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("case", NO_VALUES)
+@pytest.mark.parametrize("formula", ["y ~ x + g + offset(e)", "y ~ log(x) + C(g) + offset(log(e))"])
+def test_a_column_without_any_value_is_a_missing_one_of_any_type(tmp_path, case, formula):
+    data = {"y": [1.0, 2, 4, 3, 5, 7], "x": [1.0, 2, 3, 4, 5, 7], "g": list("ababab"), "e": [1.0, 2, 1, 2, 1, 2]}
+    predicted = nd.glm(formula, data).predict(NO_VALUES[case](tmp_path))
+    assert len(predicted) == (0 if case in ("no rows", "header") else 2) and np.isnan(predicted).all()
 
 
 def test_rows_off_the_pattern_of_aliased_columns_are_not_predicted(tmp_path):

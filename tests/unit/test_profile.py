@@ -447,6 +447,24 @@ def test_beyond_the_domain_a_profile_is_infinite_and_has_no_coefficients():
     assert outside.deviance[0] == np.inf and outside.root[0] == -np.inf and outside.deviance[1] < np.inf
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_an_end_that_is_not_found_at_an_edge_speaks_of_no_start_that_was_not_given(seed):
+    random = np.random.default_rng(seed)
+    n = random.integers(5, 8)
+    X = np.column_stack([np.ones(n), np.round(random.normal(size=n), 1), random.random(n) < 0.5])
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm_fit(X, np.ones(n), "binomial", "log")
+    assert "start=" not in str(confint(fit, kind="profile"))
+
+
+def test_means_that_vanish_are_not_blamed_on_the_design_alone():
+    X = np.column_stack([np.ones(7), [-0.8, 0.1, 1.1, -1.6, -1.5, 0.9, -1.3], [1, 0, 1, 1, 0, 0, 0]])
+    with pytest.warns(nd.BoundaryWarning):
+        fit = nd.glm_fit(X, [0, 2, 0, 0, 1, 1, 3], "poisson", "sqrt", names=["one", "x", "z"])
+    with pytest.raises(nd.InputError, match="or means vanish at the optimum"):
+        fit.likelihood_ratio("x = 0")
+
+
 def test_scores_are_not_inverted_at_an_edge():
     fit = at_the_edge(CELLS, ONES, "binomial", "log")
     with pytest.raises(nd.CapabilityError, match=r"at the edge of the means allowed.*use kind='profile'"):

@@ -1,6 +1,7 @@
 """Residuals of every kind: what each is, what it is under weights, limits and rows that a coefficient has to itself."""
 
 import functools
+import warnings
 
 import numpy as np
 import pytest
@@ -82,8 +83,8 @@ def test_quantile_residuals_are_standard_normal_where_the_model_is_true(family):
     link = "logit" if family == "binomial" else "log"
     trials = np.full(n, 2.0)
     y = nd.simulate(X, [0.1, 0.5], family, link, nd.Draw(phi=0.5, weights=trials, seed=8))
-    weights = None if getattr(family, "name", family) in ("poisson", "negative_binomial") else trials
-    score = residuals(nd.glm_fit(X, y, family, link, weights=weights), "quantile", seed=9)
+    with warnings.catch_warnings(action="ignore", category=nd.ResponseWarning):  # means of two counts
+        score = residuals(nd.glm_fit(X, y, family, link, weights=trials), "quantile", seed=9)
     assert stats.kstest(score, "norm").pvalue > 1e-3
     assert abs(np.corrcoef(score, X[:, 1])[0, 1]) < 4 / np.sqrt(n)
 

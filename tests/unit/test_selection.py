@@ -1,9 +1,11 @@
 """One term less or more, and stepwise selection: what is tried, what is chosen, and what is said with it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import nelder as nd
+from nelder.inference.comparisons.anova import anova
 from nelder.inference.comparisons.comparison import compare
 from nelder.inference.comparisons.scopes import addable, droppable, terms_of
 from nelder.inference.comparisons.selection import add1, drop1
@@ -130,6 +132,25 @@ def test_only_rows_of_the_fit_matter(table):
     shorter.update({name: values[1:] for name, values in table.items()})
     with pytest.raises(nd.DataError, match="79 rows now and had 80"):
         add1(fit, ["z"])
+
+
+@pytest.mark.parametrize("change", ["gone", "other rows", "fewer rows"])
+def test_a_file_that_is_read_again_is_that_of_the_fit_or_refused(change, tmp_path):
+    def written(seed, n):
+        random = np.random.default_rng(seed)
+        columns = {"x": random.normal(size=n), "z": random.normal(size=n), "y": random.poisson(2.0, n)}
+        pd.DataFrame(columns).to_csv(tmp_path / "a.csv", index=False)
+
+    written(0, 2_000)
+    fit = nd.glm("y ~ x + z", tmp_path / "a.csv", "poisson", engine=nd.Threads(memory=1), compress=False)
+    assert np.isfinite(drop1(fit)["p"][1:]).all() and fit.update("y ~ x").df_resid == 1998
+    if change == "gone":
+        (tmp_path / "a.csv").unlink()
+    else:
+        written(1, 2_000 if change == "other rows" else 1_000)
+    for call in (drop1, anova, step, lambda fit: add1(fit, ["x:z"]), lambda fit: fit.update("y ~ x")):
+        with pytest.raises(nd.DataError, match=r"changed since|cannot be read"):
+            call(fit)
 
 
 def test_a_table_that_was_sorted_since_is_noticed(table):

@@ -258,3 +258,27 @@ def test_the_limit_of_a_table_with_empty_cells_is_that_of_its_cells(seed):
     np.testing.assert_allclose(fit.fitted, mean, rtol=1e-7, atol=1e-12)
     rest = np.where(y > 0, y * np.log(np.where(y > 0, y, 1.0) / np.where(mean > 0, mean, 1.0)), 0.0) - (y - mean)
     assert fit.deviance == pytest.approx(2 * rest.sum(), rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [500, 50_000])
+@pytest.mark.parametrize("solver", ["newton", "irls", "lbfgs"])
+@pytest.mark.parametrize("family", ["poisson", "binomial", "quasipoisson", nd.NegativeBinomial(2.0)], ids=str)
+def test_an_empty_level_is_found_also_where_it_is_the_one_that_others_are_compared_with(family, solver, n):
+    """Its rows fade until rounding drowns them in the intercept, and the fit comes to rest."""
+    random = np.random.default_rng(1)
+    g = random.choice(["b", "c", "d", "e"], n)
+    y = (random.random(n) < 0.4) if family == "binomial" else random.poisson(1.5, n)
+    y, g[:5] = np.where(np.arange(n) < 5, 0.0, y), "a"
+    with pytest.warns(nd.NelderWarning, match="separation"):
+        fit = nd.glm("y ~ g", {"y": y, "g": g}, family, solver=solver)
+    means = {level: y[g == level].mean() for level in "abcde"}
+    assert not fit.converged and fit.coef["Intercept"] == -np.inf and (np.asarray(fit.coef)[1:] == np.inf).all()
+    np.testing.assert_allclose(fit.fitted, [means[level] for level in g], rtol=1e-9)
+
+
+def test_far_rows_of_an_ill_conditioned_design_are_no_false_alarm():
+    random = np.random.default_rng(1)
+    x = np.sort(random.uniform(0, 30, 2000))
+    y = random.poisson(np.exp(x - 28.0)).astype(float)
+    fit = nd.glm_fit(np.column_stack([np.ones(2000), x, x**2, x**3]), y, "poisson")
+    assert fit.converged and fit.fitted.min() < 1e-10

@@ -402,6 +402,13 @@ def test_a_table_of_csv_files_has_one_type_a_column(tmp_path):
     assert found["x"].kind == "f" and np.array_equal(found["x"].values, [1, 2, 2.5, np.nan], equal_nan=True)
 
 
+def test_a_header_without_rows_may_lie_beside_truth_values(tmp_path):
+    (tmp_path / "a.csv").write_text("b,x\n")
+    (tmp_path / "b.csv").write_text("b,x\ntrue,1\nfalse,2\n")
+    found = whole(source_of(tmp_path))["b"]
+    assert found.kind == "b" and found.values.tolist() == [1, 0]
+
+
 def test_a_header_without_rows_is_an_empty_table(tmp_path):
     (tmp_path / "a.csv").write_text("x,y\n")
     pq.write_table(pa.table({"x": pa.array([], pa.int64())}), tmp_path / "a.parquet")
@@ -490,3 +497,22 @@ def test_decimals_are_numbers(tmp_path):
     pq.write_table(pa.table({"m": [Decimal("1.25"), None, Decimal("-3.00")]}), tmp_path / "a.parquet")
     found = whole(source_of(tmp_path / "a.parquet"))["m"]
     assert np.array_equal(found.values, [1.25, np.nan, -3], equal_nan=True) and found.kind == "f"
+
+
+def test_decimals_are_the_nearest_doubles(tmp_path):
+    texts = [f"{cents / 100:.2f}" for cents in range(1, 10_001)]
+    table = pa.table({"m": pa.array([Decimal(text) for text in texts], pa.decimal128(12, 2))})
+    pq.write_table(table, tmp_path / "a.parquet")
+    frames = [pl.from_arrow(table), table.to_pandas(types_mapper=pd.ArrowDtype)]
+    for data in (table, tmp_path / "a.parquet", nd.sql(f"select m from '{tmp_path}/a.parquet'"), *frames):
+        assert whole(source_of(data))["m"].values.tolist() == [float(text) for text in texts]
+    long = pa.table({"m": pa.array([Decimal("12345678901234567.1")], pa.decimal128(38, 1))})
+    for data in (long, pl.from_arrow(long), long.to_pandas(types_mapper=pd.ArrowDtype)):
+        assert whole(source_of(data))["m"].values.tolist() == [12345678901234567.1]
+
+
+def test_distinct_decimals_are_counted_as_the_doubles_they_are(tmp_path):
+    table = pa.table({"m": pa.array([Decimal(k % 100) / 100 for k in range(4000)], pa.decimal128(12, 2))})
+    pq.write_table(table, tmp_path / "a.parquet")
+    tally = source_of(tmp_path / "a.parquet").tally(["m"])
+    assert tally.chunk["m"].values.tolist() == [k / 100 for k in range(100)]

@@ -10,9 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+from decimal import Decimal
 
 import duckdb
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.dataset
@@ -195,13 +198,48 @@ def test_whole_numbers_beyond_floats_are_refused_with_their_place(tmp_path, monk
         read(table.to_pandas().convert_dtypes(), ["i"])
 
 
+@pytest.mark.parametrize("whole", [2**53 + 1, -(10**16), 2**64 + 1, 2**70])
+def test_whole_numbers_beyond_floats_are_refused_in_every_way_in(tmp_path, whole):
+    (tmp_path / "a.csv").write_text(f"i,x\n{whole},1\n 3,2.5\n")
+    exact = pa.table({"i": pa.array([Decimal(whole), None], pa.decimal128(30, 0))})
+    pq.write_table(exact, tmp_path / "a.parquet")
+    items = [{"i": [whole, 1]}, {"i": [whole, None]}, {"i": [2.5, whole]}, {"i": np.array([whole, 1], dtype=object)}]
+    items += [{"i": [Decimal(whole), None]}, {"i": [Decimal(whole).normalize(), Decimal("0.5")]}]
+    frames = [pd.DataFrame({"i": pd.Series([whole, None], dtype=object)}), pl.from_arrow(exact)]
+    frames += [exact.to_pandas(), exact.to_pandas(types_mapper=pd.ArrowDtype)]
+    frames += [pl.DataFrame({"i": [whole, None]}, schema={"i": each}) for each in (pl.Object, pl.Int128)]
+    queries = [nd.sql(f"select {whole}::hugeint as i"), nd.sql(f"select sum(i) as i from (values ({whole})) as t(i)")]
+    for data in (exact, tmp_path / "a.parquet", tmp_path / "a.csv", *items, *frames, *queries):
+        with pytest.raises(nd.DataError, match="whole numbers beyond"):
+            read(data, ["i"])
+
+
+def test_small_whole_decimals_are_whole_numbers(tmp_path):
+    exact = pa.table({"i": pa.array([Decimal(3), None, Decimal(-2)], pa.decimal128(30, 0))})
+    pq.write_table(exact, tmp_path / "a.parquet")
+    query = nd.sql("select sum(i) as i from (values (3, 1), (null, 2), (-2, 3)) as t(i, k) group by k order by k")
+    listed = {"i": [Decimal(3), None, Decimal(-2)]}
+    for data in (exact, tmp_path / "a.parquet", query, listed, exact.to_pandas(), pl.from_arrow(exact)):
+        (piece,) = read(data, ["i"])
+        assert piece["i"].kind == "i" and np.array_equal(piece["i"].values, [3, np.nan, -2], equal_nan=True)
+
+
+def test_decimals_of_python_are_numbers():
+    column = [Decimal("0.3"), Decimal("NaN"), None, Decimal("0.35")]
+    for data in ({"m": column}, pd.DataFrame({"m": pd.Series(column, dtype=object)})):
+        (piece,) = read(data, ["m"])
+        assert np.array_equal(piece["m"].values, [0.3, np.nan, np.nan, 0.35], equal_nan=True)
+
+
 CSV = {
     "too few cells": (b"x,y\n1,2\n3\n4,5\n", "line 3 has 1 cells and the header 2"),
     "too many cells": (b"x,y\n1,2\n" + b"1,2\n" * 50_000 + b"3,4,5\n", "line 50003 has 3 cells and the header 2"),
     "another encoding": ("x,y\n1,ü\n".encode("latin-1"), "line 2 is not UTF-8"),
     "nothing": (b"", "[Ee]mpty"),
     "a name twice": (b"x,x\n1,2\n", "two columns called 'x'"),
-    "an open quote": (b'x,y\n1,2\n"3,4\n5,6\n', ""),
+    "an open quote": (b'x,y\n1,2\n"3,4\n5,6\n', "the quote that opens in line 3 is not closed"),
+    "an open quote in the last cell": (b'x,y\n1,"a\nb"\n2,"c\n' + b"5,6\n" * 9, "the quote that opens in line 4"),
+    "an open quote and a long rest": (b'x,y\n1,"c\n' + b"5,6\n" * 50_000, "the quote that opens in line 2"),
 }
 
 
@@ -212,6 +250,12 @@ def test_a_broken_csv_file_is_named_with_the_line(tmp_path, monkeypatch, case):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(nd.DataError, match=f"'a.csv'.*{words}"):
         read("a.csv", ["x", "y"])
+
+
+def test_quotes_that_are_closed_or_within_a_cell_are_read(tmp_path):
+    (tmp_path / "a.csv").write_text('x,y\n1,"a\n""b"\n2,5" pipe\nend,"end"\n')
+    (piece,) = read(tmp_path / "a.csv", ["y"])
+    assert piece["y"].levels == ('5" pipe', 'a\n"b', "end")
 
 
 def test_folders_and_patterns_without_files_are_named(tmp_path, monkeypatch):
@@ -344,7 +388,7 @@ import signal, threading, nelder as nd
 from nelder.engines import ahead
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell in the background takes away
 many = "from range(3000000) a, range(3000000) b"
-added = nd.sql(f"select sum(a.range * b.range) as s {many}")
+added = nd.sql(f"select sum(a.range * b.range)::double as s {many}")
 streamed = nd.sql(f"select a.range * b.range as x {many} where a.range * b.range % 99991 = 7")
 print("begun", flush=True)
 try:
@@ -391,7 +435,7 @@ def test_ctrl_c_ends_a_query_at_once_and_leaves_nothing(action, tmp_path):
 
 def test_a_long_query_prints_nothing():
     # for more than two seconds, after which DuckDB would draw a bar; False where a machine is that fast
-    query = "select sum(a.range * b.range) as s from range(40000) a, range(40000) b"
+    query = "select sum(a.range * b.range)::double as s from range(40000) a, range(40000) b"
     program = f"""
 import time, nelder as nd
 begun = time.time()
@@ -438,6 +482,34 @@ def test_tables_with_a_log_are_not_read_file_by_file(tmp_path, monkeypatch):
     (tmp_path / "plain" / "metadata").mkdir(parents=True)
     pq.write_table(pa.table({"x": [1]}), tmp_path / "plain" / "a.parquet")
     assert len(read("plain", ["x"])) == 1
+
+
+def test_names_that_no_file_can_have_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = pa.table({"y": [1.0, 2.0, 4.0], "x": [1.0, 2.0, 3.0]})
+    pq.write_table(table, "a.parquet")
+    os.rename("a.parquet", b"a\xff.parquet")
+    cases = {"": "names no file", "a" * 5000 + ".parquet": "too long", os.fsdecode(b"a\xff.parquet"): "not UTF-8"}
+    for given, words in {**cases, ".": "not UTF-8"}.items():
+        with pytest.raises(nd.DataError, match=words):
+            nd.glm("y ~ x", given)
+
+
+def test_names_of_columns_need_not_be_texts():
+    columns = {"y": [1.0, 2.0, 4.0, 3.0], "x": [1.0, 2.0, 3.0, 4.0], 0: [1.0, 0.0, 0.0, 1.0]}
+    for data in (columns, pd.DataFrame(columns)):
+        assert nd.glm("y ~ x", data).names == ("Intercept", "x")
+        assert nd.glm("y ~ `0`", data).names == ("Intercept", "0")
+    several = pd.DataFrame(np.eye(4)[:, :2], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")]))
+    with pytest.raises(nd.UnknownNameError, match=r"\('a', 'b'\)"):
+        nd.glm("y ~ x", several)
+
+
+def test_two_columns_of_one_name_are_named():
+    twice = [pd.DataFrame(np.eye(3), columns=["a", "a", "y"]), pa.table([[1.0], [2.0], [3.0]], names=["y", "a", "a"])]
+    for data in (*twice, pd.DataFrame(np.eye(3), columns=["y", 0, "0"])):
+        with pytest.raises(nd.DataError, match=r"the table has two columns called '[a0]': rename one"):
+            nd.glm("y ~ 1", data)
 
 
 def test_addresses_are_no_files():

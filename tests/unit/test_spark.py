@@ -236,6 +236,21 @@ def test_what_follows_a_fit_has_the_same_digits(engine, claims, files):
     assert str(fit.check()) == str(here.check()) and str(fit.calibration()) == str(here.calibration())
     np.testing.assert_allclose(fit.residuals("deviance"), here.residuals("deviance"), rtol=1e-11)
     np.testing.assert_allclose(fit.predict(), here.predict(), rtol=1e-11)
+    assert str(fit.slopes()) == str(here.slopes()) and str(fit.emmeans("area")) == str(here.emmeans("area"))
+
+
+def test_clusters_of_a_table_whose_rows_have_no_order_are_refused(spark_session, claims, files):
+    """Spark deals rows out anew when fewer columns are asked for."""
+    dealt = spark_session.read.parquet(str(files)).repartition(5)
+    here = nd.glm("y ~ x", str(files), "poisson", compress=False).with_covariance(nd.Clustered("group")).se
+    for name in ("spark", "threads"):
+        fit = nd.glm("y ~ x", dealt, "poisson", engine=name, compress=False)
+        try:
+            found = fit.with_covariance(nd.Clustered("group")).se
+        except nd.DataError as refusal:
+            assert "not in their order" in str(refusal)
+        else:
+            np.testing.assert_allclose(found, here, rtol=1e-9)
 
 
 @pytest.mark.parametrize("form", ["files", "table"])

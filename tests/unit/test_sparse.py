@@ -162,6 +162,18 @@ def test_zeros_that_are_kept_and_numbers_given_twice_mean_what_they_sum_to():
     close(nd.glm_fit(zeros, y, "poisson").coef, nd.glm_fit(zeros.toarray(), y, "poisson").coef)
 
 
+@pytest.mark.parametrize("kind", [np.int8, bool])
+def test_numbers_given_twice_are_summed_as_doubles(kind):
+    values, rows, columns = np.array([100, 100, 1]).astype(kind), [0, 0, 1], [0, 0, 1]
+    once = float(values[0])
+    for given in (
+        sparse.coo_array((values, (rows, columns)), (2, 2)),
+        sparse.csr_array((values, columns, [0, 2, 3]), (2, 2)),
+        sparse.csc_array((values, rows, [0, 2, 3]), (2, 2)),
+    ):
+        assert page.compressed(given, "X").toarray().tolist() == [[2 * once, 0.0], [0.0, 1.0]]
+
+
 def test_long_indices_are_read():
     X, y = drawn("poisson")
     long = sparse.csr_array((X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)), X.shape)

@@ -80,6 +80,49 @@ def test_the_design_of_a_sample_keeps_its_standard_errors():
     assert np.isfinite(ships(weights=weights).update("incidents ~ type + offset(log(service))").se).all()
 
 
+@pytest.mark.parametrize(
+    "kind", ["HC0", "HC3", "observed", nd.Clustered("built"), nd.Clustered(np.arange(34) % 9), nd.HAC(2)], ids=str
+)
+def test_a_covariance_that_was_chosen_is_chosen_again(kind):
+    robust = ships().with_covariance(kind)
+    for updated, plain in (
+        (robust.update("incidents ~ period + offset(log(service))"), "incidents ~ period + offset(log(service))"),
+        (
+            robust.update().update("incidents ~ built + offset(log(service))"),
+            "incidents ~ built + offset(log(service))",
+        ),
+    ):
+        anew = nd.glm(plain, nd.datasets.ships(), "poisson").with_covariance(kind)
+        assert np.asarray(updated.se) == pytest.approx(np.asarray(anew.se), rel=1e-8)
+        assert updated.uncertainty.name == anew.uncertainty.name and updated.df_reference == anew.df_reference
+    assert robust.with_covariance("expected").update().uncertainty is None
+
+
+def test_a_covariance_that_does_not_go_with_the_change_is_told():
+    updated = ships().with_covariance("HC3").update(penalty=nd.Ridge(1.0))
+    assert updated.uncertainty is None
+    assert "without the covariance chosen before (HC3): covariance 'HC3' does not go with penalty" in updated.notes[-1]
+    assert "without the covariance chosen before (HC3)" in str(updated.summary())
+
+
+@pytest.mark.parametrize("method", ["deviance", 0.3])
+def test_a_dispersion_that_was_chosen_is_chosen_again(method):
+    fit = ships().update(family="quasipoisson").with_dispersion(method)
+    anew = nd.glm("incidents ~ type", nd.datasets.ships(), "quasipoisson").with_dispersion(method)
+    updated = fit.with_covariance("HC1").update("incidents ~ type + offset(log(service))").with_covariance("expected")
+    assert (updated.dispersion_by, updated.df_reference) == (anew.dispersion_by, anew.df_reference)
+    same(fit.update("incidents ~ type + offset(log(service))"), updated)
+    assert (
+        fit.update(family="poisson").notes[-1].startswith(f"without the dispersion chosen before ({fit.dispersion_by})")
+    )
+
+
+def test_a_number_for_the_dispersion_is_that_of_its_family():
+    updated = ships().update(family="quasipoisson").with_dispersion(0.3).update(family="tweedie(1.5)")
+    assert updated.dispersion_by == "pearson" and updated.dispersion != 0.3
+    assert "it was given for quasipoisson, and another family has its own" in updated.notes[-1]
+
+
 def test_rows_that_were_dropped_stay_dropped_and_are_told():
     data = {"x": [1.0, 2.0, np.nan, 4.0, 5.0, 6.0], "z": np.arange(6.0) ** 2, "y": [1, 2, 3, 4, 6, 5]}
     updated = nd.glm("y ~ x + z", data, "poisson").update("y ~ z")

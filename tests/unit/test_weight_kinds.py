@@ -261,3 +261,38 @@ def test_weights_that_mean_nothing_are_refused(kind):
     for nothing in (None, frequency(data["w"])):
         with pytest.raises(nd.InputTypeError, match=f"nd.{kind.__name__} takes one number a row or an expression"):
             nd.glm_fit(np.ones((N, 1)), data["y"], "poisson", weights=kind(nothing))
+
+
+@pytest.mark.parametrize("family", ["poisson", nd.NegativeBinomial(3.0)], ids=str)
+def test_a_mean_of_counts_has_the_distribution_of_their_sum(family):
+    """w y counts with mean w μ: what is drawn or unlikely of a rate is that of the count."""
+    random, n, trials = np.random.default_rng(2), 300, 4.0
+    x = random.normal(size=n)
+    counts = nd.simulate(np.column_stack([np.ones(n), x]), [2.0, 0.3], family, options=nd.Draw(seed=3))
+    counts[7] = 60.0
+    summed = family if family == "poisson" else nd.NegativeBinomial(trials * family.theta)
+    with pytest.warns(nd.ResponseWarning):
+        rate = nd.glm_fit(np.column_stack([np.ones(n), x]), counts / trials, family, weights=np.full(n, trials))
+    count = nd.glm_fit(np.column_stack([np.ones(n), x]), counts, summed, offset=np.full(n, np.log(trials)))
+    np.testing.assert_allclose(rate.se, count.se, rtol=1e-9)
+    quantile = [fit.residuals("quantile", seed=1) for fit in (rate, count)]
+    np.testing.assert_allclose(*quantile, rtol=1e-7, atol=1e-9)
+    unlikely = [fit.outliers(3) for fit in (rate, count)]
+    assert np.array_equal(unlikely[0]["row"], unlikely[1]["row"])
+    np.testing.assert_allclose(unlikely[0]["p"], unlikely[1]["p"], rtol=1e-6)
+    near = [fit.predict(interval="prediction") for fit in (rate, count)]
+    np.testing.assert_allclose(trials * near[0]["upper"], near[1]["upper"], rtol=1e-9)
+    np.testing.assert_allclose(trials * near[0]["lower"], near[1]["lower"], rtol=1e-9)
+    drawn = rate.simulate(4000, seed=1)
+    squares = (drawn.var(axis=0) * trials / rate.family.variance(nd.Mean(rate.link, rate.predict(kind="link")))).mean()
+    assert squares == pytest.approx(1.0, abs=0.02)
+    again = rate.bootstrap(200, seed=1).table()["se"]
+    np.testing.assert_allclose(again, rate.se, rtol=0.2)
+
+
+def test_a_count_that_its_weight_cannot_have_produced_has_no_quantile():
+    y = np.array([0.0, 1, 3, 2, 1, 0, 2, 4])
+    fit = nd.glm_fit(np.ones((8, 1)), y, "poisson", weights=np.linspace(0.6, 1.3, 8))
+    with pytest.raises(nd.CapabilityError, match="no whole number"):
+        fit.residuals("quantile")
+    assert np.isfinite(fit.residuals("standardised")).all()

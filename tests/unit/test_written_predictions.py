@@ -108,6 +108,20 @@ def test_a_level_that_was_not_there_is_named_with_its_file_and_nothing_is_left(f
     assert not [path for path in folder.iterdir() if path.name.startswith("out")]
 
 
+def test_what_is_read_is_not_written_over(fit, folder):
+    parts = sorted((folder / "new").iterdir())
+    before = [path.read_bytes() for path in parts]
+    with pytest.raises(nd.DataError, match=f"{parts[0].name}' is read here"):
+        fit.predict_to(parts[0], folder / "new")
+    (folder / "alias.parquet").symlink_to(parts[-1])
+    with pytest.raises(nd.DataError, match=r"alias.parquet' is read here"):
+        fit.predict_to(folder / "alias.parquet", [folder / "new"])
+    fit.predict_to(folder / "out", folder / "new")
+    with pytest.raises(nd.DataError, match=r"part-00000.parquet' is read here"):
+        fit.predict_to(folder / "out", folder / "out")
+    assert [path.read_bytes() for path in parts] == before
+
+
 def test_what_cannot_be_written_is_said(fit, folder):
     with pytest.raises(nd.DataError, match="cannot be written"):
         fit.predict_to(folder / "nowhere" / "out.parquet", folder / "new")

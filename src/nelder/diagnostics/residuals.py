@@ -27,6 +27,10 @@ from nelder.submodels import schema_of
 from nelder.table import Table
 
 STREAM = 1
+UNCOUNTED = (
+    "the response times its prior weight is no whole number, as it is where a row is the mean of so many counts; "
+    "weights=nd.frequency(…) says that rows are repeated, and kind='standardised' needs no counts"
+)
 MOST = 1_000_000  # observations of repeated rows that quantile residuals are drawn for
 EXACT = 10**9  # observations, from which NumPy draws no hypergeometric numbers; so few repeat that none need be
 
@@ -176,9 +180,11 @@ def known_quantiles(fit: Fit) -> Objective:
 
 def refuse_odd(fit: Fit, block: Block) -> None:
     """Raise CapabilityError for responses that the family can be fitted to but cannot have produced."""
-    odd = fit.family.oddities(block.y, block.own_precision)
-    if odd:
-        raise CapabilityError(f"quantile residuals are for responses that {fit.family.label()} can produce: {odd}")
+    family, weight = fit.family, block.own_precision
+    many = int(np.sum(family.impossible(block.y, weight)))
+    if many:
+        why = family.oddities(block.y, weight) or f"in {many} rows {UNCOUNTED}"
+        raise CapabilityError(f"quantile residuals are for responses that {family.label()} can produce: {why}")
 
 
 def partial_residuals(fit: Fit) -> Table:

@@ -219,7 +219,8 @@ def programme(factored: Factored, gradient: Array, around: Walls, gamma: Array) 
 def settle(unit: Objective, gamma: Array, around: Walls, active: Walls) -> tuple[Array, Array] | None:
     """Pin the rows of these walls, refit the others along the face, and check the multipliers.
 
-    Returns γ and a root (p, k) of its covariance along the face, or None where no multipliers hold the gradient.
+    Returns γ and a root (p, k) of its covariance along the face, or None where no multipliers hold the gradient, or
+    where rows that are not pinned have no mean that is allowed.
     """
     near = around.beyond(gamma) > -1e3 * np.max(active.room)
     pinned = around.chosen(np.isin(around.rows, active.rows) & near)
@@ -228,6 +229,8 @@ def settle(unit: Objective, gamma: Array, around: Walls, active: Walls) -> tuple
     root = np.zeros((len(gamma), 0))
     if face.shape[1]:
         small = along(unit, face, gamma).without(pinned.rows)
+        if not np.isfinite(small.values(np.zeros((1, face.shape[1])))[0]):
+            return None
         solution = solve(small, replace(Newton(), start=np.zeros(face.shape[1]).tolist()))
         factored = precise_model(small, solution.step.beta).factored
         if not solution.converged or factored is None:

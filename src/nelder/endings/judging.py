@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.arrow import Variances
-from nelder.closing import Closing, ClosingGram, bend
+from nelder.closing import FAINT, Closing, ClosingGram, bend
 from nelder.design import Block, Ray
 from nelder.diagnosis import (
     Boundary,
@@ -79,7 +79,7 @@ def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     last = model_of(objective, solution.step)
     everything = np.ones(objective.design.p, dtype=bool)
     seen = seen_at(objective, solution, last)
-    doubtful = suspicious(objective, solution, seen)
+    doubtful = suspicious(objective, solution, last, seen)
     end = searched(objective, solution, last) if doubtful else None
     if end is not None:
         return end
@@ -164,11 +164,14 @@ def further(objective: Objective, solver: Solver, solution: Solution) -> Solutio
     return replace(more, steps=solution.steps + more.steps, others=solution.others)
 
 
-def suspicious(objective: Objective, solution: Solution, seen: Closing) -> bool:
-    """Whether the end of a fit calls for a search for separation: no optimum where a good solver should find one."""
+def suspicious(objective: Objective, solution: Solution, last: Quadratic, seen: Closing) -> bool:
+    """Whether the end of a fit calls for a search for separation: no optimum where a good solver should find one, or
+    rows that run to a limit so far that rounding drowns what they say, and hold a direction that others do not.
+    """
     if objective.holds or solution.reason is Reason.INTERRUPTED:
         return False
-    return not solution.converged or seen.change >= ENDLESS or seen.vanished
+    drowned = seen.nearest < FAINT and isinstance(last, Triangle)
+    return not solution.converged or seen.change >= ENDLESS or seen.nearest == 0 or drowned
 
 
 def findings_of(
@@ -232,7 +235,7 @@ def seen_at(objective: Objective, solution: Solution, last: Quadratic) -> Closin
     if seen is not None and direction is not None and telling and isinstance(last, Gram):
         bound = seen.change * float(np.sqrt(direction.decrement))
         if bound < SETTLED:
-            return Closing(objective.completed(seen.totals, beta), bound, seen.vanished)
+            return Closing(objective.completed(seen.totals, beta), bound, seen.nearest)
     delta = direction.delta if direction is not None and telling else np.zeros_like(beta)
     return objective.closing(beta, delta, isinstance(last, Triangle))
 

@@ -26,6 +26,7 @@ from nelder.errors import EngineError
 
 DIRECTORIES = "SPARK_LOCAL_DIRS"  # where Spark tells its Python workers which folders are theirs
 FOLDER = "nelder"
+VECTORS = ("y", "weight", "offset")  # of one number a row: what tells rows apart
 END = struct.Struct("<QQ8s")  # of a file: where its tail begins, how long the file is, and that it is one of these
 SIGN = b"nelder 1"
 NO_ROOM = (
@@ -63,8 +64,11 @@ class Absent(Exception):
 
 
 def mark_of(block: Any) -> Mark:
-    """The mark of a block."""
-    return Mark(block.n, zlib.crc32(np.ascontiguousarray(block.y).tobytes()))
+    """The mark of a block, or of other rows by columns."""
+    digest = 0
+    for vector in (getattr(block, name) for name in VECTORS if hasattr(block, name)):
+        digest = zlib.crc32(np.ascontiguousarray(vector).tobytes(), digest)
+    return Mark(block.n, digest)
 
 
 def folders() -> list[Path]:

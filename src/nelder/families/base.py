@@ -245,6 +245,10 @@ class Family(ABC):
         """Which responses (n,) can be fitted but do not look like this family."""
         return np.zeros(len(y), dtype=bool)
 
+    def impossible(self, y: Array, weight: Array) -> NDArray[np.bool_]:
+        """Which responses (n,) this family cannot have produced at prior weights w."""
+        return self.odd(y, weight)
+
     def odd_words(self, many: int) -> str:
         """The word on so many of them."""
         return f"{many} rows have a response that does not look like {self.label()}"

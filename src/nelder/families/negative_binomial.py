@@ -12,7 +12,7 @@ from nelder.errors import InputError, a_number
 from nelder.families.anscombe import negative_binomial_anscombe
 from nelder.families.base import Family, gap, stirling_remainder
 from nelder.families.incomplete import beta_tails
-from nelder.families.poisson import Poisson, not_whole
+from nelder.families.poisson import Poisson, not_counted, not_whole
 from nelder.families.tails import Tails, outside, whole_below, whole_up_to
 from nelder.linalg import Array
 from nelder.links import Log
@@ -25,6 +25,7 @@ LEAST = 1e-100  # a mean below which a count is zero, whatever θ
 @dataclass(frozen=True)
 class NegativeBinomial(Family):
     """y is Poisson with a gamma-distributed mean of shape θ; θ = inf is Poisson. φ is 1: this is a full likelihood.
+    With prior weight w it is the mean of w such counts, whose sum has the shape w θ.
 
     Without θ it is estimated by maximum likelihood together with the coefficients.
     """
@@ -84,21 +85,21 @@ class NegativeBinomial(Family):
     def sample(self, random: np.random.Generator, mean: Mean, phi: float, weight: Array) -> Array:
         if math.isinf(self.shape):
             return LIMIT.sample(random, mean, phi, weight)
-        return random.poisson(random.gamma(self.shape, mean.mu / self.shape)).astype(float)
+        return random.poisson(random.gamma(weight * self.shape, mean.mu / self.shape)) / weight
 
     def log_tails(self, y: Array, mean: Mean, phi: float | Array, weight: Array) -> Tails:
         if math.isinf(self.shape):
             return LIMIT.log_tails(y, mean, phi, weight)
-        count, share = whole_up_to(y), mean.mu / self.shape
+        count, share = whole_up_to(y * weight), mean.mu / self.shape
         inside = np.where(np.isfinite(count), np.maximum(count, 0.0), 0.0)
-        beta = beta_tails(self.shape, inside + 1.0, 1.0 / (1.0 + share), 1.0 / (1.0 + 1.0 / share))
+        beta = beta_tails(weight * self.shape, inside + 1.0, 1.0 / (1.0 + share), 1.0 / (1.0 + 1.0 / share))
         return outside(beta, count < 0, count == np.inf)
 
     def spacing(self, weight: Array) -> Array:
-        return np.ones_like(weight)
+        return 1.0 / weight
 
     def before(self, y: Array, weight: Array) -> Array:
-        return whole_below(y)
+        return whole_below(y * weight) / weight
 
     def anscombe(self, y: Array, mean: Mean) -> Array:
         if math.isinf(self.shape):
@@ -107,6 +108,9 @@ class NegativeBinomial(Family):
 
     def odd(self, y: Array, weight: Array) -> NDArray[np.bool_]:
         return y != np.round(y)
+
+    def impossible(self, y: Array, weight: Array) -> NDArray[np.bool_]:
+        return not_counted(y, weight)
 
     def odd_words(self, many: int) -> str:
         return not_whole(many, "quasipoisson")

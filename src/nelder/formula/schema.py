@@ -123,6 +123,8 @@ class Schema:
         return total
 
     def _values(self, name: str, factor: Factor, chunk: Chunk, rows: NDArray[np.integer]) -> Any:
+        if not len(rows):  # a column without any value, of which no row is complete, has no type of its own
+            return np.zeros((0, len(factor.names))) if isinstance(factor, NumericFactor) else np.zeros(0, np.int32)
         value = factor.expression.evaluate(chunk, self.states, rows)
         if isinstance(factor, CategoricalFactor):
             labels = value.labels if isinstance(value, Coded) else value
@@ -211,6 +213,8 @@ def numeric_column(
     expression: Expression, chunk: Chunk, rows: NDArray[np.integer], states: dict[str, State], role: str
 ) -> Array:
     """An expression that must give one finite number a row: a response, weight or offset."""
+    if not len(rows):
+        return np.zeros(0)
     value = expression.evaluate(chunk, states, rows)
     if isinstance(value, Labels | Coded):
         levels = value.levels if isinstance(value, Labels) else value.labels.levels

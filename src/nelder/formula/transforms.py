@@ -59,7 +59,7 @@ class OutsideError(Exception):
     """Values that a transform cannot take, at some places (k,); whoever knows the table names its rows."""
 
     def __init__(self, finding: str, places: NDArray[np.integer]) -> None:
-        super().__init__(finding)
+        super().__init__(finding, places)  # all that it is made of again, where it comes from a worker
         self.finding = finding
         self.places = places
 

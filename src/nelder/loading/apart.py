@@ -1,4 +1,8 @@
-"""The rows of a fit that were read in parts, for what asks for them later."""
+"""The rows of a fit that were read in parts, for what asks for them later.
+
+A table may have changed by then, and a query or a cluster may give its rows in another order each time: responses are
+read along, and compared with those of the fit.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block
-from nelder.engines import Engine
+from nelder.engines import Engine, counts_of
+from nelder.errors import DataError
 from nelder.formula import Schema
 from nelder.lazy import lazy
+from nelder.linalg import Array
 from nelder.loading.loader import Loader, Part
-from nelder.sources import Column, Source, concatenated
+from nelder.sources import Chunk, Column, Source, concatenated
+
+OTHERS = (
+    "the table does not give the rows that the model was fitted to, or not in their order, when it is read again: fit "
+    "again, or fix the order, by ORDER BY in a query, persist() on a cluster, or nd.spill(…)"
+)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The blocks of a fit, on their engine."""
+
+    engine: Engine
+    handles: Sequence[Block]
+
+    def responses(self) -> Array:
+        """The responses of all rows (n,). Raises CapabilityError where rows are to stay where they are."""
+        return np.concatenate(self.engine.map(response_kernel, self.handles))
+
+
+def response_kernel(block: Block) -> Array:
+    """The responses (n,) of a block."""
+    return block.y
 
 
 @dataclass(frozen=True)
 class Apart:
-    """A table read in parts: where its rows are, and what makes blocks of them."""
+    """A table read in parts: where its rows are, what makes blocks of them, and the blocks that were fitted."""
 
     source: Source
     parts: tuple[Part, ...]
     loader: Loader
     total: int  # rows of the table
-    fitted: int  # and those of the fit
+    blocks: Fitted
+
+    @property
+    def fitted(self) -> int:
+        """How many rows the fit has."""
+        return sum(counts_of(self.blocks.handles))
 
     @lazy
     def numbers(self) -> NDArray[np.integer]:
@@ -37,6 +70,18 @@ class Apart:
         """The same rows under another schema."""
         beside = tuple(name for name in schema.predictors if name not in self.loader.needed)
         return engine.load(self.parts, replace(self.loader, schema=schema, beside=beside))
+
+    def columns(self, names: Sequence[str]) -> Chunk:
+        """Columns at the rows of the fit, whether or not the formula reads them, all from one reading.
+
+        Raises DataError where the response that is read along is not that of the fit.
+        """
+        loader = self.loader.reading(names, self.fitted == self.total)
+        found = [piece for part in self.parts for piece in loader.columns(part, names)]
+        y = np.concatenate([response for response, _ in found])
+        if not np.array_equal(y, self.blocks.responses()):
+            raise DataError(OTHERS)
+        return concatenated([chunk for _, chunk in found])
 
     @property
     def chunk(self) -> Columns:
@@ -53,9 +98,7 @@ class Columns(Mapping[str, Column]):
     def __getitem__(self, name: str) -> Column:
         if name not in self.apart.loader.needed:
             raise KeyError(name)
-        whole = concatenated(list(self.apart.source.chunks([name])))[name]
-        numbers = self.apart.numbers
-        return whole if len(numbers) == len(whole) else whole.take(numbers)
+        return self.apart.columns([name])[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.apart.loader.needed)

@@ -15,6 +15,7 @@ from nelder.families import Family
 from nelder.formula import Expression, Schema, complete_rows, numeric_column
 from nelder.formula.transforms import State
 from nelder.joining import joined
+from nelder.linalg import Array
 from nelder.observations import Observations, Weights, observed
 from nelder.parts import Coded, Codes, Dense
 from nelder.parts import Part as Columns
@@ -123,6 +124,24 @@ class Loader:
             assert isinstance(weights.given, Expression)
             weights = replace(weights, given=numeric_column(weights.given, chunk, rows, self.states, "weights"))
         return observed(self.family, response, weights, self.schema.offset(chunk, rows), rows)
+
+    def reading(self, names: Sequence[str], every: bool) -> Loader:
+        """One that reads these columns beside those that say which rows there are and what their response is; where
+        the fit has `every` row, the latter will do.
+        """
+        weights = () if self.read.weights is None else (self.read.weights.given,)
+        told = (*self.read.response, *weights, *self.schema.formula.offsets)
+        few = tuple(dict.fromkeys(name for each in told if isinstance(each, Expression) for name in each.columns))
+        needed = few if every else self.needed
+        return replace(self, needed=needed, beside=tuple(name for name in names if name not in needed), presumed=())
+
+    def columns(self, part: Part, names: Sequence[str]) -> Iterator[tuple[Array, Chunk]]:
+        """The responses and these columns at the rows that the blocks of a part have, in pieces."""
+        for chunk, rows in self.chunks(part):
+            if len(rows):
+                seen = self.observed(chunk, rows)
+                used = np.flatnonzero(seen.weight > 0)
+                yield seen.y[used], {name: chunk[name].take(used) for name in names}
 
     def numbers(self, part: Part) -> Rows:
         """The numbers in the table of the rows that its blocks have."""

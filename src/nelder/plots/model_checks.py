@@ -66,7 +66,7 @@ def usual_kind(fit: Fit) -> str:
     """
     objective = fit.rows_of_data("a picture of residuals")
     blocks = objective.design.handles
-    odd = any(fit.family.oddities(block.y, block.own_precision) for block in blocks)
+    odd = any(fit.family.impossible(block.y, block.own_precision).any() for block in blocks)
     whole = repetitions(objective, np.concatenate([block.frequency for block in blocks])) is not None
     known = np.isfinite(fit.dispersion) and fit.dispersion > 0
     if fit.family.has_distribution and not odd and known and whole:

@@ -29,7 +29,7 @@ class Reason(Enum):
     LIMIT = "the step limit was reached before the optimum"
     DIVERGED = "the steps grew instead of settling: the rate is too large"
     NOT_FINITE = "the steps left the range of numbers"
-    UNSETTLED = "the design is so ill-conditioned that the last step still moves the means"
+    UNSETTLED = "the last step still moves the means: the design is ill-conditioned, or means vanish at the optimum"
     INTERRUPTED = "interrupted"
     NO_ROOT = "no step brings the adjusted score nearer to zero any more"
     AT_EDGE = "converged to the edge of the means allowed"

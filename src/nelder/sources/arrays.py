@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from nelder.errors import DataError
-from nelder.sources.base import Chunk, Source, column_of
+from nelder.sources.base import Chunk, Source, column_of, refuse_twice
 
 
 class ArraysSource(Source):
     """{name: values (n,)}."""
 
     def __init__(self, data: Mapping[str, object]) -> None:
-        self._columns = dict(data)
+        names = [str(name) for name in data]
+        refuse_twice("the table", names)
+        self._columns = dict(zip(names, data.values(), strict=True))
 
     @classmethod
     def reads(cls, data: object) -> bool:
@@ -20,7 +22,7 @@ class ArraysSource(Source):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(str(name) for name in self._columns)
+        return tuple(self._columns)
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
         chunk = {name: column_of(name, self._columns[name]) for name in names}

@@ -10,7 +10,19 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nelder.errors import DataError, NelderError, unknown_name
-from nelder.sources.base import NUMERIC, PIECE, Chunk, Column, Labels, Level, Numbers, no_labels, too_large, unusable
+from nelder.sources.base import (
+    LARGEST_WHOLE,
+    NUMERIC,
+    PIECE,
+    Chunk,
+    Column,
+    Labels,
+    Level,
+    Numbers,
+    no_labels,
+    too_large,
+    unusable,
+)
 
 # "b", "i", "f" numbers; "text" and "coded b|i|f" labels; "null" without any value; else the name of an Arrow type that
 # no column of a model has
@@ -32,11 +44,18 @@ def kind_of(given: Any) -> Kind:
     tests: dict[Kind, tuple[Any, ...]] = {
         "null": (types.is_null,),
         "b": (types.is_boolean,),
-        "i": (types.is_integer,),
+        "i": (types.is_integer, is_whole_decimal),
         "f": (types.is_floating, types.is_decimal),
         "text": (types.is_string, types.is_large_string, getattr(types, "is_string_view", types.is_string)),
     }
     return next((kind for kind, each in tests.items() if any(test(given) for test in each)), str(given))
+
+
+def is_whole_decimal(given: Any) -> bool:
+    """Whether this Arrow type is of decimals without a fraction, as DuckDB gives its largest whole numbers."""
+    from pyarrow import types
+
+    return bool(types.is_decimal(given)) and given.scale <= 0
 
 
 def joined_kind(name: str, found: Mapping[str, Kind]) -> Kind:
@@ -127,19 +146,17 @@ def missing_column(kind: Kind, n: int) -> Column:
 def numbers_of_arrow(name: str, array: Any, kind: Kind) -> Numbers:
     """A numeric column: nulls become nan."""
     import pyarrow as pa
-    from pyarrow import compute
 
     given = array.type
-    if pa.types.is_int64(given) or pa.types.is_uint64(given):
-        ends = compute.min_max(array).as_py()
-        if any(end is not None and abs(end) >= 2**53 for end in ends.values()):
-            raise too_large(name)
     if pa.types.is_boolean(given):
         array = array.cast(pa.uint8())
     elif pa.types.is_float16(given):
         array = array.cast(pa.float32())
-    # whole numbers have been looked at, and the others are nearest doubles
-    values = array.cast(pa.float64(), safe=False).to_numpy()
+    elif pa.types.is_decimal(given):
+        array = array.cast(pa.string())  # a text is read as the nearest double; Arrow multiplies by 0.01 and the like
+    values = array.cast(pa.float64(), safe=False).to_numpy()  # nearest doubles
+    if "i" in (kind, kind_of(given)) and np.any(np.abs(values) >= LARGEST_WHOLE):
+        raise too_large(name)
     return Numbers(np.ascontiguousarray(values, dtype=np.float64), kind)
 
 

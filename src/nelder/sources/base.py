@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ Level: TypeAlias = str | int | float | bool
 
 PIECE = 65_536  # rows of a table that are held at once, at most: a block of them
 NUMERIC = ("b", "i", "f")  # NumPy's letters for logical, whole and other numbers
+LARGEST_WHOLE = 2**53  # from which on float64 cannot tell a whole number from its neighbours
 
 
 @dataclass(frozen=True)
@@ -279,8 +281,9 @@ def column_of(name: str, values: object) -> Column:
         array = np.asarray(values)
     except ValueError:
         raise DataError(f"column {name!r} is ragged: it holds lists of different lengths") from None
-    if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
-        array = np.array(values, dtype=object)  # NumPy would write numbers among texts as texts
+    rounded = array.dtype.kind == "f" and np.any(np.abs(array) >= LARGEST_WHOLE)
+    if (array.dtype.kind in "US" or rounded) and not isinstance(values, np.ndarray):
+        array = np.array(values, dtype=object)  # NumPy would write numbers among texts as texts, and round whole ones
     if array.ndim != 1:
         raise DataError(f"column {name!r} has {array.ndim} dimensions {array.shape}; a column has one")
     if array.dtype.kind in "biuf":
@@ -293,7 +296,7 @@ def column_of(name: str, values: object) -> Column:
 def numbers_of(name: str, array: NDArray[np.generic]) -> Numbers:
     """A numeric column; raises DataError for whole numbers that float64 cannot tell from their neighbours."""
     values = array.astype(np.float64)
-    if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and np.any(np.abs(values) >= 2.0**53):
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and np.any(np.abs(values) >= LARGEST_WHOLE):
         raise too_large(name)
     return Numbers(values, array.dtype.kind.replace("u", "i"))
 
@@ -312,19 +315,37 @@ def unusable(name: str, what: object) -> InputTypeError:
 
 
 def _objects(name: str, array: NDArray[np.generic]) -> Column:
-    items = [
-        None if value is None or (isinstance(value, float) and math.isnan(value)) else value for value in array.tolist()
-    ]
+    items = [None if is_nan(value) else value for value in array.tolist()]
     kinds = {type(value) for value in items if value is not None}
-    if kinds <= {int, float, bool}:
-        try:
-            return Numbers(np.array([np.nan if value is None else float(value) for value in items]))
-        except OverflowError:
-            raise DataError(f"column {name!r} holds a whole number too large for a float") from None
+    if all(issubclass(kind, int | float | Decimal) for kind in kinds):
+        return numbers_of_items(name, items)
     if kinds != {str}:
         listed = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise InputTypeError(f"column {name!r} mixes values of type {listed}; make it all numbers or all strings")
     return labels_of(items)
+
+
+def numbers_of_items(name: str, items: Sequence[float | Decimal | None]) -> Numbers:
+    """A numeric column from Python's numbers, None where one is missing; raises DataError as `numbers_of`."""
+    present = [item for item in items if item is not None and not is_nan(item)]
+    whole = [item for item in present if is_whole(item)]
+    if not all(-LARGEST_WHOLE < item < LARGEST_WHOLE for item in whole):
+        raise too_large(name)
+    values = np.array([np.nan if item is None or is_nan(item) else float(item) for item in items], np.float64)
+    return Numbers(values, "i" if whole and len(whole) == len(present) else "f")
+
+
+def is_whole(item: float | Decimal) -> bool:
+    """Whether a number is of a type, or written in a way, that has no fraction."""
+    if isinstance(item, Decimal):
+        exponent = item.as_tuple().exponent
+        return isinstance(exponent, int) and exponent >= 0  # of an infinity it is a letter
+    return isinstance(item, int) and not isinstance(item, bool)
+
+
+def is_nan(item: object) -> bool:
+    """Whether this is a number that is none."""
+    return item.is_nan() if isinstance(item, Decimal) else isinstance(item, float) and math.isnan(item)
 
 
 def labels_of(items: Sequence[str | None]) -> Labels:

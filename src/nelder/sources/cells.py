@@ -11,6 +11,7 @@ from nelder.sources.arrow import Kind
 MISSING = ("", "NA", "NaN", "nan", "null", "NULL", "None")
 TRUE = ("1", "true", "TRUE", "True")
 FALSE = ("0", "false", "FALSE", "False")
+WHOLE = "^[+-]?[0-9]+$"
 TIME = "time"  # dates, times of day, and both: no column of a model has them
 
 
@@ -60,7 +61,10 @@ class Guess:
 
 
 def number(cells: Any, kind: Kind) -> Any:
-    """Texts as numbers of this kind, which may have blanks around them; raises ArrowInvalid where one is none."""
+    """Texts as numbers of this kind, which may have blanks around them; raises ArrowInvalid where one is none.
+
+    Whole numbers of which int64 cannot hold one are doubles: whoever makes a column of them refuses it.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
@@ -68,7 +72,10 @@ def number(cells: Any, kind: Kind) -> Any:
     try:
         return cells.cast(typed_as)
     except pa.ArrowInvalid:
-        return compute.utf8_trim(cells, characters=" \t").cast(typed_as)
+        trimmed = compute.utf8_trim(cells, characters=" \t")
+        if kind == "i" and compute.all(compute.match_substring_regex(trimmed, WHOLE)).as_py():
+            typed_as = pa.float64()
+        return trimmed.cast(typed_as)
 
 
 def is_number(cells: Any, kind: Kind) -> bool:
@@ -124,7 +131,7 @@ def typed_column(cells: Any, kind: Kind) -> Any:
 
     if kind == "b":
         known = compute.is_in(cells, pa.array([*TRUE, *FALSE]))
-        if not compute.all(compute.or_(known, compute.is_null(cells))).as_py():
+        if not compute.all(compute.or_(known, compute.is_null(cells)), min_count=0).as_py():
             raise pa.ArrowInvalid("no truth value")
         return compute.if_else(compute.is_null(cells), None, compute.is_in(cells, pa.array(TRUE)))
     if kind in ("i", "f"):

@@ -7,6 +7,7 @@ whole numbers and has 2.5 or n/a further on is what reading the file at once wou
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -198,6 +199,7 @@ def header(path: str) -> tuple[str, ...]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
+    refuse_open_quote(path)
     parse = arrow_csv.ParseOptions(newlines_in_values=True)
     try:
         with arrow_csv.open_csv(path, arrow_csv.ReadOptions(block_size=BEGINNING), parse) as reader:
@@ -227,6 +229,33 @@ def wrong_line(path: str) -> str | None:
                     return f"line {rows.line_num} has {len(row)} cells and the header {width}"
     except (OSError, csv.Error):
         return None
+    return None
+
+
+def refuse_open_quote(path: str) -> None:
+    """Raise DataError for a file with a quote that is never closed, which makes one cell of all that follows it."""
+    line = open_quote(path)
+    if line is not None:
+        raise DataError(f"{path!r} cannot be read as CSV: the quote that opens in line {line} is not closed: close it")
+
+
+def open_quote(path: str) -> int | None:
+    """The line of a quote that is never closed; None where there is none, as where the file has an even number."""
+    begin = 0
+    try:
+        with open(path, "rb") as file:
+            if sum(block.count(b'"') for block in iter(partial(file.read, BLOCK), b"")) % 2 == 0:
+                return None
+        with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
+            rows = csv.reader(itertools.chain(lines, ["\n", "end"]))  # a row of its own, unless a quote takes it in
+            for row in rows:
+                if row and row[-1].endswith("\nend"):
+                    return begin + 1 + sum(cell.count("\n") for cell in row[:-1])
+                begin = rows.line_num
+    except OSError:
+        return None
+    except csv.Error:  # a cell of more characters than the standard library reads
+        return begin + 1
     return None
 
 
@@ -262,6 +291,7 @@ def rows_sql(path: str, held: Sequence[str], names: Sequence[str]) -> str:
 
 def plain_csv(path: Path) -> dict[str, list[Any]]:
     """The columns of a CSV file by the standard library, where pyarrow is not installed: slower, the same."""
+    refuse_open_quote(str(path))
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             first, *rows = list(csv.reader(lines)) or [[]]

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from nelder.errors import DataError
 from nelder.sources.arrow import column_of_arrow, kind_of
-from nelder.sources.base import Chunk, Column, Labels, Numbers, Source, no_labels, numbers_of, refuse_twice, unusable
+from nelder.sources.base import (
+    Chunk,
+    Column,
+    Labels,
+    Numbers,
+    Source,
+    no_labels,
+    numbers_of,
+    numbers_of_items,
+    refuse_twice,
+    unusable,
+)
 
 
 class FrameSource(Source):
@@ -18,29 +30,41 @@ class FrameSource(Source):
     def __init__(self, data: object) -> None:
         import narwhals as nw
 
-        known: Any = nw.from_native(data)
         try:
+            known: Any = nw.from_native(data)
             self._frame = known.collect() if isinstance(known, nw.LazyFrame) else known
-            self._names = tuple(self._frame.columns)
+            names = [str(name) for name in self._frame.columns]  # pandas has numbers and tuples among them
+        except nw.exceptions.DuplicateError:
+            names = [str(name) for name in column_labels(data)]
         except nw.exceptions.NarwhalsError as problem:
             raise DataError(f"the table cannot be read: {problem}") from None
-        refuse_twice("the table", list(self._names))
+        refuse_twice("the table", names)
+        self._places = {name: place for place, name in enumerate(names)}
 
     @classmethod
     def reads(cls, data: object) -> bool:
         import narwhals as nw
 
-        return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
+        try:
+            return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
+        except nw.exceptions.DuplicateError:  # a table, with two columns of one name
+            return True
 
     @property
     def names(self) -> tuple[str, ...]:
-        return self._names
+        return tuple(self._places)
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
-        yield {name: _column(name, self._frame[name]) for name in names}
+        yield {name: _column(name, self._frame[:, self._places[name]]) for name in names}
 
     def size(self, names: Sequence[str]) -> int:
         return 0
+
+
+def column_labels(X: object) -> Any:
+    """The names of the columns of a table, as its library has them; None for what is no table."""
+    named = "column_names" if hasattr(type(X), "column_names") else "columns"  # Arrow's columns are their values
+    return getattr(X, named, None)
 
 
 def _column(name: str, series: Any) -> Column:
@@ -51,16 +75,7 @@ def _column(name: str, series: Any) -> Column:
         return column_of_arrow(name, native, kind_of(native.type))
     dtype = series.dtype
     if dtype.is_numeric() or dtype == nw.Boolean:
-        # a nullable column of a frame has nulls beside nans: both are missing here
-        kind = "b" if dtype == nw.Boolean else "i" if dtype.is_integer() else "f"
-        if kind == "i":
-            whole = numbers_of(name, series.drop_nulls().to_numpy())
-            if len(whole) == len(series):
-                return whole
-        values = series.to_numpy()
-        if values.dtype.kind != "f" or kind != "f":  # of plain floats a null is a nan already
-            values = series.cast(nw.Float64).fill_null(float("nan")).to_numpy()
-        return Numbers(values.astype(np.float64), kind)
+        return _numbers(name, series)
     if dtype in (nw.Categorical, nw.Enum):
         return _coded(series, _levels(series))
     present = series.drop_nulls()
@@ -68,9 +83,32 @@ def _column(name: str, series: Any) -> Column:
         dtype in (nw.Object, nw.Unknown) and all(isinstance(value, str) for value in present.to_list())
     ):
         return _coded(series, sorted(present.unique().to_list()))
-    if dtype == nw.Object and all(isinstance(value, bool | int | float) for value in present.to_list()):
-        return Numbers(np.array([np.nan if v is None else v for v in series.to_list()], dtype=np.float64))
+    if dtype == nw.Object and all(isinstance(value, bool | int | float | Decimal) for value in present.to_list()):
+        return numbers_of_items(name, _items(series))
     raise unusable(name, dtype)
+
+
+def _numbers(name: str, series: Any) -> Numbers:
+    import narwhals as nw
+
+    dtype = series.dtype
+    if dtype in (nw.Decimal, nw.Int128, nw.UInt128):  # of which NumPy has none
+        return numbers_of_items(name, _items(series))
+    # a nullable column of a frame has nulls beside nans: both are missing here
+    kind = "b" if dtype == nw.Boolean else "i" if dtype.is_integer() else "f"
+    if kind == "i":
+        whole = numbers_of(name, series.drop_nulls().to_numpy())
+        if len(whole) == len(series):
+            return whole
+    values = series.to_numpy()
+    if values.dtype.kind != "f" or kind != "f":  # of plain floats a null is a nan already
+        values = series.cast(nw.Float64).fill_null(float("nan")).to_numpy()
+    return Numbers(values.astype(np.float64), kind)
+
+
+def _items(series: Any) -> list[Any]:
+    """Python's values, None where one is missing."""
+    return [None if gone else item for item, gone in zip(series.to_list(), series.is_null().to_list(), strict=True)]
 
 
 def _levels(series: Any) -> list[Any]:

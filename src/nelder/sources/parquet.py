@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,16 +37,18 @@ SMALL = 4 * PIECE  # consecutive row groups are one partition while they have no
 
 @dataclass(frozen=True)
 class Footer:
-    """What the end of a Parquet file says: its columns and the rows of each row group."""
+    """What the end of a Parquet file says: its columns and the rows of each row group; `digest` is of all that."""
 
     path: str
     kinds: Mapping[str, Kind]
     groups: tuple[int, ...]
+    digest: int
 
 
 @dataclass(frozen=True)
 class RowGroups(Partition):
-    """Consecutive row groups of a file; `sizes` are their rows and `given` what the folders of the file say.
+    """Consecutive row groups of a file; `sizes` are their rows, `digest` is of its footer, and `given` what its folders
+    say.
 
     `held` keeps a temporary file there as long as anyone can read it; it does not travel.
     """
@@ -54,6 +57,7 @@ class RowGroups(Partition):
     groups: tuple[int, ...]
     sizes: tuple[int, ...]
     layout: Layout
+    digest: int
     given: Mapping[str, str | None] = field(default_factory=dict)
     held: object = field(default=None, repr=False, compare=False)
 
@@ -112,7 +116,7 @@ class RowGroups(Partition):
         label = repr(self.path)
         try:
             with opened(self.path, [name for name, kind in kinds.items() if kind == "text"]) as file:
-                self._same(file.metadata)
+                self._same()
                 for group, rows in zip(self.groups, self.sizes, strict=True):
                     label, found = f"{self.path!r}, row group {group}", 0
                     for batch in file.iter_batches(PIECE, row_groups=[group], columns=list(kinds)):
@@ -123,11 +127,9 @@ class RowGroups(Partition):
         except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
             raise unreadable(label, problem) from None
 
-    def _same(self, metadata: Any) -> None:
-        count = metadata.num_row_groups
-        for group, rows in zip(self.groups, self.sizes, strict=True):
-            if group >= count or metadata.row_group(group).num_rows != rows:
-                raise DataError(f"{self.path!r} has changed since it was first looked at: begin again")
+    def _same(self) -> None:
+        if digest_of(self.path) != self.digest:
+            raise DataError(f"{self.path!r} has changed since it was first looked at: begin again")
 
 
 class ParquetSource(InParts):
@@ -169,7 +171,7 @@ class ParquetSource(InParts):
             given = self.files.folders[place] if self.files.folders else {}
             for groups in grouped(each.groups):
                 sizes = tuple(each.groups[group] for group in groups)
-                found.append(RowGroups(each.path, groups, sizes, self.layout, given, self.held))
+                found.append(RowGroups(each.path, groups, sizes, self.layout, each.digest, given, self.held))
         return [part for part in found if part.rows] or found[:1]
 
     @property
@@ -261,12 +263,24 @@ def footer(path: str) -> Footer:
         with opened(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
             groups = tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
+        digest = digest_of(path)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
         raise unreadable(repr(path), problem) from None
     if sum(groups) != metadata.num_rows:
         raise DataError(f"{path!r} has {metadata.num_rows} rows, and its row groups {sum(groups)}: it is damaged")
     refuse_twice(repr(path), schema.names)
-    return Footer(path, {each.name: kind_of(each.type) for each in schema}, groups)
+    return Footer(path, {each.name: kind_of(each.type) for each in schema}, groups, digest)
+
+
+def digest_of(path: str) -> int:
+    """A checksum of the footer, which says where each piece of the file lies, how long it is, and mostly its extremes:
+    one of other rows, or in another order, is another.
+    """
+    with open(path, "rb") as file:
+        file.seek(-8, os.SEEK_END)
+        size = int.from_bytes(file.read(4), "little")
+        file.seek(-8 - size, os.SEEK_END)
+        return zlib.crc32(file.read(size))
 
 
 def without_nulls(path: str, names: Collection[str]) -> set[str]:

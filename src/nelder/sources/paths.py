@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -53,6 +53,9 @@ def files_of(data: object) -> Files:
     each = data if isinstance(data, list | tuple) else [data]
     found = [pair for one in each for pair in files_at(str(one))]
     paths = tuple(path for path, _ in found)
+    unwritten = next((path for path in paths if path != path.encode(errors="replace").decode()), None)
+    if unwritten is not None:
+        raise DataError(f"{unwritten!r}: the name is not UTF-8; rename the file")
     real = [os.path.realpath(path) for path in paths]
     twice = next((path for place, path in enumerate(paths) if real[place] in real[:place]), None)
     if twice is not None:
@@ -72,6 +75,14 @@ def files_of(data: object) -> Files:
     return Files(data, suffixes.pop(), paths, folders if folders[0] else ())
 
 
+def refuse_over(targets: Iterable[str | Path], paths: Iterable[str]) -> None:
+    """Raise DataError where a file to write is one of those that are read, under whatever name."""
+    real = {os.path.realpath(path) for path in paths}
+    same = next((target for target in targets if os.path.realpath(target) in real), None)
+    if same is not None:
+        raise DataError(f"{str(same)!r} is read here and would be overwritten: give the output another name")
+
+
 def shown(data: object) -> str:
     """What was given, as it is named in errors."""
     return repr(str(data)) if isinstance(data, str | Path) else f"the list of {len(data)} paths"  # type: ignore[arg-type]
@@ -80,15 +91,21 @@ def shown(data: object) -> str:
 def files_at(given: str) -> list[tuple[str, dict[str, str | None]]]:
     """The files of one path, and what their folders say below it."""
     path = Path(given)
+    if not given:
+        raise DataError("'' names no file: give a .csv or .parquet file, a pattern, or '.' for this folder")
     if "://" in given:
         raise DataError(f"{given!r} is not on this machine: give nd.sql(…) of it, or a pyarrow.dataset.Dataset")
-    if path.is_dir():
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except OSError as problem:  # a name too long, or a folder that may not be looked into
+        raise DataError(f"{given[:200]!r}: no file of this name can be read: {problem.strerror}") from None
+    if folder:
         not_a_log(path)
         files = [each for each in path.rglob("*") if visible(each, path)]
         if not files:
             raise DataError(f"{given!r} is a folder without {' or '.join(SUFFIXES)} files")
         return [(str(file), values_of(file.relative_to(path).parts[:-1])) for file in sorted(files)]
-    if not path.exists() and glob.has_magic(given):
+    if not there and glob.has_magic(given):
         files = [Path(each) for each in sorted(glob.glob(given, recursive=True))]
         plain = next(place for place, part in enumerate(path.parts) if glob.has_magic(part))
         known = [(str(file), values_of(file.parts[plain:-1])) for file in files if file.is_file()]

@@ -37,7 +37,7 @@ from nelder.inference.comparisons.scopes import contains, key, written
 from nelder.inference.simultaneous import f_tail
 from nelder.inference.variances import squared_length
 from nelder.linalg import Array
-from nelder.submodels import objective_of, objective_without, schema_of, with_terms, without_term
+from nelder.submodels import objective_of, objective_without, refuse_changed, schema_of, with_terms, without_term
 from nelder.table import Table, count
 
 TYPES = {"1": 1, "2": 2, "3": 3, "i": 1, "ii": 2, "iii": 3}
@@ -157,6 +157,7 @@ COMPARISONS: dict[int, Callable[[Sequence[Term]], list[Comparison]]] = {1: in_or
 def deviance_tests(fit: Fit, comparisons: Sequence[Comparison], test: str) -> Table:
     """Tests by fitting the models that are compared, each once."""
     refuse_incomparable(fit, WHAT)
+    refuse_changed(fit)
     models = dict.fromkeys(model for each in comparisons for model in (each.smaller, each.larger))
     found = {
         model: Attempt("", fit) if model.is_whole(fit) else attempt(model.words, partial(model.fitted, fit), fit)

@@ -29,7 +29,7 @@ from nelder.inference.comparisons.deviance import (
 )
 from nelder.inference.comparisons.scopes import addable, droppable, extended, key, terms_of, written
 from nelder.inference.dispersions import with_dispersion
-from nelder.submodels import schema_of, with_schema
+from nelder.submodels import refuse_changed, schema_of, with_schema
 from nelder.table import Table
 
 NONE = "(none)"
@@ -56,6 +56,7 @@ def drop1(fit: Fit, scope: object = None, test: str | None = None) -> Table:
     terms = schema_of(fit).formula.terms
     name = usual_test(fit, test)
     refuse_incomparable(fit, "drop1")
+    refuse_changed(fit)
     free = droppable(terms)
     chosen = free if scope is None else terms_of(fit, scope)
     for term in chosen:
@@ -78,6 +79,7 @@ def add1(fit: Fit, scope: object, test: str | None = None) -> Table:
     schema = schema_of(fit)
     name = usual_test(fit, test)
     refuse_incomparable(fit, "add1")
+    refuse_changed(fit)
     chosen = addable(schema.formula.terms, terms_of(fit, scope))
     if not chosen:
         raise InputError(f"scope={scope!r:.60} has no term that {schema.formula.text!r} does not have already")

@@ -25,7 +25,7 @@ from nelder.inference.comparisons.deviance import (
 )
 from nelder.inference.comparisons.scopes import addable, droppable, extended, key, terms_of
 from nelder.inference.comparisons.selection import try_terms
-from nelder.submodels import schema_of
+from nelder.submodels import refuse_changed, schema_of
 from nelder.table import Table
 
 CRITERIA = ("aic", "bic")
@@ -88,6 +88,7 @@ def step(fit: Fit, scope: object = None, criterion: str = "aic", direction: str 
         if given not in known:
             raise unknown_name(kind, given, known)
     refuse_incomparable(fit, "step")
+    refuse_changed(fit)
     search = search_of(fit, scope, criterion, direction)
     path = [Move("start", fit)]
     while (move := search.best(path[-1].fit)) is not None:

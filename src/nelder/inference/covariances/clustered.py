@@ -171,7 +171,7 @@ def positive(meat: Array) -> tuple[Array, tuple[Doubt, ...]]:
     """
     values, vectors = np.linalg.eigh((meat + meat.T) / 2)
     fixed = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    if values[0] >= -NEGATIVE * values[-1]:
+    if values.min(initial=0.0) >= -NEGATIVE * values.max(initial=0.0):
         return fixed, ()
     return fixed, (
         Doubt(

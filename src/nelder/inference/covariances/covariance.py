@@ -64,7 +64,8 @@ def with_covariance(fit: Fit, kind: object) -> Fit:
     found = chosen.found(fit)
     announce(found.doubts)
     others = tuple(finding for finding in fit.warnings if not isinstance(finding, Doubt))
-    return replace(fit, uncertainty=found.uncertainty, warnings=(*others, *found.doubts))
+    uncertainty = replace(found.uncertainty, kind=chosen) if found.uncertainty is not None else None
+    return replace(fit, uncertainty=uncertainty, warnings=(*others, *found.doubts))
 
 
 def design_based(fit: Fit) -> Fit:

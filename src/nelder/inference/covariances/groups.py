@@ -14,7 +14,8 @@ from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
 from nelder.estimate import DISTINCT
 from nelder.fit import Fit
 from nelder.observations import same_rows
-from nelder.sources import Column, Numbers, concatenated, source_of
+from nelder.sources import Column, Numbers
+from nelder.submodels import table_columns
 
 MISSING = ("NAType", "NaTType")  # pandas' own, which equal nothing
 Codes = NDArray[np.integer]
@@ -29,8 +30,7 @@ def codes_of(fit: Fit, given: object, argument: str) -> Codes:
     values = column(fit, given, argument) if isinstance(given, str) else given
     if fit.kept is None:
         raise CapabilityError(f"this fit does not know its rows: {argument} cannot be matched with them")
-    if fit.kept.data is not None:
-        same_rows(fit.kept.data, {argument: values})
+    same_rows(fit.kept.data, {argument: values}, None if fit.kept.numbers is None else fit.kept.rows)
     codes = np.asarray(fit.kept.aligned(numbered(values, argument), argument), dtype=np.intp)
     absent = fit.kept.rows[codes < 0].tolist()
     if absent:
@@ -42,23 +42,21 @@ def column(fit: Fit, name: str, argument: str) -> Any:
     """A column of the caller's table by name: codes or numbers (n,), nan where a value is missing, or as it is where no
     formula could read it, such as dates.
     """
-    if fit.kept is not None and fit.kept.chunk is not None and fit.kept.data is None:
-        if name not in fit.kept.chunk:
-            raise CapabilityError(f"{argument}={name!r} is the name of a column, and {DISTINCT}")
-        return labels_in(fit.kept.chunk[name])
-    if fit.kept is None or fit.kept.data is None:
+    kept = fit.kept
+    if kept is not None and kept.chunk is not None and kept.data is None and name not in kept.chunk:
+        raise CapabilityError(f"{argument}={name!r} is the name of a column, and {DISTINCT}")
+    if kept is None or kept.chunk is None:
         raise CapabilityError(
             f"{argument}={name!r} is the name of a column, and this fit was made from arrays: give the labels "
             "themselves, one a row"
         )
-    data: Any = fit.kept.data
+    data: Any = kept.data
     try:
-        found = concatenated(list(source_of(data).chunks([name])))[name]
+        return labels_in(table_columns(fit, [name])[name])
     except InputTypeError:
         if not hasattr(data, "__getitem__") or isinstance(data, str):
             raise
         return data[name]
-    return labels_in(found)
 
 
 def labels_in(column: Column) -> NDArray[np.float64]:

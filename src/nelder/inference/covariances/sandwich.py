@@ -154,8 +154,9 @@ def meat_kernel(block: Block, bread: Bread, power: float) -> Meat:
         for rows in block.slices(filled=True):
             found = scores(rows, bread)
             full = found.leverage >= 1 - FULL
-            square = found.count * found.pull**2 / np.where(full, 1.0, 1 - found.leverage) ** power
-            total += found.z.T @ (square[:, None] * found.z)
+            size = np.sqrt(found.count) * found.pull / np.where(full, 1.0, 1 - found.leverage) ** (power / 2)
+            each = size[:, None] * found.z  # squared after: the square of a score alone may be out of range
+            total += each.T @ each
             many += int(full.sum())
         return Meat(total, many)
 
@@ -203,7 +204,8 @@ def finished(fit: Fit, bread: Bread, meat: Array, named: tuple[str, float]) -> F
     gone = (np.diagonal(covariance) <= NO_VARIANCE * fit.dispersion * unscaled) & (unscaled > 0)
     if gone.sum() == (unscaled > 0).sum() or any(isinstance(finding, PerfectFit) for finding in fit.warnings):
         raise DataError(
-            f"the residuals are zero, or cancel, throughout: covariance {name!r} is made of them; use another"
+            f"the residuals are zero, or cancel, throughout, measured by φ = {fit.dispersion:g}: covariance {name!r} "
+            "is made of them; use another"
         )
     doubts: tuple[Doubt, ...] = ()
     if gone.any():

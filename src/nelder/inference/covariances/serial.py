@@ -1,6 +1,6 @@
 """A covariance for rows in order whose errors are alike near each other: Newey & West (1987).
 
-The numbers are those of R's sandwich::NeweyWest at the same lags.
+The numbers are those of R's sandwich::NeweyWest at the same lags, with adjust=TRUE where `correction` is.
 """
 
 from __future__ import annotations
@@ -94,6 +94,6 @@ def whitened(scores: Array) -> tuple[Array, Array]:
     before, after = scores[:-1], scores[1:]
     slopes = np.linalg.lstsq(before, after, rcond=None)[0].T
     rest = np.eye(len(slopes)) - slopes
-    if np.linalg.svd(rest, compute_uv=False)[-1] < EXPLOSIVE:
+    if np.linalg.svd(rest, compute_uv=False).min(initial=1.0) < EXPLOSIVE:
         raise DataError("the scores follow a random walk, which prewhitening cannot undo: use prewhiten=False")
     return after - before @ slopes.T, np.linalg.inv(rest)

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from nelder.design import Block
 from nelder.errors import CapabilityError, DataError, some_rows, unknown_name
-from nelder.estimate import DISTINCT
 from nelder.fit import Fit
 from nelder.formula import Schema, complete_rows, numeric_column, parse
 from nelder.inference.effects.cases import Cases, Population, Sample
 from nelder.inference.predictions.prediction import column_order
 from nelder.linalg import Array
-from nelder.observations import matrix_of, vector_of
+from nelder.observations import matrix_of, same_rows, vector_of
 from nelder.sources import Chunk, Column, Numbers, concatenated, source_of
+from nelder.sources.frames import column_labels
+from nelder.submodels import table_columns
 
 
 def sample_of(fit: Fit, over: Population) -> Sample:
@@ -72,12 +73,13 @@ def columns_of(fit: Fit, block: Block) -> Chunk:
 
 def other_rows(fit: Fit, over: Population) -> tuple[Cases, ...]:
     """Rows of another table, without those that have a missing value."""
+    same_rows(over.data, {"offset": over.offset, "weights": over.weights})
     schema = fit.terms.schema
     if schema is None:
         X = matrix_of(over.data, "data")
         if X.shape[1] != len(fit.names):
             raise DataError(f"data has {X.shape[1]} columns; the fit has {len(fit.names)}: {', '.join(fit.names[:10])}")
-        X = X[:, column_order(fit, getattr(over.data, "columns", None))]
+        X = X[:, column_order(fit, column_labels(over.data))]
         chunk: Chunk = {name: Numbers(values) for name, values in zip(fit.names, X.T, strict=True)}
         rows: NDArray[np.integer] = np.arange(len(X))
         n = len(X)
@@ -133,18 +135,14 @@ def beside(fit: Fit, over: Population, names: Sequence[str]) -> tuple[Chunk, NDA
     that the fit does not hold.
     """
     kept = fit.kept
-    data = over.data if over.data is not None else None if kept is None else kept.data
-    if data is None and kept is not None and kept.chunk is not None:
-        absent = next((name for name in names if name not in kept.chunk), None)
-        if absent is not None:
-            raise CapabilityError(f"there is no column {absent!r} here: {DISTINCT}")
-        return {name: kept.chunk[name] for name in names}, kept.rows
-    if fit.terms.schema is None or data is None:
+    if over.data is None and kept is not None and kept.chunk is not None:
+        return table_columns(fit, names), kept.rows
+    if fit.terms.schema is None or over.data is None:
         first = sample_of(fit, replace(over, weights=None))
         for name in names:
             if name not in fit.names:
                 raise unknown_name("column", name, fit.names)
         return {name: first.column(name) for name in names}, np.concatenate([part.rows for part in first.parts])
-    table = concatenated(list(source_of(data).chunks(names)))
-    rows = kept.rows if over.data is None and kept is not None else complete(fit.terms.schema, data)[1]
+    table = concatenated(list(source_of(over.data).chunks(names)))
+    rows = complete(fit.terms.schema, over.data)[1]
     return {name: column.take(rows) for name, column in table.items()}, rows

@@ -18,6 +18,7 @@ from nelder.inference.simultaneous import f_tail
 from nelder.inference.variances import covariance_of, squared_length, usable_covariance
 from nelder.linalg import Array, eliminate
 from nelder.observations import matrix_of, vector_of
+from nelder.sources.frames import column_labels
 from nelder.table import Table
 
 EXAMPLE = "'x1 = x2', ['x1 = 1', 'x2 = 2'] or a matrix with a column for each coefficient"
@@ -135,7 +136,7 @@ def _from_matrix(fit: Fit, given: Any, right: Any) -> Hypotheses:
     matrix = matrix.T if np.ndim(given) == 1 else matrix
     if not len(matrix) or matrix.shape[1] != p:
         raise DataError(f"hypotheses has shape {np.shape(given)}; it needs rows of {p} numbers, one a coefficient")
-    matrix = matrix[:, column_order(fit, getattr(given, "columns", None))]
+    matrix = matrix[:, column_order(fit, column_labels(given))]
     values = vector_of([right] * len(matrix) if np.ndim(right) == 0 else right, "the right-hand side", len(matrix))
     labels = tuple(written(row, fit.names, value) for row, value in zip(matrix, values, strict=True))
     return Hypotheses(matrix, values, labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,6 +92,8 @@ class Equations:
         made = []
         for i in range(len(sides) - 1):
             whole = sides[i].plus(sides[i + 1], -1.0)
+            if not all(map(math.isfinite, (*whole.weights.values(), whole.constant))):
+                raise InputError(f"the hypothesis {self.text!r:.200} has a number out of range: give one within 1e±300")
             made.append(Row(whole.weights, -whole.constant, f"{texts[i]} = {texts[i + 1]}"))
         return made
 

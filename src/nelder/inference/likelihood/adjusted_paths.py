@@ -19,6 +19,7 @@ FURTHER = 1.6  # of the last distance
 LOOK = 0.25  # of the distance to a crossing: how far beyond it to look for another maximum
 BRANCHES = 10
 HIGHER = 1e-6  # of the penalised log-likelihood: more than rounding
+NEARLY = 0.05  # of the distance to a wall: so near it, growth is what leads up to the wall
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class AdjustedPath:
 
     def bracket(self, inner: Adjusted, distance: float, limit: Limit) -> tuple[Adjusted, Adjusted] | None:
         """Two roots on one side between which the statistic reaches a limit; None where it does so nowhere."""
-        middle, wall = self.value(self.best), np.inf
+        middle, wall, before = self.value(self.best), np.inf, inner
         for _ in range(OUTWARD):
             outer = self.at(middle + limit.side * distance, inner)
             if outer is None:
@@ -122,12 +123,24 @@ class AdjustedPath:
             elif self.statistic(outer, limit.side) >= limit.reach:
                 return inner, outer
             else:
-                inner = outer
+                before, inner = inner, outer
             inside = abs(self.value(inner) - middle)
-            if wall - inside <= limit.precision:
+            if wall - inside <= limit.precision or self.out_of_reach((before, inner), wall, limit):
                 break
             distance = 0.5 * (inside + wall) if np.isfinite(wall) else FURTHER * distance
         return None
+
+    def out_of_reach(self, roots: tuple[Adjusted, Adjusted], wall: float, limit: Limit) -> bool:
+        """Whether the statistic at the last two roots is so flat before a wall, beyond which no root is known, that it
+        falls short of a limit there even if it grows by as much each time that what is left of the way is halved.
+        """
+        middle = self.value(self.best)
+        gap, last = (wall - abs(self.value(each) - middle) for each in roots)
+        if not last < gap <= NEARLY * wall:
+            return False
+        before, now = (self.statistic(each, limit.side) for each in roots)
+        growth = max(now - before, 0.0) / np.log(gap / last)
+        return bool(now + growth * np.log(last / limit.precision) < limit.reach)
 
     def crossing(self, between: tuple[Adjusted, Adjusted], limit: Limit) -> Adjusted:
         """Where the statistic is at a limit, between two roots; each look begins at the nearest root that is known."""

@@ -15,12 +15,14 @@ import numpy as np
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
 from nelder.inference.likelihood.adjusted_paths import AdjustedPath, Limit
+from nelder.inference.likelihood.tests import refuse_without_dispersion
 from nelder.inference.wald import quantile
 from nelder.linalg import Array
 from nelder.penalties import ScoreAdjustment
 from nelder.reduction import Search
 from nelder.table import Table
 
+PROFILING = "an interval by profiling"
 PRECISE = 1e-12  # of a first step
 
 
@@ -29,11 +31,11 @@ def penalised_confint(fit: Fit, level: float = 0.95) -> Table:
     where there is none; φ, where it was estimated, is held at its estimate, and the quantile is Student's.
 
     An end that the statistic does not reach, as where the domain of the means ends first, is nan with a note. Raises
-    CapabilityError for fits without a score adjustment, with another covariance, or that did not converge; DataError
-    for a fit without its data.
+    CapabilityError for fits without a score adjustment, with another covariance, or that did not converge, and for
+    perfect ones where φ is estimated; DataError for a fit without its data.
     """
     adjustment = checked(fit)
-    objective = fit.rows_of_data("an interval by profiling")
+    objective = fit.rows_of_data(PROFILING)
     reach, k = quantile(fit, level), objective.design.p
     everything = Search(objective, adjustment, np.arange(k), fit.dispersion)
     best = everything.at(np.asarray(fit.point))
@@ -54,7 +56,7 @@ def penalised_confint(fit: Fit, level: float = 0.95) -> Table:
 
 def checked(fit: Fit) -> ScoreAdjustment:
     """The adjustment of a fit whose intervals these can be; raises CapabilityError for any other."""
-    adjustment = fit.rows_of_data("an interval by profiling").penalty.adjustment
+    adjustment = fit.rows_of_data(PROFILING).penalty.adjustment
     if adjustment is None:
         raise CapabilityError(
             "these intervals are for fits whose score was adjusted (penalty='firth', 'median_bias' or 'jeffreys'), not "
@@ -67,6 +69,7 @@ def checked(fit: Fit) -> ScoreAdjustment:
         )
     if not fit.converged:
         raise CapabilityError(f"this fit did not converge ({fit.reason}): there is no estimate to go out from")
+    refuse_without_dispersion(fit, PROFILING)
     return adjustment
 
 

@@ -30,6 +30,7 @@ from nelder.parts import Dense
 from nelder.quadratic import Triangle
 from nelder.solvers import Reason
 from nelder.solvers.newton import precise_model
+from nelder.sources.frames import column_labels
 from nelder.table import Table
 
 EDGE = "at the edge of the means allowed, where no score need vanish"
@@ -65,7 +66,7 @@ def score_of(fit: Fit, columns: object, names: Sequence[str] | None = None, join
         raise CapabilityError(f"this fit lies {EDGE}: fit the larger model, and use likelihood_ratio")
     given = matrix_of(columns, "columns")
     m, k = given.shape[1], objective.design.p
-    labels = labelled(names if names is not None else getattr(columns, "columns", None), m)
+    labels = labelled(names if names is not None else column_labels(columns), m)
     model = at_rest(widened(fit, objective, given), stretched(fit.point, m))
     own = np.flatnonzero(independent_columns(model.upper[:, :k])[0])
     title = f"Score test of {', '.join(labels[:10])}{', …' if m > 10 else ''}, not in the model"

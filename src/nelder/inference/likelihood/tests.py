@@ -69,18 +69,24 @@ def likelihood_of(fit: Fit, what: str) -> Objective:
             f"{what} needs the lowest deviance, and this fit did not converge ({fit.reason}): take more steps, or use "
             "solver='newton'"
         )
-    if not fit.family.dispersion_known and fit.dispersion_by != "given":
-        if not fit.df_resid > 0:
-            raise DataError(
-                f"{what} measures deviances by φ, and {fit.df_resid:g} residual degrees of freedom are left to "
-                "estimate it: fit fewer coefficients or more rows"
-            )
-        if not fit.dispersion > 0 or any(isinstance(finding, PerfectFit) for finding in fit.warnings):
-            raise CapabilityError(
-                f"{what} measures deviances by φ, and this fit is perfect, so that φ is nothing but rounding: fit "
-                "fewer columns, or look for the response among the predictors"
-            )
+    refuse_without_dispersion(fit, what)
     return objective
+
+
+def refuse_without_dispersion(fit: Fit, what: str) -> None:
+    """Raise DataError where no degrees of freedom are left to estimate φ, CapabilityError where the fit is perfect."""
+    if fit.family.dispersion_known or fit.dispersion_by == "given":
+        return
+    if not fit.df_resid > 0:
+        raise DataError(
+            f"{what} measures deviances by φ, and {fit.df_resid:g} residual degrees of freedom are left to estimate "
+            "it: fit fewer coefficients or more rows"
+        )
+    if not fit.dispersion > 0 or any(isinstance(finding, PerfectFit) for finding in fit.warnings):
+        raise CapabilityError(
+            f"{what} measures deviances by φ, and this fit is perfect, so that φ is nothing but rounding: fit fewer "
+            "columns, or look for the response among the predictors"
+        )
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,10 @@ from nelder.inference.variances import covariance_root
 from nelder.inference.wald import quantile
 from nelder.linalg import Array
 from nelder.loss import Loss
-from nelder.observations import design_of, vector_of
+from nelder.observations import design_of, same_rows, vector_of
 from nelder.parts import Part
 from nelder.sources import source_of
+from nelder.sources.frames import column_labels
 from nelder.table import Table
 
 KINDS = ("response", "link")
@@ -116,6 +117,7 @@ def prediction_interval(
 
 def _weights(fit: Fit, new: object, given: object, eta: Array) -> Array:
     """Prior weights (m,) of new observations."""
+    same_rows(new if new is not None or fit.kept is None else fit.kept.data, {"weights": given})
     if given is None:
         if fit.objective is None or new is not None:
             return np.ones_like(eta)
@@ -176,6 +178,7 @@ def standard_errors(fit: Fit, X: Array, covariance: Array) -> Array:
 
 def _rows(fit: Fit, new: object, offset: object) -> NewRows:
     """The rows asked for, with the columns that were estimated."""
+    same_rows(new if new is not None or fit.kept is None else fit.kept.data, {"offset": offset})
     if new is None:
         return _own_rows(fit, offset)
     kept = np.flatnonzero(~fit.aliased)
@@ -186,7 +189,7 @@ def _rows(fit: Fit, new: object, offset: object) -> NewRows:
         n, p = X.X.shape
         if p != len(fit.names):
             raise DataError(f"new has {p} columns; the fit has {len(fit.names)}: {', '.join(fit.names[:10])}")
-        labels = getattr(new, "columns", None)
+        labels = column_labels(new)
         X = X if labels is None else X.select(column_order(fit, labels), np.arange(p))
         asked = NewRows([_block((X,), p, _new_offset(fit, offset, n))], [np.arange(n)], n)
     blocks = [_settled(fit, _within(fit, block).select(kept)) for block in asked.blocks]

@@ -15,6 +15,7 @@ from nelder.fit import Fit
 from nelder.inference.predictions.prediction import Request, predict
 from nelder.linalg import Array
 from nelder.sources import Alone, Column, Numbers, Partition, concatenated, source_of
+from nelder.sources.paths import files_of, is_paths, refuse_over
 from nelder.submodels import schema_of
 from nelder.table import Table
 
@@ -41,10 +42,13 @@ def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: 
     clash = next((name for name in names if name in ("fit", "se", "lower", "upper")), None)
     if clash is not None:
         raise InputError(f"keep={clash!r}: a column of the predictions has that name")
+    read = files_of(new).paths if is_paths(new) else ()
     if path.suffix == SUFFIX:
+        refuse_over([path], read)
         return write_file(fit, path, source.partitions, request, names)
     engine = ENGINES["threads"]() if fit.objective is None else fit.objective.engine
     parts = [(path / f"part-{place:05}{SUFFIX}", part) for place, part in enumerate(source.partitions)]
+    refuse_over((file for file, _ in parts), read)
     refuse_others(path, {file for file, _ in parts})
     path.mkdir(parents=True, exist_ok=True)
     return sum(engine.map(write_part, parts, replace(fit, objective=None, kept=None), request, names))
