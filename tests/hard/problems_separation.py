@@ -21,6 +21,7 @@ def problems() -> Iterator[Problem]:
     """All of this group."""
     yield from of_proportions()
     yield from of_counts()
+    yield from of_reference_levels()
     yield from of_other_families()
     yield from beside_other_trouble()
     yield from neighbours()
@@ -70,6 +71,20 @@ def of_counts() -> Iterator[Problem]:
     both = (np.eye(3)[cells[0]][:, :, None] * np.eye(3)[cells[1]][:, None, :]).reshape(36, 9)
     y = np.where((cells[0] == 1) & (cells[1] == 2), 0.0, np.arange(36) % 4 + 1.0)
     yield Problem("an empty cell of an interaction", separated, both, y, "poisson", "log")
+
+
+def of_reference_levels() -> Iterator[Problem]:
+    """A few rows that are empty, in the level that all others are compared with: they fade in an intercept of many."""
+    for rows in (500, 5_000):
+        random = np.random.default_rng(rows)
+        level = np.where(np.arange(rows) < 5, 0, random.integers(1, 5, rows))
+        empty, levels = level == 0, np.eye(5)[level][:, 1:]
+        for family in COUNTS:
+            y = np.where(empty, 0.0, random.poisson(1.5, rows))
+            yield Problem(f"an empty base, {rows} rows, {family}", separated, columns(levels), y, family, "log")
+        for link in UNIT_LINKS:
+            y = np.where(empty, 0.0, random.random(rows) < 0.4).astype(float)
+            yield Problem(f"an empty base, {rows} rows, {link}", separated, columns(levels), y, "binomial", link)
 
 
 def of_other_families() -> Iterator[Problem]:
