@@ -105,12 +105,22 @@ class Kept:
         assert self.apart is not None
         return self.apart.numbers
 
+    @property
+    def known(self) -> Chunk:
+        """The columns that the formula reads at the rows of the fit: from one reading, where they are not held."""
+        assert self.chunk is not None
+        return self.chunk if self.apart is None else self.apart.columns(tuple(self.chunk))
+
+    def refuse_others(self, values: object, argument: str) -> None:
+        """Raise DataError for values with the labels of other rows than the table's, or than those of the fit."""
+        same_rows(self.data, {argument: values}, self.numbers)
+
     def aligned(self, values: object, argument: str) -> NDArray[np.generic]:
         """Values (n,) at the rows of the fit, from one a row of the caller's table or one a row of the fit.
 
         Raises DataError for any other length, or labels of other rows.
         """
-        same_rows(self.data, {argument: values}, self.rows if self.numbers is not None else None)
+        self.refuse_others(values, argument)
         given = np.asarray(values)
         if given.ndim != 1 or len(given) not in (self.total, len(self.rows)):
             fitted = "" if self.total == len(self.rows) else f", of which {len(self.rows)} were fitted"

@@ -224,7 +224,7 @@ def with_table_columns(fit: Fit, names: Sequence[str]) -> Fit:
                 f"the number of rows would change: column {name!r} is missing at {some_rows(absent)}, which the fit "
                 "used; fit the first model to the rows that are complete in every column"
             )
-    return replace(fit, kept=replace(fit.kept, chunk={**fit.kept.chunk, **read}))
+    return replace(fit, kept=replace(fit.kept, chunk={**fit.kept.known, **read}))
 
 
 def table_columns(fit: Fit, names: Sequence[str]) -> Chunk:

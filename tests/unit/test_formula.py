@@ -338,6 +338,14 @@ def test_a_response_is_a_column_or_an_expression(response, data):
         nd.glm(f"{response} ~ x", data)
 
 
+@pytest.mark.parametrize(
+    "formula", ["y ~ x + y", "y ~ x*y", "y ~ x + offset(y)", "log(y) ~ x + log(y)", "cbind(k, n - k) ~ k"]
+)
+def test_a_response_does_not_explain_itself(formula, data):
+    with pytest.raises(nd.FormulaError, match="would explain itself"):
+        nd.glm(formula, data)
+
+
 @pytest.mark.parametrize("empty", ["{}", "``"])
 def test_empty_quotes_are_no_term(empty, data):
     with pytest.raises(nd.FormulaError):

@@ -310,6 +310,19 @@ def test_rows_that_come_in_another_order_later_are_noticed(reader, parts, tmp_pa
             LATER[reader](fit)
 
 
+@pytest.mark.parametrize("reader", ["slopes", "marginal means", "augment"])
+def test_what_needs_several_columns_reads_each_part_once(reader, monkeypatch):
+    data, asked = table(2_000, missing=False), []
+    fit = nd.glm(
+        "y ~ x + g", Pieces(data, range(0, 2_000, 300)), "poisson", compress=False, engine=nd.Threads(memory=1)
+    )
+    read = Piece.read
+    monkeypatch.setattr(Piece, "read", lambda part, names: asked.append(part.label) or read(part, names))
+    monkeypatch.setattr("nelder.inference.effects.cases.BLOCK_ROWS", 100)
+    READERS[reader](fit)
+    assert len(asked) == len(set(asked)) == 7
+
+
 def test_other_responses_are_noticed_by_larger_models_too():
     data = table(2_000, missing=False)
     parts = Pieces(data, range(0, 2_000, 300))

@@ -3,6 +3,8 @@
 import gc
 import os
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import cloudpickle
 import numpy as np
@@ -12,6 +14,7 @@ from rows_on_engines import loader, numbers, parts_of, wait_for
 
 import nelder as nd
 from nelder.design import Block
+from nelder.engines.spark_jobs import Jobs
 from nelder.sources.spark_frames import SparkSource
 
 pytest.importorskip("pyspark")
@@ -125,6 +128,32 @@ def test_rows_that_are_others_when_they_are_read_again_are_refused(engine):
     handles.records.unpersist(blocking=True)  # as if executors were lost
     with pytest.raises(nd.DataError, match="rows of partition 0 are others than when they were first read"):
         engine.map(lambda block: block.n, handles)
+
+
+CLOSED = "Job aborted due to stage failure: Lost task 0.0 in stage 5.0\nCaused by: java.io.IOException: Stream closed"
+
+
+@pytest.mark.parametrize(
+    ("master", "said", "answered"),
+    [
+        ("local[1]", [CLOSED, CLOSED], True),
+        ("local[1]", [CLOSED] * 3, False),
+        ("local[1]", ["Job 4 cancelled part of cancelled job group"], False),
+        ("spark://host", [CLOSED], False),
+    ],
+)
+def test_a_task_that_fails_on_this_machine_is_tried_again_whatever_spark_calls_it(master, said, answered):
+    left = list(said)
+
+    def run(records, work, places):
+        if left:
+            raise RuntimeError(left.pop(0))
+        return places
+
+    jobs, records = Jobs(SimpleNamespace(master=master, runJob=run)), SimpleNamespace(getNumPartitions=lambda: 2)
+    with nullcontext() if answered else pytest.raises(RuntimeError, match=r"cancelled|closed"):
+        assert jobs.ran(records) == [0, 1]
+    assert not left
 
 
 def test_a_mistake_says_where_it_was_made(engine):

@@ -108,6 +108,20 @@ def test_a_level_that_was_not_there_is_named_with_its_file_and_nothing_is_left(f
     assert not [path for path in folder.iterdir() if path.name.startswith("out")]
 
 
+def test_a_folder_has_all_parts_or_none(fit, folder):
+    out = folder / "out"
+    assert fit.predict_to(out, folder / "new") == 66
+    good = (folder / "new" / "1.parquet").read_bytes()
+    pq.write_table(pa.table({"id": [0], "x": [0.0], "g": ["new"], "kept": [True]}), folder / "new" / "1.parquet")
+    for place in (out, folder / "another"):
+        with pytest.raises(nd.LevelError, match=r"1\.parquet.*level 'new'"):
+            fit.predict_to(place, folder / "new")
+    assert not list(out.iterdir()) and not (folder / "another").exists()
+    (folder / "new" / "1.parquet").write_bytes(good)
+    assert fit.predict_to(out, folder / "new") == 66
+    assert len(list(out.iterdir())) == 3
+
+
 def test_what_is_read_is_not_written_over(fit, folder):
     parts = sorted((folder / "new").iterdir())
     before = [path.read_bytes() for path in parts]
@@ -123,8 +137,11 @@ def test_what_is_read_is_not_written_over(fit, folder):
 
 
 def test_what_cannot_be_written_is_said(fit, folder):
-    with pytest.raises(nd.DataError, match="cannot be written"):
-        fit.predict_to(folder / "nowhere" / "out.parquet", folder / "new")
+    (folder / "file").touch()
+    for path in (folder / "nowhere" / "out.parquet", folder / "file"):
+        with pytest.raises(nd.DataError, match="cannot be written"):
+            fit.predict_to(path, folder / "new")
+    (folder / "file").unlink()
     with pytest.raises(nd.UnknownNameError, match="nothing"):
         fit.predict_to(folder / "out.parquet", folder / "new", keep="nothing")
     with pytest.raises(nd.UnknownNameError, match="kind of prediction"):

@@ -18,7 +18,7 @@ from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.mean import UNIT, Mean
 from nelder.objective import Objective
-from nelder.observations import same_rows, vector_of
+from nelder.observations import vector_of
 from nelder.parts import Dense, bincount
 from nelder.penalties import Unpenalised
 from nelder.solvers import ClosedForm, Newton, Reason
@@ -100,10 +100,11 @@ def fitted_rows(fit: Fit, what: str, predicted: object = None) -> FittedRows:
 
 def aligned(fit: Fit, given: object, argument: str) -> Array:
     """Numbers at the rows of a fit (n,), given for these or for those of its table."""
-    if fit.kept is not None:
-        same_rows(fit.kept.data, {argument: given}, None if fit.kept.numbers is None else fit.kept.rows)
     values = vector_of(given, argument)
-    return values if fit.kept is None else np.asarray(fit.kept.aligned(values, argument), dtype=float)
+    if fit.kept is None:
+        return values
+    fit.kept.refuse_others(given, argument)
+    return np.asarray(fit.kept.aligned(values, argument), dtype=float)
 
 
 def refuse_unknown(predicted: object) -> None:

@@ -75,37 +75,36 @@ class Ending:
 
 def ending(objective: Objective, solver: Solver, solution: Solution) -> Ending:
     """Judge the last step of a solver: certify the optimum, or find out why there is none."""
-    beta = solution.step.beta
-    last = model_of(objective, solution.step)
-    everything = np.ones(objective.design.p, dtype=bool)
-    seen = seen_at(objective, solution, last)
+    last, seen = standing(objective, solution)
     doubtful = suspicious(objective, solution, last, seen)
     end = searched(objective, solution, last) if doubtful else None
     if end is not None:
         return end
     cut = solution.reason is Reason.CUT_SHORT
-    if np.isfinite(objective.loss.bounds).any() and (doubtful or cut or len(edge_rows(objective, beta))):
-        edge = find_edge(objective, beta)
+    if np.isfinite(objective.loss.bounds).any() and (doubtful or cut or len(edge_rows(objective, solution.step.beta))):
+        edge = find_edge(objective, solution.step.beta)
         if isinstance(edge, Edge):
             return at_edge(objective, edge)
         if edge is not None and cut:
             solution = past_edges(objective, solver, solution, edge)
-            beta = solution.step.beta
-            last = model_of(objective, solution.step)
-            seen = seen_at(objective, solution, last)
+            last, seen = standing(objective, solution)
     if solution.converged and seen.change >= SETTLED:
         solution = further(objective, solver, solution)
-        beta = solution.step.beta
-        last = model_of(objective, solution.step)
-        seen = seen_at(objective, solution, last)
+        last, seen = standing(objective, solution)
         solution = replace(solution, reason=Reason.CONVERGED) if seen.change < SETTLED else solution
     findings = findings_of(objective, solver, solution, last, seen.change)
     if solution.others:
         findings += (SeveralMinima(2 * solution.step.value, tuple(2 * value for value in solution.others)),)
     lost = any(isinstance(finding, NotConverged) for finding in findings)
     reason = Reason.UNSETTLED if solution.converged and lost else solution.reason
-    covariance = inverse(objective, beta, last)
-    return Ending(beta, everything, reason, findings, last, covariance, totals=seen.totals)
+    beta, everything = solution.step.beta, np.ones(objective.design.p, dtype=bool)
+    return Ending(beta, everything, reason, findings, last, inverse(objective, beta, last), totals=seen.totals)
+
+
+def standing(objective: Objective, solution: Solution) -> tuple[Quadratic, Closing]:
+    """The model that errors are read off at the last step, and what the rows show there."""
+    last = model_of(objective, solution.step)
+    return last, seen_at(objective, solution, last)
 
 
 def at_edge(objective: Objective, edge: Edge) -> Ending:

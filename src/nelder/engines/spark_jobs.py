@@ -18,7 +18,8 @@ from nelder.errors import EngineError, NelderError
 
 Result = TypeVar("Result")
 
-TRIES = 3  # of a job on this machine: there Spark itself gives up when a worker has died once
+TRIES = 3  # of a job on this machine: there Spark itself gives up when a task has failed once
+TASK = "aborted due to stage failure"  # what Spark says when it was a task that failed, and not the job or the session
 SHORT = 400  # letters of what Spark says
 DIED = "Python worker exited unexpectedly|Python worker failed to connect back|ExecutorLostFailure|executor .*exited"
 LARGER = (
@@ -118,14 +119,18 @@ class Jobs:
         self.results(self.parallel(range(many)).mapPartitions(work))
 
     def ran(self, records: Any, places: Sequence[int] | None = None) -> list[Any]:
-        """The records of an RDD, or of some of its partitions; tried again where Spark does not do so itself."""
+        """The records of an RDD, or of some of its partitions; tried again where Spark does not do so itself.
+
+        A worker that dies may be missed as itself or, in the middle of a message, as a stream that is closed; so any
+        task that fails is tried again, as on a cluster.
+        """
         asked = list(range(records.getNumPartitions())) if places is None else list(places)
         tries = TRIES if re.match(r"local\b(?!-)", self.context.master) else 1
         for left in reversed(range(tries)):
             try:
                 return list(self.context.runJob(records, iter, asked))
             except Exception as problem:
-                if not left or not re.search(DIED, str(problem)):
+                if not left or TASK not in str(problem):
                     raise
         raise AssertionError
 

@@ -99,6 +99,7 @@ def _parsed(text: str, available: tuple[str, ...]) -> Formula:
             offsets.append(offset)
         else:
             terms.append(_term(term))
+    _refuse_response(text, response, [*offsets, *(factor for term in terms for factor in term.factors)])
     return Formula(text, available, response, tuple(terms), tuple(offsets))
 
 
@@ -192,6 +193,14 @@ def _response(text: str, left: list[Any]) -> tuple[Expression, ...]:
     if len(parts) != 2 or not both.columns:
         raise FormulaError(f"{factor.expr!r}: cbind takes two expressions, successes and failures")
     return parse(parts[0]), parse(parts[1])
+
+
+def _refuse_response(text: str, response: Sequence[Expression], others: Sequence[Expression]) -> None:
+    """Refuse a response that is explained by itself; R leaves the term out, with a warning."""
+    written = {part.text for part in response}
+    both = next((part.text for part in others if part.text in written), None)
+    if both is not None:
+        raise FormulaError(f"{text!r}: the response {both} is on the right of ~ too, where it would explain itself")
 
 
 def _split_commas(text: str) -> list[str]:

@@ -140,7 +140,7 @@ class Loader:
         for chunk, rows in self.chunks(part):
             if len(rows):
                 seen = self.observed(chunk, rows)
-                used = np.flatnonzero(seen.weight > 0)
+                used = np.arange(len(rows))[seen.used]
                 yield seen.y[used], {name: chunk[name].take(used) for name in names}
 
     def numbers(self, part: Part) -> Rows:

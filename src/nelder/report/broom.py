@@ -95,9 +95,8 @@ def of_single_rows(fit: Fit) -> tuple[dict[str, Array], tuple[str, ...]]:
 def columns_of(fit: Fit, blocks: list[Block]) -> dict[str, np.ndarray]:
     """The columns that the formula read, or for a fit by arrays the response and the columns of X."""
     if fit.kept is not None and fit.kept.chunk is not None:
-        apart, names = fit.kept.apart, tuple(fit.kept.chunk)
-        chunk = fit.kept.chunk if apart is None else apart.columns(names)  # rows of one reading
-        return {name: values_of(chunk, name) for name in names}
+        known = fit.kept.known
+        return {name: values_of(known, name) for name in known}
     if fit.aliased.any():
         raise CapabilityError("augment() of a fit by arrays shows its columns, of which some were left out as aliased")
     X = np.vstack([block.dense() for block in blocks])

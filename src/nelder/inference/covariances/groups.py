@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
 from nelder.estimate import DISTINCT
 from nelder.fit import Fit
-from nelder.observations import same_rows
 from nelder.sources import Column, Numbers
 from nelder.submodels import table_columns
 
@@ -30,7 +29,7 @@ def codes_of(fit: Fit, given: object, argument: str) -> Codes:
     values = column(fit, given, argument) if isinstance(given, str) else given
     if fit.kept is None:
         raise CapabilityError(f"this fit does not know its rows: {argument} cannot be matched with them")
-    same_rows(fit.kept.data, {argument: values}, None if fit.kept.numbers is None else fit.kept.rows)
+    fit.kept.refuse_others(values, argument)
     codes = np.asarray(fit.kept.aligned(numbered(values, argument), argument), dtype=np.intp)
     absent = fit.kept.rows[codes < 0].tolist()
     if absent:

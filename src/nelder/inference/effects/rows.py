@@ -52,7 +52,7 @@ def own_rows(fit: Fit) -> tuple[Cases, ...]:
         )
     if fit.kept is None or fit.kept.chunk is None:
         raise CapabilityError("this fit does not hold its columns: fit by formula, nd.glm('y ~ x', data)")
-    chunk, whole = fit.kept.chunk, np.concatenate(offset)
+    chunk, whole = fit.kept.known, np.concatenate(offset)
     inside = fit.terms.schema.offset(chunk, numbers) if fit.terms.offset_given else whole
     return (_cases(chunk, numbers, np.concatenate(weight), whole - inside),)
 

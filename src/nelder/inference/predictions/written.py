@@ -28,8 +28,9 @@ def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: 
 
     The columns are those of `predict`: fit, and with an interval se, lower and upper. A `path` without the ending
     .parquet is a folder that gets a file a part of the table, written by the fit's engine where the part is. Nothing is
-    left half written. Raises what `predict` raises, naming the part, and DataError where `path` cannot be written, has
-    other Parquet files already, or a column has not the same type in all parts of one file.
+    left half written: where a part fails, the folder has none. Raises what `predict` raises, naming the part, and
+    DataError where `path` cannot be written, has other Parquet files already, or a column has not the same type in all
+    parts of one file.
     """
     try:
         import pyarrow  # noqa: F401
@@ -48,10 +49,11 @@ def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: 
         return write_file(fit, path, source.partitions, request, names)
     engine = ENGINES["threads"]() if fit.objective is None else fit.objective.engine
     parts = [(path / f"part-{place:05}{SUFFIX}", part) for place, part in enumerate(source.partitions)]
-    refuse_over((file for file, _ in parts), read)
-    refuse_others(path, {file for file, _ in parts})
-    path.mkdir(parents=True, exist_ok=True)
-    return sum(engine.map(write_part, parts, replace(fit, objective=None, kept=None), request, names))
+    files = [file for file, _ in parts]
+    refuse_over(files, read)
+    refuse_others(path, set(files))
+    with all_or_none(path, files):
+        return sum(engine.map(write_part, parts, replace(fit, objective=None, kept=None), request, names))
 
 
 def refuse_others(folder: Path, files: set[Path]) -> None:
@@ -136,6 +138,31 @@ def as_before(table: Any, schema: Any, label: str) -> Any:
                 f"all, or write a folder, with a path that does not end in {SUFFIX}"
             )
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+@contextmanager
+def all_or_none(folder: Path, files: Sequence[Path]) -> Iterator[None]:
+    """A folder for files of which none is there before, and none after an error: some would be read as the table."""
+    is_new, complete = not folder.exists(), False
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        removed(files)
+        yield
+        complete = True
+    except OSError as problem:
+        raise DataError(f"{str(folder)!r} cannot be written: {problem.strerror or problem}") from None
+    finally:
+        if not complete:
+            with suppress(OSError):
+                removed(files)
+                if is_new:
+                    folder.rmdir()
+
+
+def removed(files: Sequence[Path]) -> None:
+    """Remove the files that are there."""
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 @contextmanager
