@@ -205,6 +205,26 @@ def test_tests_of_dispersion_keep_their_level():
     assert np.all(share < 0.2) and np.all(np.delete(share, [1, 2]) > 0.03)  # Cameron & Trivedi's are cautious
 
 
+@pytest.mark.parametrize("slope", [0.05, 0.2, 0.6])
+@pytest.mark.parametrize("link", ["logit", "cauchit"])
+def test_pearsons_statistic_of_zeros_and_ones_keeps_its_level(link, slope):
+    """Its mean is not n − k there: taken for it, nearly all right models would be rejected where slopes are small."""
+    random = np.random.default_rng(21)
+    X = np.column_stack([np.ones(300), random.normal(size=(300, 3))])
+    p = []
+    for seed in range(100):
+        y = nd.simulate(X, [-0.3, slope, slope, -slope], "binomial", link, nd.Draw(seed=seed))
+        p.append(goodness_of_fit(nd.glm_fit(X, y, "binomial", link))["p"][2])
+    assert 0.02 < (np.array(p) < 0.1).mean() < 0.2
+
+
+def test_pearsons_statistic_that_cannot_vary_says_nothing():
+    random = np.random.default_rng(3)
+    data = {"y": random.integers(0, 2, 90), "g": random.choice(list("abc"), 90)}
+    table = goodness_of_fit(nd.glm("y ~ g", data, "binomial"))
+    assert np.isclose(table["chi2"][0], 90) and np.isnan(table["p"]).all() and "tells nothing" in table.notes[-1]
+
+
 def test_area_and_its_variance_are_those_of_all_pairs():
     random = np.random.default_rng(9)
     yes, no = random.integers(1, 4, 5).astype(float), random.integers(1, 4, 5).astype(float)

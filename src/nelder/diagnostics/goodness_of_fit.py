@@ -2,7 +2,9 @@
 
 Pearson's X² and the deviance have χ² on the residual degrees of freedom where each response is nearly normal around
 its mean, as counts are from about five on (McCullagh & Nelder 1989, section 4.4). Where responses are sparse, X² still
-has a mean and a variance that can be told, and so a test (Osius & Rojek 1992).
+has a mean and a variance that can be told, and so a test (Osius & Rojek 1992). Their mean, n − k, is right to the order
+of n alone: X² of n zeros and ones with one mean is always n, and with means that differ little it hardly varies. So the
+mean is told here to the order of 1.
 """
 
 from __future__ import annotations
@@ -22,17 +24,19 @@ from nelder.table import Table, number
 
 ROUGH, FAR = 0.2, 1.0  # mean excess kurtosis of the responses: that of counts with mean 5, and with mean 1
 STEP = 1e-3  # in η, to see how V' changes with μ
+STEADY = 1e-10  # of a variance: what rounding leaves of it where what is left of X² does not vary
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Pearson's X² beside what it would be if the model held: its mean, the residual `df`, and its `variance`.
+    """Pearson's X² beside its `mean` and `variance` if the model held, and the residual `df`.
 
     `kurtosis` is the mean of |excess kurtosis| of the responses: 0 for normal ones, 1/μ for counts.
     """
 
     pearson: float
     df: float
+    mean: float
     variance: float
     kurtosis: float
 
@@ -40,7 +44,7 @@ class Moments:
     def z(self) -> float:
         """X² on the scale of the normal distribution (Osius & Rojek 1992)."""
         usable = 0 < self.variance < np.inf and self.df > 0
-        return (self.pearson - self.df) / float(np.sqrt(self.variance)) if usable else float("nan")
+        return (self.pearson - self.mean) / float(np.sqrt(self.variance)) if usable else float("nan")
 
     @property
     def tails(self) -> tuple[float, float]:
@@ -49,8 +53,8 @@ class Moments:
         """
         if np.isnan(self.z):
             return float("nan"), float("nan")
-        shape = self.df**2 / self.variance
-        at = shape * self.pearson / self.df
+        shape = self.mean**2 / self.variance
+        at = shape * self.pearson / self.mean
         less, more = special().gammainc(shape, at), special().gammaincc(shape, at)
         return float(max(less, special().ndtr(self.z))), float(more)
 
@@ -82,6 +86,8 @@ def goodness_of_fit(fit: Fit) -> Table:
         notes += ("Single responses are too far from normal for χ² (zeros and ones, or small counts): its p is nan.",)
     elif moments.kurtosis > ROUGH:
         notes += ("Some means are small: the p of χ² are rough, that of osius_rojek is better.",)
+    if df > 0 and moments.variance == 0:
+        notes += ("X² is the same for all zeros and ones with these means, and tells nothing: osius_rojek is nan.",)
     tests = ["pearson", "deviance", "osius_rojek"]
     columns = {"test": tests, "chi2": chi2, "df": whole_where_whole(np.array([df, df, 1.0])), "p": p}
     return Table(columns, f"Goodness of fit: {fit.family.label()}", notes)
@@ -90,17 +96,21 @@ def goodness_of_fit(fit: Fit) -> Table:
 def pearson_moments(fit: Fit) -> Moments:
     """X² of a fit with its mean and variance under the model.
 
-    At the true coefficients each row adds 2 + κ₄ to the variance, κ₄ its excess kurtosis; estimating k coefficients
-    takes b'I⁻¹b from it, b the covariance of X² and the score.
+    At the true coefficients each row adds 1 to the mean and 2 + κ₄ to the variance, κ₄ its excess kurtosis; estimating
+    k coefficients takes b'I⁻¹b from the variance, b the covariance of X² and the score, and from the mean what
+    `taken_kernel` says.
     """
     objective = regular(fit, "goodness of fit")
-    beta = np.asarray(fit.point)
+    beta, kept = np.asarray(fit.point), np.flatnonzero(~fit.aliased)
     sums = objective.over_rows(moments_kernel, beta, objective.loss)
     spread, kurtosis, slope = float(sums[0]), float(sums[1]), sums[2:]
-    kept = np.flatnonzero(~fit.aliased)
-    explained = float(slope @ fit.covariance_unscaled[np.ix_(kept, kept)] @ slope)
+    covariance = fit.covariance_unscaled[np.ix_(kept, kept)]
+    along = covariance @ slope
+    taken = float(objective.over_rows(taken_kernel, beta, objective.loss, covariance, along))
+    variance = spread - float(slope @ along)
+    variance = 0.0 if variance <= STEADY * spread else variance
     n = fit.statistics.n
-    return Moments(fit.statistics.pearson, fit.df_resid, spread - explained, kurtosis / n)
+    return Moments(fit.statistics.pearson, fit.df_resid, n - taken, variance, kurtosis / n)
 
 
 def moments_kernel(block: Block, beta: Array, loss: Loss) -> Array:
@@ -113,9 +123,7 @@ def moments_kernel(block: Block, beta: Array, loss: Loss) -> Array:
     with np.errstate(all="ignore"):
         for rows in block.slices():
             mean, times = Mean(loss.link, rows.eta(beta)), rows.frequency
-            ahead, behind = mean.shifted(np.full(rows.n, STEP)), mean.shifted(np.full(rows.n, -STEP))
-            first = variance_slope(loss, mean)
-            second = (variance_slope(loss, ahead) - variance_slope(loss, behind)) / (ahead.mu - behind.mu)
+            first, second = variance_slope(loss, mean), variance_curvature(loss, mean)
             kurtosis = (first**2 / loss.family.variance(mean) + second) / rows.own_precision
             total[0] += times @ (2.0 + kurtosis)
             total[1] += times @ np.abs(kurtosis)
@@ -123,6 +131,31 @@ def moments_kernel(block: Block, beta: Array, loss: Loss) -> Array:
     return total
 
 
+def taken_kernel(block: Block, beta: Array, loss: Loss, covariance: Array, along: Array) -> float:
+    """How much lower the mean of X² is at the estimates than at the true coefficients, to the order of 1.
+
+    X² is Σ (V'/V) (y − μ), linear in y, and a rest that is uncorrelated with it. With leverages h and precisions w,
+    estimation takes Σ h (1 + V''/2w) from the rest (Farrington 1996). From the line it takes ½ Σ h (u − û) μ''/μ', by
+    the bias of estimates (Cox & Snell 1968): u = V'/(w μ'), and û = X `along` is the part of u that the score explains.
+    """
+    total = 0.0
+    with np.errstate(all="ignore"):
+        for rows in block.slices(filled=True):
+            mean, X, own = Mean(loss.link, rows.eta(beta)), rows.dense(), rows.own_precision
+            reach = np.einsum("ij,ij->i", X @ covariance, X)  # x'I⁻¹x
+            leverage = own * loss.family.expected_weight(mean) * reach
+            line = reach * variance_slope(loss, mean) * loss.family.natural_slope(mean) - leverage * (X @ along)
+            rest = leverage * (1.0 + 0.5 * variance_curvature(loss, mean) / own)
+            total += float(rows.frequency @ (rest + 0.5 * line * mean.curvature))
+    return total
+
+
 def variance_slope(loss: Loss, mean: Mean) -> Array:
     """V' = dV/dμ (n,)."""
     return loss.family.variance(mean) * loss.family.log_variance_slope(mean) / mean.slope
+
+
+def variance_curvature(loss: Loss, mean: Mean) -> Array:
+    """V'' (n,), exact up to rounding where V is a parabola."""
+    ahead, behind = mean.shifted(np.full(mean.eta.shape, STEP)), mean.shifted(np.full(mean.eta.shape, -STEP))
+    return (variance_slope(loss, ahead) - variance_slope(loss, behind)) / (ahead.mu - behind.mu)
