@@ -61,6 +61,7 @@ def test_goodness_of_fit(record):
     fit = model(record)
     table = goodness_of_fit(fit)
     near(table["chi2"], record["chi2"])
+    near(pearson_moments(fit).mean, record["mean"])
     near(pearson_moments(fit).variance, record["variance"])
     assert fit.df_resid == record["df"]
     shown = np.isfinite(table["p"])

@@ -23,6 +23,7 @@ from nelder.diagnostics.pseudo_r_squared import pseudo_r_squared
 from nelder.diagnostics.spread import spread_test
 from nelder.diagnostics.zero_inflation import zero_inflation
 from nelder.inference.covariances.covariance import with_covariance
+from nelder.mean import Mean
 from nelder.observations import sampling
 
 TABLES = {
@@ -203,6 +204,55 @@ def test_tests_of_dispersion_keep_their_level():
         p.append([*dispersion_tests(fit)["p"], zero_inflation(fit)["p"][0], tails[1], goodness_of_fit(fit)["p"][2]])
     share = (np.array(p) < 0.1).mean(axis=0)
     assert np.all(share < 0.2) and np.all(np.delete(share, [1, 2]) > 0.03)  # Cameron & Trivedi's are cautious
+
+
+@pytest.mark.parametrize("slope", [0.05, 0.2, 0.6])
+@pytest.mark.parametrize("link", ["logit", "cauchit"])
+def test_pearsons_statistic_of_zeros_and_ones_keeps_its_level(link, slope):
+    """Its mean is not n − k there: taken for it, nearly all right models would be rejected where slopes are small."""
+    random = np.random.default_rng(21)
+    X = np.column_stack([np.ones(300), random.normal(size=(300, 3))])
+    p = []
+    for seed in range(100):
+        y = nd.simulate(X, [-0.3, slope, slope, -slope], "binomial", link, nd.Draw(seed=seed))
+        p.append(goodness_of_fit(nd.glm_fit(X, y, "binomial", link))["p"][2])
+    assert 0.02 < (np.array(p) < 0.1).mean() < 0.2
+
+
+def test_checks_beside_an_estimated_shape_keep_their_level():
+    """Taken for known, θ leaves a standard deviation of about a half, and the tests see nothing."""
+    random = np.random.default_rng(31)
+    X = np.column_stack([np.ones(300), random.normal(size=(300, 2))])
+    z = []
+    for seed in range(100):
+        y = nd.simulate(X, [0.8, 0.3, -0.2], nd.NegativeBinomial(2.0), None, nd.Draw(seed=seed))
+        fit = nd.glm_fit(X, y, "negative_binomial")
+        zeros = zero_inflation(fit)
+        sign = np.sign(zeros["observed"][0] - zeros["expected"][0])
+        z.append([pearson_moments(fit).z, sign * np.sqrt(zeros["chi2"][0]), sign * np.sqrt(zeros["chi2"][1])])
+    spread = np.std(z, axis=0)
+    assert np.all((spread > 0.8) & (spread < 1.25)) and np.all(np.abs(np.mean(z, axis=0)) < 0.4)
+
+
+@pytest.mark.parametrize(("level", "shown"), [(1.5, False), (6.0, False), (200.0, True)])
+def test_the_deviance_is_held_against_chi_square_where_that_has_its_mean(level, shown):
+    """Each count adds about 1/6μ to it, which many rows do not forgive: χ² would reject nearly all right models."""
+    X = np.column_stack([np.ones(4000), np.tile([-0.1, 0.1], 2000)])
+    y = nd.simulate(X, [np.log(level), 0.0], "poisson", None, nd.Draw(seed=5))
+    fit = nd.glm_fit(X, y, "poisson")
+    count = np.arange(1000.0)
+    unit = fit.family.unit_deviance(count, Mean(nd.Log(), np.full(1000, np.log(level))))
+    more = 4000 * (stats.poisson.pmf(count, level) @ unit - 1)
+    table = goodness_of_fit(fit)
+    assert np.isfinite(table["p"]).tolist() == [True, shown, True]
+    assert shown == (more < 0.3 * np.sqrt(2 * 3998)) and (shown or "not for this deviance" in table.notes[0])
+
+
+def test_pearsons_statistic_that_cannot_vary_says_nothing():
+    random = np.random.default_rng(3)
+    data = {"y": random.integers(0, 2, 90), "g": random.choice(list("abc"), 90)}
+    table = goodness_of_fit(nd.glm("y ~ g", data, "binomial"))
+    assert np.isclose(table["chi2"][0], 90) and np.isnan(table["p"]).all() and "tells nothing" in table.notes[-1]
 
 
 def test_area_and_its_variance_are_those_of_all_pairs():

@@ -605,6 +605,13 @@ def test_scores_of_power_and_dispersion_are_derivatives_of_the_density(power, ph
     assert np.all(np.abs(score - (up - down) / (2 * h)) < 1e-5 * (size + np.abs(score)))
 
 
+@pytest.mark.parametrize("family", [nd.NegativeBinomial(0.3), nd.NegativeBinomial(8.0), nd.Tweedie(1.3)])
+def test_the_variance_along_the_axis_of_the_shape_is_a_derivative(family):
+    mean, at = Mean(nd.Log(), np.array([-3.0, 0.0, 2.5])), family.shape_coordinate(family.shape)
+    ahead, behind = (family.with_shape(family.shape_coordinate(at + h)).log_variance(mean) for h in (1e-5, -1e-5))
+    assert family.log_variance_shape_slope(mean) == pytest.approx((ahead - behind) / 2e-5, rel=1e-7)
+
+
 def test_means_that_underflow_to_zero_leave_theta_at_its_end():
     data = {"x": [-82.6, 24.3, -6.4], "y": [2.0, 0.0, 0.0]}
     with pytest.warns(nd.NelderWarning, match="end of the range of theta"):

@@ -107,6 +107,14 @@ def aligned(fit: Fit, given: object, argument: str) -> Array:
     return np.asarray(fit.kept.aligned(values, argument), dtype=float)
 
 
+def shape_variance(fit: Fit) -> float:
+    """The variance of an estimated shape along its family's axis; 0 for one that was given, or is at an end."""
+    shape = fit.shape
+    if shape is None or not (shape.estimated and np.isfinite(shape.se)):
+        return 0.0
+    return float(shape.se / fit.family.shape_stretch(shape.value)) ** 2
+
+
 def refuse_unknown(predicted: object) -> None:
     """Raise DataError for means that are nan, as a cross-validation has in rows whose observations were parted."""
     values = np.asarray(predicted)

@@ -2,7 +2,9 @@
 
 Pearson's X² and the deviance have χ² on the residual degrees of freedom where each response is nearly normal around
 its mean, as counts are from about five on (McCullagh & Nelder 1989, section 4.4). Where responses are sparse, X² still
-has a mean and a variance that can be told, and so a test (Osius & Rojek 1992).
+has a mean and a variance that can be told, and so a test (Osius & Rojek 1992). Their mean, n − k, is right to the order
+of n alone: X² of n zeros and ones with one mean is always n, and with means that differ little it hardly varies. So the
+mean is told here to the order of 1.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nelder.design import Block
-from nelder.diagnostics.fitted_rows import caveats, regular, whole_where_whole
+from nelder.diagnostics.fitted_rows import caveats, regular, shape_variance, whole_where_whole
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -21,26 +23,31 @@ from nelder.mean import Mean, special
 from nelder.table import Table, number
 
 ROUGH, FAR = 0.2, 1.0  # mean excess kurtosis of the responses: that of counts with mean 5, and with mean 1
+APART, OFF = 0.1, 0.3  # of its standard deviation: how far the mean of the deviance is from that of χ²
 STEP = 1e-3  # in η, to see how V' changes with μ
+STEADY = 1e-10  # of a variance: what rounding leaves of it where what is left of X² does not vary
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Pearson's X² beside what it would be if the model held: its mean, the residual `df`, and its `variance`.
+    """Pearson's X² beside its `mean` and `variance` if the model held, and the residual `df`.
 
-    `kurtosis` is the mean of |excess kurtosis| of the responses: 0 for normal ones, 1/μ for counts.
+    `kurtosis` is the mean of |excess kurtosis| of the responses: 0 for normal ones, 1/μ for counts; `ahead` how much
+    larger than df the mean of the deviance is, 1/6μ for each count.
     """
 
     pearson: float
     df: float
+    mean: float
     variance: float
     kurtosis: float
+    ahead: float
 
     @property
     def z(self) -> float:
         """X² on the scale of the normal distribution (Osius & Rojek 1992)."""
         usable = 0 < self.variance < np.inf and self.df > 0
-        return (self.pearson - self.df) / float(np.sqrt(self.variance)) if usable else float("nan")
+        return (self.pearson - self.mean) / float(np.sqrt(self.variance)) if usable else float("nan")
 
     @property
     def tails(self) -> tuple[float, float]:
@@ -49,8 +56,8 @@ class Moments:
         """
         if np.isnan(self.z):
             return float("nan"), float("nan")
-        shape = self.df**2 / self.variance
-        at = shape * self.pearson / self.df
+        shape = self.mean**2 / self.variance
+        at = shape * self.pearson / self.mean
         less, more = special().gammainc(shape, at), special().gammaincc(shape, at)
         return float(max(less, special().ndtr(self.z))), float(more)
 
@@ -77,52 +84,100 @@ def goodness_of_fit(fit: Fit) -> Table:
         p.append(float(2 * special().ndtr(-abs(moments.z))))
     if df <= 0:
         notes += ("No degrees of freedom are left: the model has as many coefficients as there are rows.",)
-    elif moments.kurtosis > FAR or np.isnan(moments.kurtosis):
-        p[:2] = [np.nan, np.nan]
-        notes += ("Single responses are too far from normal for χ² (zeros and ones, or small counts): its p is nan.",)
-    elif moments.kurtosis > ROUGH:
-        notes += ("Some means are small: the p of χ² are rough, that of osius_rojek is better.",)
+    else:
+        shown, words = against_chi_square(moments)
+        p[:2] = np.where(shown, p[:2], np.nan).tolist()
+        notes += words
+    if df > 0 and moments.variance == 0:
+        notes += ("X² is the same for all zeros and ones with these means, and tells nothing: osius_rojek is nan.",)
     tests = ["pearson", "deviance", "osius_rojek"]
     columns = {"test": tests, "chi2": chi2, "df": whole_where_whole(np.array([df, df, 1.0])), "p": p}
     return Table(columns, f"Goodness of fit: {fit.family.label()}", notes)
 
 
+def against_chi_square(moments: Moments) -> tuple[list[bool], tuple[str, ...]]:
+    """Whether χ² serves for X² and for the deviance, and what to say of it."""
+    if moments.kurtosis > FAR or np.isnan(moments.kurtosis):
+        word = "Single responses are too far from normal for χ² (zeros and ones, or small counts): its p is nan."
+        return [False, False], (word,)
+    off = abs(moments.ahead) / np.sqrt(2 * moments.df)
+    if off > OFF:
+        word = f"χ² is not for this deviance, whose mean is {number(moments.df + moments.ahead)}: its p is nan."
+    else:
+        word = "Some means are small: the p of χ² are rough, that of osius_rojek is better."
+    return [True, bool(off <= OFF)], (word,) if off > APART or moments.kurtosis > ROUGH else ()
+
+
 def pearson_moments(fit: Fit) -> Moments:
     """X² of a fit with its mean and variance under the model.
 
-    At the true coefficients each row adds 2 + κ₄ to the variance, κ₄ its excess kurtosis; estimating k coefficients
-    takes b'I⁻¹b from it, b the covariance of X² and the score.
+    At the true coefficients each row adds 1 to the mean and 2 + κ₄ to the variance, κ₄ its excess kurtosis; estimating
+    k coefficients takes b'I⁻¹b from the variance, b the covariance of X² and the score, and from the mean what
+    `taken_kernel` says. A shape that is estimated too takes its part of the variance, and is biased because the
+    coefficients are estimated, as variances are: its score has the mean ½ ∂ log |I| (Cox & Reid 1987).
     """
     objective = regular(fit, "goodness of fit")
-    beta = np.asarray(fit.point)
+    beta, kept = np.asarray(fit.point), np.flatnonzero(~fit.aliased)
     sums = objective.over_rows(moments_kernel, beta, objective.loss)
-    spread, kurtosis, slope = float(sums[0]), float(sums[1]), sums[2:]
-    kept = np.flatnonzero(~fit.aliased)
-    explained = float(slope @ fit.covariance_unscaled[np.ix_(kept, kept)] @ slope)
+    (spread, kurtosis, ahead, bend), slope = sums[:4].tolist(), sums[4:]
+    covariance = fit.covariance_unscaled[np.ix_(kept, kept)]
+    along = covariance @ slope
+    taken, lower = objective.over_rows(taken_kernel, beta, objective.loss, covariance, along).tolist()
+    taken -= 0.5 * bend * shape_variance(fit) * lower
+    variance = spread - float(slope @ along) - bend**2 * shape_variance(fit)
+    variance = 0.0 if variance <= STEADY * spread else variance
     n = fit.statistics.n
-    return Moments(fit.statistics.pearson, fit.df_resid, spread - explained, kurtosis / n)
+    return Moments(fit.statistics.pearson, fit.df_resid, n - taken, variance, kurtosis / n, ahead)
 
 
 def moments_kernel(block: Block, beta: Array, loss: Loss) -> Array:
-    """Σ (2 + κ₄), Σ |κ₄| and the covariance of X² with the score (k,), as one vector (2 + k,).
+    """Σ (2 + κ₄), Σ |κ₄|, what the mean of the deviance has more than that of χ², (5 κ₃² − 3 κ₄) / 12 a row (Lawley
+    1956), and the covariances of X² with the score of the shape and those of β, as one vector (4 + k,).
 
     With V' and V'' the derivatives of the variance by μ, the cumulants of a response of an exponential family are
     κ₃ = V V' and κ₄ = V (V'² + V V''), divided by powers of its precision.
     """
-    total = np.zeros(2 + block.p)
+    total = np.zeros(4 + block.p)
     with np.errstate(all="ignore"):
         for rows in block.slices():
             mean, times = Mean(loss.link, rows.eta(beta)), rows.frequency
-            ahead, behind = mean.shifted(np.full(rows.n, STEP)), mean.shifted(np.full(rows.n, -STEP))
-            first = variance_slope(loss, mean)
-            second = (variance_slope(loss, ahead) - variance_slope(loss, behind)) / (ahead.mu - behind.mu)
-            kurtosis = (first**2 / loss.family.variance(mean) + second) / rows.own_precision
-            total[0] += times @ (2.0 + kurtosis)
-            total[1] += times @ np.abs(kurtosis)
-            total[2:] += rows.transpose_times(times * first * loss.family.natural_slope(mean))
+            first, second = variance_slope(loss, mean), variance_curvature(loss, mean)
+            skewness = first**2 / loss.family.variance(mean) / rows.own_precision  # its square
+            kurtosis = skewness + second / rows.own_precision
+            bend = loss.family.log_variance_shape_slope(mean)
+            columns = [2.0 + kurtosis, np.abs(kurtosis), (5.0 * skewness - 3.0 * kurtosis) / 12.0, bend]
+            total[:4] += np.array([times @ column for column in columns])
+            total[4:] += rows.transpose_times(times * first * loss.family.natural_slope(mean))
+    return total
+
+
+def taken_kernel(block: Block, beta: Array, loss: Loss, covariance: Array, along: Array) -> Array:
+    """How much lower the mean of X² is at the estimates than at the true coefficients, to the order of 1; and how much
+    lower log |I| becomes along the axis of the shape, Σ h ∂ log V.
+
+    X² is Σ (V'/V) (y − μ), linear in y, and a rest that is uncorrelated with it. With leverages h and precisions w,
+    estimation takes Σ h (1 + V''/2w) from the rest (Farrington 1996). From the line it takes ½ Σ h (u − û) μ''/μ', by
+    the bias of estimates (Cox & Snell 1968): u = V'/(w μ'), and û = X `along` is the part of u that the score explains.
+    """
+    total = np.zeros(2)
+    with np.errstate(all="ignore"):
+        for rows in block.slices(filled=True):
+            mean, X, own = Mean(loss.link, rows.eta(beta)), rows.dense(), rows.own_precision
+            reach = np.einsum("ij,ij->i", X @ covariance, X)  # x'I⁻¹x
+            leverage = own * loss.family.expected_weight(mean) * reach
+            line = reach * variance_slope(loss, mean) * loss.family.natural_slope(mean) - leverage * (X @ along)
+            rest = leverage * (1.0 + 0.5 * variance_curvature(loss, mean) / own)
+            lower = leverage * loss.family.log_variance_shape_slope(mean)
+            total += np.array([rows.frequency @ (rest + 0.5 * line * mean.curvature), rows.frequency @ lower])
     return total
 
 
 def variance_slope(loss: Loss, mean: Mean) -> Array:
     """V' = dV/dμ (n,)."""
     return loss.family.variance(mean) * loss.family.log_variance_slope(mean) / mean.slope
+
+
+def variance_curvature(loss: Loss, mean: Mean) -> Array:
+    """V'' (n,), exact up to rounding where V is a parabola."""
+    ahead, behind = mean.shifted(np.full(mean.eta.shape, STEP)), mean.shifted(np.full(mean.eta.shape, -STEP))
+    return (variance_slope(loss, ahead) - variance_slope(loss, behind)) / (ahead.mu - behind.mu)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nelder.design import Block
-from nelder.diagnostics.fitted_rows import caveats, regular, whole_counts, whole_where_whole
+from nelder.diagnostics.fitted_rows import caveats, regular, shape_variance, whole_counts, whole_where_whole
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -21,8 +21,8 @@ def zero_inflation(fit: Fit) -> Table:
 
     Columns test, observed, expected (Σ P(Y = 0)), ratio, chi2, df, p. `zero_count` compares the two numbers;
     `van_den_broek` is the score test of a further probability of zero, the same in every row (van den Broek 1995), here
-    with any link and any family of counts at the shape it has. Both allow for the coefficients being estimated. A row
-    of precision w is the mean of w counts, and a zero where all of them are.
+    with any link and any family of counts. Both allow for the coefficients being estimated, and a shape such as θ. A
+    row of precision w is the mean of w counts, and a zero where all of them are.
 
     Raises CapabilityError for other families, separated or penalised fits, DataError where responses are no counts.
     """
@@ -38,8 +38,9 @@ def zero_inflation(fit: Fit) -> Table:
     kept = np.flatnonzero(~fit.aliased)
     covariance, notes = fit.covariance_unscaled[np.ix_(kept, kept)], caveats(fit)
     chi2 = []
-    for score, information, *slope in sums[1:]:
+    for score, information, along, *slope in sums[1:]:
         explained = float(np.asarray(slope) @ covariance @ np.asarray(slope)) if np.isfinite(slope).all() else np.nan
+        explained += float(along) ** 2 * shape_variance(fit)
         left = float(information) - explained
         chi2.append(float(score) ** 2 / left if LEFT * information < left < np.inf else np.nan)
     if np.isnan(chi2).any():
@@ -57,10 +58,10 @@ def zero_inflation(fit: Fit) -> Table:
 
 
 def zero_kernel(block: Block, beta: Array, loss: Loss) -> Array:
-    """Sums (3, 2 + k): zeros seen and expected; then for each test its score, information, and covariance with that
-    of β.
+    """Sums (3, 3 + k): zeros seen and expected; then for each test its score, information, and covariance with that
+    of the shape and those of β.
     """
-    total = np.zeros((3, 2 + block.p))
+    total = np.zeros((3, 3 + block.p))
     with np.errstate(all="ignore"):
         for rows in block.slices():
             mean, times, own = Mean(loss.link, rows.eta(beta)), rows.frequency, rows.own_precision
@@ -71,6 +72,9 @@ def zero_kernel(block: Block, beta: Array, loss: Loss) -> Array:
             total[0, :2] += np.array([times @ zero, times @ chance])
             total[1, :2] += np.array([times @ (zero - chance), -(times @ (chance * np.expm1(log_chance)))])
             total[2, :2] += np.array([times @ (np.where(zero, unlikely, 0.0) - 1.0), times @ np.expm1(-log_chance)])
-            total[1, 2:] += rows.transpose_times(chance * score)
-            total[2, 2:] += rows.transpose_times(score)
+            total[1, 3:] += rows.transpose_times(chance * score)
+            total[2, 3:] += rows.transpose_times(score)
+            if loss.family.shape_name:
+                along = times * loss.family.shape_score(none, mean, 1.0, own)
+                total[1:, 2] += np.array([chance @ along, along.sum()])
     return total

@@ -200,6 +200,10 @@ class Family(ABC):
         """What it means that the likelihood is highest at the first end of the grid, or at the last; what to do."""
         return "the likelihood still rises there"
 
+    def log_variance_shape_slope(self, mean: Mean) -> Array:
+        """d log V along the axis of the shape (n,); 0 where V has none."""
+        return np.zeros_like(mean.eta)
+
     def require_shape(self, purpose: str) -> None:
         """Raise InputError where the shape parameter is not known but needed."""
         if self.unknown:

@@ -138,6 +138,9 @@ class NegativeBinomial(Family):
     def shape_score(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
         return np.asarray(weight * curvature_score(y, mean.mu, 1.0 / self.shape))
 
+    def log_variance_shape_slope(self, mean: Mean) -> Array:
+        return 1.0 / (1.0 / mean.mu + 1.0 / self.shape)
+
     def at_the_end(self, first: bool) -> str:
         if first:
             return (

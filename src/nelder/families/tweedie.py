@@ -100,6 +100,9 @@ class Tweedie(Family):
     def shape_grid(self, means: Interval) -> Array:
         return np.array(GRID)
 
+    def log_variance_shape_slope(self, mean: Mean) -> Array:
+        return mean.log
+
     def shape_score(self, y: Array, mean: Mean, phi: float, weight: Array) -> Array:
         phi_of_row, base, positive = phi / weight, np.zeros_like(y, dtype=float), y > 0
         base[positive] = base_slope_in_power(y[positive], phi_of_row[positive], self.shape)

@@ -95,22 +95,32 @@ cumulants <- function(fit) {
     })
 }
 
-# Osius & Rojek: the variance of X2 is sum(2 + k4 / v^2) less what the score explains.
+# Osius & Rojek: the variance of X2 is sum(2 + k4 / v^2) less what the score explains. Its mean is that of the part of X2
+# that is uncorrelated with y, n - sum(h (1 + V''/2w)) (Farrington 1996), and of the residual of the other part.
+bend <- function(link, eta) switch(link, # mu'' / mu'
+  log = rep(1, length(eta)), logit = 1 - 2 * plogis(eta), probit = -eta, cloglog = 1 - exp(eta), sqrt = 1 / eta)
+
 osius_rojek <- function(fit) {
   k <- cumulants(fit)
   X <- model.matrix(fit)
-  slope <- fit$family$mu.eta(fit$linear.predictors) * (if (fit$case$family == "binomial") fit$prior.weights else 1)
-  b <- crossprod(X, k$k3 / k$v^2 * slope)
-  variance <- sum(2 + k$k4 / k$v^2) - drop(t(b) %*% solve(crossprod(X, slope^2 / k$v * X)) %*% b)
+  eta <- fit$linear.predictors
+  slope <- fit$family$mu.eta(eta) * (if (fit$case$family == "binomial") fit$prior.weights else 1)
+  W <- slope^2 / k$v
+  u <- k$k3 / (k$v * slope)
+  line <- lm.wfit(X, u, W)
+  variance <- sum(2 + k$k4 / k$v^2) - sum(W * line$fitted.values^2)
+  h <- hatvalues(fit)
+  second <- k$k4 / k$v^2 - k$k3^2 / k$v^3 # V'' / w
+  mean <- length(eta) - sum(h * (1 + second / 2)) - sum(h * line$residuals * bend(fit$case$link, eta)) / 2
   x2 <- sum(residuals(fit, "pearson")^2)
-  list(variance = variance, z = (x2 - df.residual(fit)) / sqrt(variance))
+  list(mean = mean, variance = variance, z = (x2 - mean) / sqrt(variance))
 }
 
 for (fit in list(insurance, esoph, budworm, birthwt, quine_nb, sprays, snails)) {
   x2 <- sum(residuals(fit, "pearson")^2)
   or <- osius_rojek(fit)
   add("goodness_of_fit", fit, list(
-    chi2 = c(x2, deviance(fit), or$z^2), df = df.residual(fit), variance = or$variance,
+    chi2 = c(x2, deviance(fit), or$z^2), df = df.residual(fit), mean = or$mean, variance = or$variance,
     p = c(pchisq(c(x2, deviance(fit)), df.residual(fit), lower.tail = FALSE), 2 * pnorm(-abs(or$z)))))
 }
 
