@@ -6,7 +6,7 @@ Nothing is changed in the caller's arrays.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -156,6 +156,8 @@ def numeric(values: object, argument: str) -> Array:
     """A float64 array of any shape, C-ordered; a copy unless it already is one."""
     if is_sparse(values):
         raise InputTypeError(f"{argument} is sparse, and only X may be: give {argument}.toarray()")
+    if _categorical(values):  # which may be numbers that say nothing of distances
+        raise _not_numeric(argument, "categories")
     if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):
         values = values.to_numpy()
     if isinstance(values, np.ma.MaskedArray):
@@ -168,11 +170,22 @@ def numeric(values: object, argument: str) -> Array:
         with contextlib.suppress(TypeError, ValueError, OverflowError):
             array = array.astype(np.float64)
     if array.dtype.kind not in "biuf":
-        raise InputTypeError(
-            f"{argument} holds {_kind(array)}, and must be numeric; categories and dates go through a formula, "
-            "nd.glm('y ~ x', data)"
-        )
+        raise _not_numeric(argument, _kind(array))
     return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _categorical(values: object) -> bool:
+    """Whether values, or a column of a table, declare categories."""
+    kinds = getattr(values, "dtypes", None)
+    listed = [getattr(values, "dtype", None)] if kinds is None else kinds if isinstance(kinds, Iterable) else [kinds]
+    return any(hasattr(kind, "categories") for kind in listed)
+
+
+def _not_numeric(argument: str, held: str) -> InputTypeError:
+    return InputTypeError(
+        f"{argument} holds {held}, and must be numeric; categories and dates go through a formula, "
+        "nd.glm('y ~ x', data)"
+    )
 
 
 def _kind(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:

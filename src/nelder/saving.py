@@ -32,6 +32,7 @@ from nelder.writing import write_whole
 
 FORMAT, VERSION = "nelder-fit", 1
 Kind = TypeVar("Kind")
+Given = TypeVar("Given", Family, Link)
 
 
 def save(fit: Fit, path: str | Path) -> None:
@@ -40,7 +41,7 @@ def save(fit: Fit, path: str | Path) -> None:
 
 
 def load(path: str | Path, family: Family | None = None, link: Link | None = None) -> Fit:
-    """Read a fit that `save` wrote. A family or link of one's own is not in the file and must be given again.
+    """Read a fit that `save` wrote. A family or link of one's own is not in the file and must be given again: the same.
 
     Raises SavedFitError saying what is wrong with the file.
     """
@@ -66,8 +67,8 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "names": list(terms.names),
         "coef": np.asarray(fit.coef).tolist(),
         **_unscaled_to_json(fit),
-        "family": {"name": fit.family.name, **fit.family.options()},
-        "link": {"name": fit.link.name, **fit.link.options()},
+        "family": _named(fit.family),
+        "link": _named(fit.link),
         "statistics": asdict(fit.statistics),
         "solved": asdict(fit.solved),
         "shape": asdict(fit.shape) if fit.shape is not None else None,
@@ -94,13 +95,13 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
     schema = schema_from_json(saved["schema"]) if saved["schema"] is not None else None
     if schema is not None and schema.names != names:
         raise SavedFitError("its formula does not give its coefficients")
-    made = family or _made("family", FAMILIES, saved["family"], Family)
+    made = _given("family", family, saved["family"]) or _made("family", FAMILIES, saved["family"], Family)
     made.require_shape("a saved fit")
     fit = Fit(
         Named(_array(saved["coef"], (p,), infinite=saved["limit"] is not None), names),
         _unscaled_from_json(saved, p),
         made,
-        link or _made("link", LINKS, saved["link"], Link),
+        _given("link", link, saved["link"]) or _made("link", LINKS, saved["link"], Link),
         _statistics(saved["statistics"]),
         Terms(names, _text(saved["response"]), schema, _flag(saved["offset_given"])),
         _solved(saved["solved"]),
@@ -222,6 +223,26 @@ def _made(kind: str, known: Mapping[str, Callable[..., Kind]], saved: Mapping[st
     made = known[name](**options)
     assert isinstance(made, base)
     return made
+
+
+def _named(chosen: Family | Link) -> dict[str, Any]:
+    """A family or link by its name and options."""
+    return {"name": chosen.name, **chosen.options()}
+
+
+def _given(kind: str, given: Given | None, saved: Mapping[str, Any]) -> Given | None:
+    """A family or link that was given again. Raises SavedFitError for another than that of the fit."""
+    if given is not None and _numbers(json.loads(json.dumps(_plain(_named(given))))) != saved:
+        raise SavedFitError(
+            f"its {kind} is {_words(saved)}, and {kind}= is {_words(_named(given))}: give that of the fit"
+        )
+    return given
+
+
+def _words(named: Mapping[str, Any]) -> str:
+    """A family or link by its name and options, as {'name': 'tweedie', 'power': 1.5} is 'tweedie' with power 1.5."""
+    options = ", ".join(f"{option} {value}" for option, value in named.items() if option != "name")
+    return f"{named['name']!r:.80}" + (f" with {options:.80}" if options else "")
 
 
 def _plain(value: Any) -> Any:

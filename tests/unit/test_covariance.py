@@ -387,6 +387,52 @@ def test_dates_may_order_the_rows_and_name_the_clusters(table_of):
     near(covariance(fit, Clustered("day")), covariance(fit, "HC1"))
 
 
+def in_order(labels):
+    """A fit of 30 rows, and the labels of their places in time, shuffled."""
+    random, places = np.random.default_rng(6), np.random.default_rng(7).permutation(30)
+    data = {"x": random.normal(size=30), "y": random.normal(size=30)}
+    return nd.glm("y ~ x", data), places, [labels(int(place)) for place in places]
+
+
+@pytest.mark.parametrize("of", ["Categorical", "Series", "Enum"])
+def test_a_declared_order_is_that_of_the_rows(of):
+    fit, places, quarters = in_order("Q{}".format)
+    declared = [f"Q{place}" for place in range(30)]
+    coded = pd.Categorical(quarters, declared)
+    given = {"Categorical": coded, "Series": pd.Series(coded), "Enum": pl.Series(quarters, dtype=pl.Enum(declared))}[of]
+    near(covariance(fit, HAC(3, order=given)), covariance(fit, HAC(3, order=places)))
+    again = nd.glm("y ~ x", fit.kept.data | {"quarter": given})
+    near(covariance(again, HAC(3, order="quarter")), covariance(fit, HAC(3, order=places)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (str, "'19' before '2'"),
+        ("Q{}".format, "'Q19' before 'Q2'"),
+        ("2020-W{}".format, "'2020-W19' before '2020-W2'"),
+        (lambda place: str(place - 20), "'-1' before '-10'"),
+        (lambda place: f"{1 + place % 28:02d}/{1 + place // 28:02d}/2020", "the year last"),
+        (lambda place: str(place) if place % 2 else place, r"no order among each other \(int, str\)"),
+    ],
+)
+def test_labels_that_do_not_sort_as_they_are_meant_are_refused(labels, words):
+    fit, _, given = in_order(labels)
+    with pytest.raises(nd.DataError, match=words):
+        covariance(fit, HAC(3, order=given))
+    with pytest.raises((nd.DataError, nd.InputTypeError)):
+        covariance(nd.glm("y ~ x", pd.DataFrame(fit.kept.data | {"when": given})), HAC(3, order="when"))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    ["{:03d}".format, lambda place: f"{place / 8:g}", lambda place: chr(65 + place), "2020-01-{:02d}".format],
+)
+def test_text_that_sorts_as_it_is_meant_may_order_the_rows(labels):
+    fit, places, given = in_order(labels)
+    near(covariance(fit, HAC(3, order=given)), covariance(fit, HAC(3, order=places)))
+
+
 def test_lags_are_whole_numbers_below_the_number_of_rows():
     fit = fit_of("gamma")
     for lags in (-1, 1.5, 60, float("nan")):

@@ -511,3 +511,15 @@ def test_series_that_contradict_each_other_are_refused_where_no_table_has_labels
         nd.glm("y ~ x", {"y": data["y"], "x": back["x"]}, "poisson")
     with pytest.raises(nd.DataError, match=r"^the index of weights is not that of y"):
         nd.glm_fit(data[["x"]].to_numpy(), data["y"], "poisson", weights=back["e"])
+
+
+def test_categories_that_are_numbers_are_no_numbers():
+    coded = pd.Categorical([1, 2, 3, 2])
+    y = np.array([1.0, 3.0, 2.0, 4.0])
+    for X in (pd.DataFrame({"one": 1.0, "k": coded}), pd.Series(coded), coded):
+        with pytest.raises(nd.InputTypeError, match="X holds categories, and must be numeric"):
+            nd.glm_fit(X, y)
+    with pytest.raises(nd.InputTypeError, match="weights holds categories"):
+        nd.glm("y ~ 1", {"y": y}, weights=coded)
+    with pytest.raises(nd.InputTypeError, match="y holds categories"):
+        nd.glm_fit(np.ones((4, 1)), pd.Series(coded))

@@ -159,6 +159,19 @@ def test_a_family_of_ones_own_must_be_given_to_load(family, path):
     assert_same(nd.load(path, family=fit.family), fit, data)
 
 
+@pytest.mark.parametrize("family", ["gaussian", nd.Tweedie(1.6), nd.NegativeBinomial(2.0)])
+def test_another_family_or_link_than_the_fits_own_is_refused(tmp_path, family):
+    fit = nd.glm("m ~ x", table(), nd.Tweedie(1.5), nd.Power(0.5))
+    fit.save(path := tmp_path / "fit.json")
+    given = nd.Gaussian() if family == "gaussian" else family
+    with pytest.raises(nd.SavedFitError, match=r"its family is 'tweedie' with power 1\.5.*family= is"):
+        nd.load(path, family=given)
+    for link in (nd.Log(), nd.Power(0.25)):
+        with pytest.raises(nd.SavedFitError, match=r"its link is 'power' with .*link= is"):
+            nd.load(path, link=link)
+    assert nd.load(path, family=nd.Tweedie(1.5), link=nd.Power(0.5)).aic == fit.aic
+
+
 def test_a_link_of_ones_own_must_be_given_to_load(path):
     class Own(nd.Log):
         name = "own"

@@ -516,3 +516,40 @@ def test_distinct_decimals_are_counted_as_the_doubles_they_are(tmp_path):
     pq.write_table(table, tmp_path / "a.parquet")
     tally = source_of(tmp_path / "a.parquet").tally(["m"])
     assert tally.chunk["m"].values.tolist() == [k / 100 for k in range(100)]
+
+
+CODED = ["3", "1", "2", "1", "3", None, "2", "3"]
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Categorical([3, 1, 2, 1, 3, None, 2, 3]),
+        pd.Series(pd.Categorical(CODED, ["3", "2", "1"])),
+        pl.Series(CODED, dtype=pl.Enum(["2", "9", "1", "3"])),
+        pa.array([3, 1, 2, 1, 3, None, 2, 3]).dictionary_encode(),
+        pd.array(CODED, dtype="string"),
+        pd.array([True, None, False, True, False, True, True, False], dtype="boolean"),
+        pd.cut(pd.Series(range(8)), [-1, 2, 5, 9], labels=["low", "mid", "high"]),
+    ],
+    ids=lambda series: str(series.dtype if hasattr(series, "dtype") else series.type),
+)
+def test_a_series_in_a_dictionary_is_read_as_in_a_table(series):
+    alone = {"x": series}
+    if isinstance(series, pl.Series):
+        table = pl.DataFrame(alone)
+    else:
+        table = pa.table(alone) if isinstance(series, pa.Array) else pd.DataFrame(alone)
+    given, read = (next(iter(source_of(data).read(["x"])))["x"] for data in (alone, table))
+    assert type(given) is type(read)
+    if isinstance(read, Labels):
+        assert given.levels == read.levels
+        assert given.codes.tolist() == read.codes.tolist()
+    else:
+        np.testing.assert_array_equal(given.values, read.values)
+
+
+def test_sparse_numbers_are_numbers_in_a_dictionary_and_in_a_table():
+    given = pd.Series(pd.arrays.SparseArray([0.0, 1.0, 0.0, 2.5]))
+    for data in ({"x": given}, pd.DataFrame({"x": given})):
+        assert next(iter(source_of(data).read(["x"])))["x"].values.tolist() == [0.0, 1.0, 0.0, 2.5]

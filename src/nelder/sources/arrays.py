@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from nelder.errors import DataError
-from nelder.sources.base import Chunk, Source, column_of, refuse_twice
+from nelder.sources.base import Chunk, Column, Source, column_of, refuse_twice
+from nelder.sources.frames import column_of_series, series_of
 
 
 class ArraysSource(Source):
@@ -25,7 +26,7 @@ class ArraysSource(Source):
         return tuple(self._columns)
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
-        chunk = {name: column_of(name, self._columns[name]) for name in names}
+        chunk = {name: _column(name, self._columns[name]) for name in names}
         lengths = {name: len(column) for name, column in chunk.items()}
         if len(set(lengths.values())) > 1:
             listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
@@ -34,3 +35,9 @@ class ArraysSource(Source):
 
     def size(self, names: Sequence[str]) -> int:
         return 0
+
+
+def _column(name: str, values: object) -> Column:
+    """One column; a series is read as in a data frame, so that a Categorical keeps its levels."""
+    series = series_of(values)
+    return column_of(name, values) if series is None else column_of_series(name, series)

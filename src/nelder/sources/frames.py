@@ -16,6 +16,7 @@ from nelder.sources.base import (
     Labels,
     Numbers,
     Source,
+    column_of,
     no_labels,
     numbers_of,
     numbers_of_items,
@@ -55,7 +56,7 @@ class FrameSource(Source):
         return tuple(self._places)
 
     def read(self, names: Sequence[str]) -> Iterator[Chunk]:
-        yield {name: _column(name, self._frame[:, self._places[name]]) for name in names}
+        yield {name: column_of_series(name, self._frame[:, self._places[name]]) for name in names}
 
     def size(self, names: Sequence[str]) -> int:
         return 0
@@ -67,7 +68,42 @@ def column_labels(X: object) -> Any:
     return getattr(X, named, None)
 
 
-def _column(name: str, series: Any) -> Column:
+def series_of(values: object) -> Any:
+    """Values of pandas, Polars or Arrow as a series of narwhals; None for anything else."""
+    library = type(values).__module__.partition(".")[0]
+    if library not in ("pandas", "polars", "pyarrow"):
+        return None
+    import narwhals as nw
+
+    known = nw.from_native(_as_series(library, values), allow_series=True, pass_through=True)
+    return known if isinstance(known, nw.Series) else None
+
+
+def _as_series(library: str, values: Any) -> Any:
+    """What has values but no name, such as a Categorical or an Arrow array, as the series that it is in a table."""
+    if library == "pandas":
+        import pandas as pd
+
+        return pd.Series(values) if isinstance(values, pd.Index | pd.api.extensions.ExtensionArray) else values
+    if library == "pyarrow":
+        import pyarrow as pa
+
+        return pa.chunked_array([values]) if isinstance(values, pa.Array) else values
+    return values
+
+
+def declared(values: object) -> Labels | None:
+    """The codes of values that declare the order of their levels, as a Categorical does; None where they do not."""
+    import narwhals as nw
+
+    series = series_of(values)
+    if series is None or series.dtype not in (nw.Categorical, nw.Enum) or series.implementation.is_pyarrow():
+        return None
+    return _coded(series, _levels(series))
+
+
+def column_of_series(name: str, series: Any) -> Column:
+    """A column of a data frame, or one that could be one. Raises InputTypeError for dates, lists and the like."""
     import narwhals as nw
 
     if series.implementation.is_pyarrow():
@@ -85,6 +121,8 @@ def _column(name: str, series: Any) -> Column:
         return _coded(series, sorted(present.unique().to_list()))
     if dtype == nw.Object and all(isinstance(value, bool | int | float | Decimal) for value in present.to_list()):
         return numbers_of_items(name, _items(series))
+    if dtype in (nw.Object, nw.Unknown):  # what narwhals has no name for, such as sparse numbers
+        return column_of(name, series.to_numpy())
     raise unusable(name, dtype)
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from nelder.errors import CapabilityError, DataError, InputTypeError, some_rows
 from nelder.estimate import DISTINCT
 from nelder.fit import Fit
-from nelder.sources import Column, Numbers
+from nelder.sources import Labels, Numbers
+from nelder.sources.frames import declared
 from nelder.submodels import table_columns
 
 MISSING = ("NAType", "NaTType")  # pandas' own, which equal nothing
@@ -26,7 +27,7 @@ def codes_of(fit: Fit, given: object, argument: str) -> Codes:
     `given` has one label a row, of the data or of the fit, or is the name of a column. Raises DataError for missing
     labels, naming the rows, and for a wrong number of them.
     """
-    values = column(fit, given, argument) if isinstance(given, str) else given
+    values = labels_in(column(fit, given, argument)) if isinstance(given, str) else given
     if fit.kept is None:
         raise CapabilityError(f"this fit does not know its rows: {argument} cannot be matched with them")
     fit.kept.refuse_others(values, argument)
@@ -38,9 +39,7 @@ def codes_of(fit: Fit, given: object, argument: str) -> Codes:
 
 
 def column(fit: Fit, name: str, argument: str) -> Any:
-    """A column of the caller's table by name: codes or numbers (n,), nan where a value is missing, or as it is where no
-    formula could read it, such as dates.
-    """
+    """A column of the caller's table by name; its values as they are where no formula could read it, such as dates."""
     kept = fit.kept
     if kept is not None and kept.chunk is not None and kept.data is None and name not in kept.chunk:
         raise CapabilityError(f"{argument}={name!r} is the name of a column, and {DISTINCT}")
@@ -51,22 +50,38 @@ def column(fit: Fit, name: str, argument: str) -> Any:
         )
     data: Any = kept.data
     try:
-        return labels_in(table_columns(fit, [name])[name])
+        return table_columns(fit, [name])[name]
     except InputTypeError:
         if not hasattr(data, "__getitem__") or isinstance(data, str):
             raise
         return data[name]
 
 
-def labels_in(column: Column) -> NDArray[np.float64]:
-    """The codes or numbers of a column (n,), nan where a value is missing."""
+def labels_in(column: Any) -> Any:
+    """The codes or numbers of a column (n,), nan where a value is missing; other values as they are."""
     if isinstance(column, Numbers):
         return column.values
-    return np.where(column.missing, np.nan, column.codes.astype(float))
+    return np.where(column.missing, np.nan, column.codes.astype(float)) if isinstance(column, Labels) else column
+
+
+def named(fit: Fit, given: object, argument: str) -> list[object]:
+    """The labels that are no numbers, each once and in the order of `codes_of`, if that is one that they have."""
+    values = column(fit, given, argument) if isinstance(given, str) else given
+    coded = values if isinstance(values, Labels) else declared(values)
+    if coded is not None:
+        return list(coded.levels)
+    array = np.zeros(0) if isinstance(values, Numbers) else _as_array(values, argument)
+    if array.dtype.kind in "US":
+        return list(np.unique(array).tolist())
+    different = dict.fromkeys(array.tolist()) if array.dtype.kind == "O" else {}
+    return _sorted([label for label in different if not _missing(label)])
 
 
 def numbered(values: object, argument: str) -> Codes:
     """Labels as codes from 0 (n,), −1 where one is missing. Raises InputTypeError for what cannot be a label."""
+    coded = declared(values)
+    if coded is not None:
+        return coded.codes
     array = _as_array(values, argument)
     if array.ndim != 1:
         raise DataError(f"{argument} has shape {array.shape}; it needs one label a row")
@@ -102,10 +117,15 @@ def _by_hand(values: list[Any], argument: str) -> Codes:
         different = list(dict.fromkeys(label for label in labels if label is not None))
     except TypeError:
         raise InputTypeError(f"{argument} holds lists or other things that cannot be labels") from None
-    with contextlib.suppress(TypeError):  # labels of several types have no order, and clusters need none
-        different = sorted(different)
-    place = {label: code for code, label in enumerate(different)}
+    place = {label: code for code, label in enumerate(_sorted(different))}
     return np.array([-1 if label is None else place[label] for label in labels], dtype=np.intp)
+
+
+def _sorted(labels: list[Any]) -> list[Any]:
+    """Labels in their order; as they come where they are of several types, which have none, and clusters need none."""
+    with contextlib.suppress(TypeError):
+        return sorted(labels)
+    return labels
 
 
 def _missing(value: object) -> bool:

@@ -5,14 +5,18 @@ The numbers are those of R's sandwich::NeweyWest at the same lags, with adjust=T
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import DataError, InputError, a_number
 from nelder.fit import Fit
-from nelder.inference.covariances.groups import codes_of
+from nelder.inference.covariances.groups import codes_of, named
 from nelder.inference.covariances.sandwich import (
     Covariance,
     Found,
@@ -25,6 +29,7 @@ from nelder.inference.covariances.sandwich import (
 )
 from nelder.linalg import Array
 
+YEAR_LAST = re.compile(r"\d{1,2}\D\d{1,2}\D\d{4}(\D|$)")
 EXPLOSIVE = 1e-8  # how near a prewhitening autoregression may come to a unit root
 
 
@@ -69,6 +74,7 @@ class HAC(Covariance):
         if self.order is None:
             return np.arange(n)
         codes = codes_of(fit, self.order, "order")
+        refuse_unsorted(named(fit, self.order, "order"))
         if int(codes.max()) + 1 < n:
             raise DataError(
                 f"order has {int(codes.max()) + 1} different values for {n} rows: rows that share a place in time have "
@@ -84,6 +90,36 @@ class HAC(Covariance):
         if not (lags.is_integer() and 0 <= lags < n):
             raise InputError(f"lags={self.lags!r}: give a whole number from 0 to {n - 1}, fewer than there are rows")
         return int(lags)
+
+
+def refuse_unsorted(labels: Sequence[Any]) -> None:
+    """Raise DataError for labels, each once as they were sorted, of types that have no order among each other, or for
+    texts in the order of letters where that is not the order of the numbers or dates in them.
+    """
+    remedy = "give numbers or dates, or text such as 2020-01-31 or 007, which sorts as it is meant"
+    try:
+        alphabetical = list(labels) == sorted(labels)
+    except TypeError:
+        kinds = ", ".join(sorted({type(label).__name__ for label in labels}))
+        raise DataError(
+            f"order holds labels of types that have no order among each other ({kinds}): {remedy}"
+        ) from None
+    if not (labels and alphabetical and all(isinstance(label, str) for label in labels)):
+        return  # an order that was declared, or that is not of letters
+    if all(YEAR_LAST.match(label) for label in labels):
+        raise DataError(f"order holds dates as text with the year last, such as {labels[0]!r}: {remedy}")
+    wrong = next((pair for pair in pairwise(labels) if by_numbers(pair[1]) < by_numbers(pair[0])), None)
+    if wrong is not None:
+        raise DataError(f"order holds text, which is sorted by letters, {wrong[0]!r} before {wrong[1]!r}: {remedy}")
+
+
+def by_numbers(label: str) -> tuple[Any, ...]:
+    """A text by which it sorts as the numbers in it: itself where it is one, else its letters and whole numbers."""
+    try:
+        return ("", float(label))
+    except ValueError:
+        parts = re.split(r"([0-9]+)", label)
+        return tuple(int(part) if place % 2 else part for place, part in enumerate(parts))
 
 
 def whitened(scores: Array) -> tuple[Array, Array]:

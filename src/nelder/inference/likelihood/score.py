@@ -50,7 +50,7 @@ def score_test(fit: Fit, hypotheses: object) -> Table:
     model = at_rest(compared.rows(fit), compared.point(fit))
     score = scaled_score(model, np.flatnonzero(independent_columns(model.upper)[0]))
     statistic, m = float(score @ score) / fit.dispersion, len(compared.asked.right)
-    return tested(fit, f"Score test of {listed(compared.asked.labels)}", statistic, m, compared.notes)
+    return tested(f"Score test of {listed(compared.asked.labels)}", statistic, m, fit.df_reference, compared.notes)
 
 
 def score_of(fit: Fit, columns: object, names: Sequence[str] | None = None, joint: bool = False) -> Table:
@@ -95,7 +95,7 @@ def together(fit: Fit, model: Triangle, own: NDArray[np.integer], title: str) ->
             f"{where_seen(fit)}; test them one by one, without joint=True, or leave it out"
         )
     score = scaled_score(model, beside)[len(own) :]
-    return tested(fit, title, float(score @ score) / fit.dispersion, every - k, held_shape(fit))
+    return tested(title, float(score @ score) / fit.dispersion, every - k, fit.df_reference, held_shape(fit))
 
 
 def where_seen(fit: Fit) -> str:

@@ -157,18 +157,23 @@ def likelihood_ratio(fit: Fit, hypotheses: object) -> Table:
     Columns chi2, df, p where φ is known; else F, which is that over df, with df and df_residual, as in R's
     anova(test="F"): φ is that of the fit itself. For quasi families it is the ratio of quasi-likelihoods (McCullagh &
     Nelder 1989, section 9.3). Hypotheses are texts, as "x1 = x2", a matrix (m, p) or (matrix, right); a shape of the
-    family that was estimated is estimated anew under them. Errors are those of `under`.
+    family that was estimated is estimated anew under them, and twice the change in log-likelihood is chi2, as in
+    `compare`. Errors are those of `under`.
     """
     compared = under(fit, hypotheses, "a likelihood-ratio test", hold_shape=False)
     lost = max(deviance_lost(fit, compared.best.fit), 0.0) / fit.dispersion
     kind = "Likelihood-ratio" if fit.family.has_likelihood else "Quasi-likelihood-ratio"
     m = len(compared.asked.right)
-    return tested(fit, f"{kind} test of {listed(compared.asked.labels)}", lost, m, compared.notes)
+    # each fit has its own φ where it has its own shape, so that none is there to divide by
+    df = np.inf if fit.shape is not None and fit.shape.estimated else fit.df_reference
+    return tested(f"{kind} test of {listed(compared.asked.labels)}", lost, m, df, compared.notes)
 
 
-def tested(fit: Fit, title: str, statistic: float, m: int, notes: Sequence[str] = ()) -> Table:
-    """A statistic in units of φ on m degrees of freedom, with its p-value: χ² where φ is known, else F."""
-    p, df = f_tail(np.array([statistic / m]), m, fit.df_reference), fit.df_reference
+def tested(title: str, statistic: float, m: int, df: float, notes: Sequence[str] = ()) -> Table:
+    """A statistic in units of φ on m degrees of freedom, with its p-value: F for a φ that was estimated on `df`, and χ²
+    where that is infinite.
+    """
+    p = f_tail(np.array([statistic / m]), m, df)
     if np.isinf(df):
         return Table({"chi2": [statistic], "df": [m], "p": p}, title, tuple(notes))
     whole = int(df) if df == int(df) else df
