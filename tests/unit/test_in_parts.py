@@ -277,6 +277,40 @@ def test_what_reads_a_fit_reads_one_whose_rows_are_in_a_file(reader, pair):
         np.testing.assert_allclose(np.asarray(parts), np.asarray(whole), rtol=1e-9, atol=1e-12)
 
 
+def both(formula, data, folder, **options):
+    """The same fit of a table in memory, and of files, spilled."""
+    whole = fitted(formula, data, {**options, "compress": False})
+    return whole, fitted(
+        formula, in_files(data, folder), {**options, "compress": False, "engine": nd.Threads(memory=1)}
+    )
+
+
+@pytest.mark.parametrize("reader", ["clusters", "augment", "slopes", "add1", "check", "outliers"])
+def test_rows_without_a_trial_have_no_number_in_a_file_either(reader, tmp_path):
+    """They have the weight zero without a weight."""
+    ask = {**READERS, "outliers": lambda fit: str(fit.outliers())}[reader]
+    whole, parts = both("cbind(y, w) ~ x + g", table(1_500), tmp_path, family="binomial")
+    assert whole.statistics.n < 1_500 and (whole.kept.rows == parts.kept.rows).all()
+    if reader in ("clusters",):
+        np.testing.assert_allclose(ask(parts), ask(whole), rtol=1e-9)
+    else:
+        assert ask(parts) == ask(whole)
+
+
+@pytest.mark.parametrize("changes", [{"formula": "y ~ x + cluster"}, {"penalty": nd.Ridge(2.0)}], ids=str)
+def test_the_weights_of_a_sample_are_scaled_in_models_that_read_the_file_again(changes, tmp_path):
+    whole, parts = both("y ~ x + g", table(1_500), tmp_path, family="poisson", weights=nd.sampling("exposure"))
+    assert_same(whole.update(**changes), parts.update(**changes))
+
+
+@pytest.mark.parametrize("family", ["negative_binomial", "inverse_gaussian"])
+def test_where_rows_are_cut_changes_no_draw_of_a_bootstrap(family, tmp_path):
+    """A count is drawn at a mean that is drawn before it."""
+    response = "y" if family == "negative_binomial" else "t"
+    whole, parts = both(f"{response} ~ x + g", table(1_500), tmp_path, family=family, link="log")
+    np.testing.assert_allclose(parts.bootstrap(2, seed=1).draws, whole.bootstrap(2, seed=1).draws, rtol=1e-6)
+
+
 LATER = {name: READERS[name] for name in ("clusters", "slopes", "augment", "add1", "update")} | {
     "groups": lambda fit: fit.bootstrap(5, kind="pairs", seed=1, groups="cluster"),
     "folds": lambda fit: fit.cross_validate(groups="cluster"),
