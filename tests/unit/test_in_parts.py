@@ -1,5 +1,6 @@
 """Tables that are read in parts: the same fit, however the rows are cut and wherever they are kept."""
 
+import copy
 import os
 import pickle
 import signal
@@ -400,6 +401,18 @@ def test_a_fit_of_distinct_rows_has_the_columns_of_its_formula_and_says_why_no_o
 def test_a_fit_of_parts_is_saved_and_loaded(pair, tmp_path):
     pair[1].save(tmp_path / "fit.json")
     assert str(nd.load(tmp_path / "fit.json").summary()) == str(pair[1].summary())
+
+
+def test_a_fit_of_parts_is_copied_and_not_pickled(pair):
+    parts = pair[1]
+    assert (copy.deepcopy([parts])[0].covariance("HC0") == parts.covariance("HC0")).all()
+    assert (copy.copy(parts).covariance("HC0") == parts.covariance("HC0")).all()
+    for one in (parts, parts.objective.design.handles, {"fit": parts}):
+        with pytest.raises(
+            nd.CapabilityError, match=r"cannot be pickled: fit\.save\('fit\.json'\) writes a fit without"
+        ):
+            pickle.dumps(one)
+    assert (pickle.loads(pickle.dumps(pair[0])).covariance("HC0") == pair[0].covariance("HC0")).all()
 
 
 def test_weights_and_offsets_that_are_arrays_are_refused_in_words():
