@@ -529,6 +529,23 @@ except nd.DataError as problem:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_no_temporary_file_can_be_made_it_is_said(tmp_path, monkeypatch):
+    pytest.importorskip("duckdb")
+    path, none = in_files(table(2_000), tmp_path), "no/such/folder"
+    monkeypatch.setattr("tempfile.tempdir", none)
+    with pytest.raises(nd.DataError, match=r"none can be made .*No such file.*: give engine=nd\.Threads\(folder=…\)"):
+        nd.glm("y ~ x", path, "poisson", compress=False, engine=nd.Threads(memory=1))
+    for of in (lambda: path, lambda: nd.sql(f"select * from '{path}/*.parquet'")):
+        with pytest.raises(nd.DataError, match=r"no temporary folder can be made \(No such file.*TMPDIR"):
+            nd.glm("y ~ g", of(), "poisson", compress=True, engine=nd.Threads(memory=1))
+
+
+@pytest.mark.parametrize("bad", [{"workers": 1.5}, {"workers": "2"}, {"workers": 0}, {"workers": True}])
+def test_what_threads_cannot_be_is_refused(bad):
+    with pytest.raises((nd.InputError, nd.InputTypeError), match=r"^workers=.* whole number|^workers must be a number"):
+        nd.Threads(**bad)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_fit_that_is_killed_leaves_no_file(how, tmp_path):
     code = f"""
