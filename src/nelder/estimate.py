@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,6 +183,9 @@ class Estimate:
     uncertainty: Uncertainty | None = field(default=None, repr=False)
     shape: Shape | None = None
     dispersion_by: str = "pearson"  # how φ was had: pearson, deviance, ml, or given
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # a value, whose rows may be in a file or on a cluster
 
     @property
     def names(self) -> tuple[str, ...]:

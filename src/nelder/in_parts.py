@@ -19,7 +19,7 @@ from nelder.formula import Expression, Schema, complete_rows, learn
 from nelder.formula.schema import learned_value
 from nelder.formula.transforms import State
 from nelder.linalg import Array
-from nelder.loading import Apart, Fitted, Incomplete, Loader, Look, Part, Read, followed, look, spooled
+from nelder.loading import Apart, Fitted, Incomplete, Loader, Look, Part, Read, followed, look, rescaled, spooled
 from nelder.loading.looking import Sought
 from nelder.model_frame import Asked
 from nelder.observations import LARGEST, NO_WEIGHT, Frequency, Observations, Sampling, Weights
@@ -92,7 +92,8 @@ def looked_and_loaded(
     loaded = Loaded.of(model, wanted, model.engine.load(parts, loader))
     again = tuple(Part(each, begin) for each, begin in zip(wanted.source.partitions, looked.begins, strict=True))
     fitted = Fitted(model.engine, loaded.handles)
-    return loaded, Apart(wanted.source, again, loader, looked.completeness.total, fitted), looked.completeness
+    apart = Apart(wanted.source, again, loader, looked.completeness.total, fitted, loaded.scale)
+    return loaded, apart, looked.completeness
 
 
 def gapless(wanted: Asked) -> Mapping[str, str]:
@@ -130,12 +131,15 @@ def learned(wanted: Asked, looked: Look) -> tuple[Schema, dict[str, State]]:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Blocks on their engine: how many observations and rows they have, and whether weights are those of a sample."""
+    """Blocks on their engine: how many observations and rows they have, whether weights are those of a sample, and the
+    factor by which such were scaled.
+    """
 
     handles: Sequence[Block]
     counted: float
     rows: int
     sampling: bool
+    scale: float = 1.0
 
     @classmethod
     def of(cls, model: Model, wanted: Asked, handles: Sequence[Block]) -> Loaded:
@@ -146,21 +150,16 @@ class Loaded:
         sums = model.engine.total(sums_kernel, handles)
         if 0 < sums[1] < 1 / LARGEST:
             raise DataError(f"y has values of size {sums[1]:.0e}, beyond what can be squared: give it in other units")
-        sampling = isinstance(wanted.weights, Sampling)
-        if sampling:
-            handles = model.engine.derive(reweighted, handles, rows / sums[0])
+        if isinstance(wanted.weights, Sampling):
+            scale = float(rows / sums[0])
+            return cls(rescaled(model.engine, handles, scale), float(rows), rows, True, scale)
         counted = float(sums[0]) if isinstance(wanted.weights, Frequency) else float(rows)
-        return cls(handles, counted, rows, sampling)
+        return cls(handles, counted, rows, False)
 
 
 def sums_kernel(block: Block) -> Any:
     """Σ of how often rows were observed, and a bound on the size of their responses."""
     return np.array([block.frequency.sum(), np.abs(block.y).max(initial=0.0)])
-
-
-def reweighted(block: Block, factor: float) -> Block:
-    """The block with all weights times a factor."""
-    return replace(block, weight=factor * block.weight)
 
 
 def tallied(model: Model, wanted: Asked) -> Tally | None:

@@ -1,5 +1,7 @@
 """Fits on a cluster are those of this process, digit for digit, whatever kind of cluster it is."""
 
+import copy
+import pickle
 import sys
 
 import cloudpickle
@@ -98,6 +100,14 @@ def test_data_of_this_process_are_fitted_there_too(engine):
     table = {"y": block.y, **{f"x{k}": column for k, column in enumerate(block.dense().T[1:])}}
     fit, reference = (nd.glm("y ~ x0 + x1 + x2", table, "poisson", engine=each) for each in (engine, "threads"))
     assert numbers(fit) == pytest.approx(numbers(reference), rel=1e-12)
+
+
+def test_a_fit_and_an_engine_are_copied_here_and_not_pickled(engine):
+    fit = fit_on(engine, parts_of())
+    assert (copy.deepcopy(fit).covariance("HC0") == fit.covariance("HC0")).all()
+    for given in (fit, engine):
+        with pytest.raises(nd.CapabilityError, match=r"cannot be pickled: fit\.save\('fit\.json'\) writes"):
+            pickle.dumps(given)
 
 
 def test_separation_is_found_by_bringing_rows_here(engine):

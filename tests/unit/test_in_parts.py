@@ -1,5 +1,6 @@
 """Tables that are read in parts: the same fit, however the rows are cut and wherever they are kept."""
 
+import copy
 import os
 import pickle
 import signal
@@ -277,6 +278,40 @@ def test_what_reads_a_fit_reads_one_whose_rows_are_in_a_file(reader, pair):
         np.testing.assert_allclose(np.asarray(parts), np.asarray(whole), rtol=1e-9, atol=1e-12)
 
 
+def both(formula, data, folder, **options):
+    """The same fit of a table in memory, and of files, spilled."""
+    whole = fitted(formula, data, {**options, "compress": False})
+    return whole, fitted(
+        formula, in_files(data, folder), {**options, "compress": False, "engine": nd.Threads(memory=1)}
+    )
+
+
+@pytest.mark.parametrize("reader", ["clusters", "augment", "slopes", "add1", "check", "outliers"])
+def test_rows_without_a_trial_have_no_number_in_a_file_either(reader, tmp_path):
+    """They have the weight zero without a weight."""
+    ask = {**READERS, "outliers": lambda fit: str(fit.outliers())}[reader]
+    whole, parts = both("cbind(y, w) ~ x + g", table(1_500), tmp_path, family="binomial")
+    assert whole.statistics.n < 1_500 and (whole.kept.rows == parts.kept.rows).all()
+    if reader in ("clusters",):
+        np.testing.assert_allclose(ask(parts), ask(whole), rtol=1e-9)
+    else:
+        assert ask(parts) == ask(whole)
+
+
+@pytest.mark.parametrize("changes", [{"formula": "y ~ x + cluster"}, {"penalty": nd.Ridge(2.0)}], ids=str)
+def test_the_weights_of_a_sample_are_scaled_in_models_that_read_the_file_again(changes, tmp_path):
+    whole, parts = both("y ~ x + g", table(1_500), tmp_path, family="poisson", weights=nd.sampling("exposure"))
+    assert_same(whole.update(**changes), parts.update(**changes))
+
+
+@pytest.mark.parametrize("family", ["negative_binomial", "inverse_gaussian"])
+def test_where_rows_are_cut_changes_no_draw_of_a_bootstrap(family, tmp_path):
+    """A count is drawn at a mean that is drawn before it."""
+    response = "y" if family == "negative_binomial" else "t"
+    whole, parts = both(f"{response} ~ x + g", table(1_500), tmp_path, family=family, link="log")
+    np.testing.assert_allclose(parts.bootstrap(2, seed=1).draws, whole.bootstrap(2, seed=1).draws, rtol=1e-6)
+
+
 LATER = {name: READERS[name] for name in ("clusters", "slopes", "augment", "add1", "update")} | {
     "groups": lambda fit: fit.bootstrap(5, kind="pairs", seed=1, groups="cluster"),
     "folds": lambda fit: fit.cross_validate(groups="cluster"),
@@ -366,6 +401,18 @@ def test_a_fit_of_distinct_rows_has_the_columns_of_its_formula_and_says_why_no_o
 def test_a_fit_of_parts_is_saved_and_loaded(pair, tmp_path):
     pair[1].save(tmp_path / "fit.json")
     assert str(nd.load(tmp_path / "fit.json").summary()) == str(pair[1].summary())
+
+
+def test_a_fit_of_parts_is_copied_and_not_pickled(pair):
+    parts = pair[1]
+    assert (copy.deepcopy([parts])[0].covariance("HC0") == parts.covariance("HC0")).all()
+    assert (copy.copy(parts).covariance("HC0") == parts.covariance("HC0")).all()
+    for one in (parts, parts.objective.design.handles, {"fit": parts}):
+        with pytest.raises(
+            nd.CapabilityError, match=r"cannot be pickled: fit\.save\('fit\.json'\) writes a fit without"
+        ):
+            pickle.dumps(one)
+    assert (pickle.loads(pickle.dumps(pair[0])).covariance("HC0") == pair[0].covariance("HC0")).all()
 
 
 def test_weights_and_offsets_that_are_arrays_are_refused_in_words():
@@ -480,6 +527,23 @@ except nd.DataError as problem:
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120)
     assert "the disk is full" in done.stdout and "nd.Threads(folder=" in done.stdout, done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_temporary_file_can_be_made_it_is_said(tmp_path, monkeypatch):
+    pytest.importorskip("duckdb")
+    path, none = in_files(table(2_000), tmp_path), "no/such/folder"
+    monkeypatch.setattr("tempfile.tempdir", none)
+    with pytest.raises(nd.DataError, match=r"none can be made .*No such file.*: give engine=nd\.Threads\(folder=…\)"):
+        nd.glm("y ~ x", path, "poisson", compress=False, engine=nd.Threads(memory=1))
+    for of in (lambda: path, lambda: nd.sql(f"select * from '{path}/*.parquet'")):
+        with pytest.raises(nd.DataError, match=r"no temporary folder can be made \(No such file.*TMPDIR"):
+            nd.glm("y ~ g", of(), "poisson", compress=True, engine=nd.Threads(memory=1))
+
+
+@pytest.mark.parametrize("bad", [{"workers": 1.5}, {"workers": "2"}, {"workers": 0}, {"workers": True}])
+def test_what_threads_cannot_be_is_refused(bad):
+    with pytest.raises((nd.InputError, nd.InputTypeError), match=r"^workers=.* whole number|^workers must be a number"):
+        nd.Threads(**bad)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])

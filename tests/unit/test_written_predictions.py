@@ -1,10 +1,13 @@
 """Predictions written to Parquet: those of `predict`, part by part, and nothing left where it fails."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import nelder as nd
 from nelder.cli import main
+from nelder.sources import Labels, Numbers, Partition, Source
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -120,6 +123,62 @@ def test_a_folder_has_all_parts_or_none(fit, folder):
     (folder / "new" / "1.parquet").write_bytes(good)
     assert fit.predict_to(out, folder / "new") == 66
     assert len(list(out.iterdir())) == 3
+
+
+class Watched(Partition):
+    """A partition that looks at what is in a folder when it is read, and may remove it."""
+
+    rows, label = 1, "a part"
+
+    def __init__(self, folder, seen, remove=False):
+        self.folder, self.seen, self.remove = folder, seen, remove
+
+    def read(self, names):
+        self.seen.append(sorted(path.name for path in self.folder.glob("*")))
+        if self.remove:
+            for path in self.folder.glob("*.written"):
+                path.unlink()
+        yield {"x": Numbers(np.zeros(1)), "g": Labels(np.zeros(1, int), ("a",))}
+
+
+class WatchedRows(Source):
+    def __init__(self, parts):
+        self.parts = parts
+
+    @classmethod
+    def reads(cls, data):
+        return False
+
+    @property
+    def names(self):
+        return ("x", "g")
+
+    @property
+    def partitions(self):
+        return self.parts
+
+    def read(self, names):
+        for part in self.parts:
+            yield from part.read(names)
+
+
+def test_no_part_of_a_folder_has_its_name_before_all_are_there(fit, tmp_path, monkeypatch):
+    """Whatever ends the process: what is killed removes nothing."""
+    monkeypatch.setattr("nelder.engines.threads.cores", lambda: 1)
+    out, seen = tmp_path / "out", []
+    source = WatchedRows([Watched(out, seen) for _ in range(3)])
+    alone = replace(fit, objective=None)
+    assert alone.predict_to(out, source) == alone.predict_to(out, source) == 3
+    assert len(seen) == 6 and any(seen) and not [name for names in seen for name in names if name.endswith(".parquet")]
+    assert sorted(path.name for path in out.iterdir()) == [f"part-0000{k}.parquet" for k in range(3)]
+
+
+def test_a_folder_that_workers_do_not_share_is_said(fit, tmp_path, monkeypatch):
+    monkeypatch.setattr("nelder.engines.threads.cores", lambda: 1)
+    out = tmp_path / "out"
+    with pytest.raises(nd.DataError, match=r"'part-00000\.parquet\.written' is not there once it was written: give a"):
+        replace(fit, objective=None).predict_to(out, WatchedRows([Watched(out, []), Watched(out, [], remove=True)]))
+    assert not out.exists()
 
 
 def test_what_is_read_is_not_written_over(fit, folder):

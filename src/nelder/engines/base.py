@@ -7,6 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nelder.engines.merging import merge
+from nelder.errors import CapabilityError
+
+BOUND = (
+    "rows in a temporary file of this process, or on a cluster that it is connected to, cannot be pickled: "
+    "fit.save('fit.json') writes a fit without its rows, for nd.load in another process; what asks for rows, and an "
+    "engine for a cluster, is made where it is used"
+)
 
 
 class Handles(Sequence[Any], ABC):
@@ -28,6 +35,9 @@ class Handles(Sequence[Any], ABC):
 
     def __len__(self) -> int:
         return len(self.counts)
+
+    def __getstate__(self) -> object:
+        raise CapabilityError(BOUND)
 
     def __getitem__(self, place: Any) -> Any:
         places = range(len(self))[place]

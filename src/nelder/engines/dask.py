@@ -20,7 +20,7 @@ from operator import itemgetter
 from typing import Any
 
 from nelder.engines import remote
-from nelder.engines.base import Engine, Handles
+from nelder.engines.base import BOUND, Engine, Handles
 from nelder.engines.merging import crown
 from nelder.engines.remote import Failed, Program, sealed
 from nelder.errors import CapabilityError, EngineError, InputTypeError, MissingExtraError, NelderError
@@ -67,6 +67,9 @@ class Dask(Engine):
     def __init__(self, client: object = None, rows_stay: bool = False) -> None:
         self.client = connected(client)
         self.rows_stay = rows_stay
+
+    def __getstate__(self) -> object:
+        raise CapabilityError(BOUND)
 
     def reads_in_parts(self, size: int | None) -> bool:
         return size != 0  # what is in memory is sent as blocks

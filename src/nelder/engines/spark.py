@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nelder.engines import remote
-from nelder.engines.base import Engine, Handles
+from nelder.engines.base import BOUND, Engine, Handles
 from nelder.engines.remote import Program
 from nelder.engines.spark_files import Mark, Seen, mark_of
 from nelder.engines.spark_jobs import Jobs, released
@@ -58,6 +58,9 @@ class Spark(Engine):
         self.session = connected(session)
         self.jobs = Jobs(self.session.sparkContext)
         self.rows_stay = rows_stay
+
+    def __getstate__(self) -> object:
+        raise CapabilityError(BOUND)
 
     def load(self, parts: Sequence[Any], loader: Callable[[Any], Iterable[Any]]) -> Sequence[Any]:
         return self.jobs.run(lambda: self._blocks(parts, loader).found()) if parts else []

@@ -89,7 +89,14 @@ class Spilled(Handles):
         return self.entries[place].block(self.file.fileno())
 
     def _open(self) -> None:
-        self.file = tempfile.TemporaryFile(prefix="nelder-", dir=self.folder)  # noqa: SIM115  (closed below)
+        try:
+            self.file = tempfile.TemporaryFile(prefix="nelder-", dir=self.folder)  # noqa: SIM115  (closed below)
+        except OSError as problem:
+            raise DataError(
+                "rows that do not fit into memory go to a temporary file, and none can be made in "
+                f"{self.folder or 'the folder for these'!r} ({problem.strerror or problem}): give "
+                "engine=nd.Threads(folder=…) where files can be made, or more memory"
+            ) from None
         weakref.finalize(self, self.file.close)
         for block in self.held:
             self._write(*packed(block), block.n)

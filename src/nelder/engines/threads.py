@@ -15,7 +15,7 @@ from nelder.engines.base import Engine, Handles
 from nelder.engines.memory import bytes_of
 from nelder.engines.pools import in_threads, keep_freed_memory
 from nelder.engines.spilled import Derived, Spilled
-from nelder.errors import InputError
+from nelder.errors import InputError, a_count
 from nelder.linalg import lapack
 
 DEPTH = 4  # blocks that are read before there is time for them
@@ -84,11 +84,9 @@ class Threads(Engine):
     together = False
 
     def __init__(self, workers: int | None = None, memory: str | int | None = None, folder: str | None = None) -> None:
-        if workers is not None and workers < 1:
-            raise InputError(f"threads(workers={workers}): give 1 or more workers, or None for one a core")
         if folder is not None and not os.path.isdir(folder):
             raise InputError(f"threads(folder={folder!r}): there is no such folder")
-        self.workers, self.folder = workers or cores(), folder
+        self.workers, self.folder = cores() if workers is None else a_count(workers, "workers"), folder
         self._memory = None if memory is None else bytes_of(memory)
 
     @property

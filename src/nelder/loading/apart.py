@@ -44,6 +44,16 @@ def response_kernel(block: Block) -> Array:
     return block.y
 
 
+def rescaled(engine: Engine, handles: Sequence[Block], scale: float) -> Sequence[Block]:
+    """The blocks with all weights times a factor."""
+    return handles if scale == 1.0 else engine.derive(reweighted, handles, scale)
+
+
+def reweighted(block: Block, scale: float) -> Block:
+    """The block with all weights times a factor."""
+    return replace(block, weight=scale * block.weight)
+
+
 @dataclass(frozen=True)
 class Apart:
     """A table read in parts: where its rows are, what makes blocks of them, and the blocks that were fitted."""
@@ -53,6 +63,7 @@ class Apart:
     loader: Loader
     total: int  # rows of the table
     blocks: Fitted
+    scale: float = 1.0  # of the weights, those of a sample
 
     @property
     def fitted(self) -> int:
@@ -69,7 +80,8 @@ class Apart:
     def handles(self, schema: Schema, engine: Engine) -> Sequence[Block]:
         """The same rows under another schema."""
         beside = tuple(name for name in schema.predictors if name not in self.loader.needed)
-        return engine.load(self.parts, replace(self.loader, schema=schema, beside=beside))
+        loaded = engine.load(self.parts, replace(self.loader, schema=schema, beside=beside))
+        return rescaled(engine, loaded, self.scale)
 
     def columns(self, names: Sequence[str]) -> Chunk:
         """Columns at the rows of the fit, whether or not the formula reads them, all from one reading.

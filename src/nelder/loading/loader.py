@@ -147,9 +147,8 @@ class Loader:
         """The numbers in the table of the rows that its blocks have."""
         kept: list[Rows] = [np.zeros(0, dtype=np.intp)]
         for chunk, rows in self.chunks(part):
-            kept.append(
-                rows[self.observed(chunk, rows).weight > 0] if self.read.weights is not None and len(rows) else rows
-            )
+            if len(rows):  # a row may have no weight without weights: one of no trials
+                kept.append(rows[self.observed(chunk, rows).used])
         return np.concatenate(kept)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from nelder.lazy import lazy
 from nelder.sources.arrow import Layout, chunk_of, first_line, kind_of, tables
 from nelder.sources.base import PIECE, Chunk, InParts, Partition, Tally, refuse_twice, size_of
 from nelder.sources.relations import Found, listening
-from nelder.sources.tallies import Query, Rows, prepare, quoted, tally_of, value
+from nelder.sources.tallies import Query, Rows, prepare, quoted, tally_of, temporary_folder, value
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Asked:
 
         database = self.database or ":memory:"
         with (
-            tempfile.TemporaryDirectory(prefix="nelder-sql-") as folder,
+            temporary_folder("nelder-sql-") as folder,
             closing(duckdb.connect(database, read_only=self.database is not None)) as connection,
         ):
             prepare(connection, folder, memory)

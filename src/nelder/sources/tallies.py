@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.errors import DataError
 from nelder.linalg import Array
 from nelder.sources.arrow import Kind, chunk_of
 from nelder.sources.base import NUMERIC, Chunk, Column, Numbers, Source, Tally, concatenated, part_of
@@ -65,10 +66,21 @@ def asked_of_files(sql: str, memory: int | None) -> Iterator[Query]:
     """A connection of its own for rows that SQL reads from files."""
     import duckdb
 
-    with tempfile.TemporaryDirectory(prefix="nelder-tally-") as folder, closing(duckdb.connect()) as connection:
+    with temporary_folder("nelder-tally-") as folder, closing(duckdb.connect()) as connection:
         prepare(connection, folder, memory)
         rows = Found(connection, connection)
         yield lambda query: rows.table(lambda each: each.sql(f"with nelder_rows as ({sql}) {query}"))
+
+
+def temporary_folder(prefix: str) -> tempfile.TemporaryDirectory[str]:
+    """A folder for what does not fit into memory. Raises DataError where none can be made."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=prefix)
+    except OSError as problem:
+        raise DataError(
+            f"no temporary folder can be made ({problem.strerror or problem}): name one where files can be made in the "
+            "environment variable TMPDIR"
+        ) from None
 
 
 def prepare(connection: Any, folder: str, memory: int | None) -> None:

@@ -21,6 +21,7 @@ from nelder.table import Table
 
 SUFFIX = ".parquet"
 UNFINISHED = ".unfinished"  # the ending of a file that is being written
+WRITTEN = ".written"  # and of one that waits for the others of its folder
 
 
 def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: str | Sequence[str] = ()) -> int:
@@ -28,9 +29,9 @@ def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: 
 
     The columns are those of `predict`: fit, and with an interval se, lower and upper. A `path` without the ending
     .parquet is a folder that gets a file a part of the table, written by the fit's engine where the part is. Nothing is
-    left half written: where a part fails, the folder has none. Raises what `predict` raises, naming the part, and
-    DataError where `path` cannot be written, has other Parquet files already, or a column has not the same type in all
-    parts of one file.
+    left half written: the files of a folder take their names when all are there. Raises what `predict` raises, naming
+    the part, and DataError where `path` cannot be written, has other Parquet files already, or a column has not the
+    same type in all parts of one file.
     """
     try:
         import pyarrow  # noqa: F401
@@ -48,11 +49,11 @@ def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: 
         refuse_over([path], read)
         return write_file(fit, path, source.partitions, request, names)
     engine = ENGINES["threads"]() if fit.objective is None else fit.objective.engine
-    parts = [(path / f"part-{place:05}{SUFFIX}", part) for place, part in enumerate(source.partitions)]
-    files = [file for file, _ in parts]
+    files = [path / f"part-{place:05}{SUFFIX}" for place in range(len(source.partitions))]
     refuse_over(files, read)
     refuse_others(path, set(files))
-    with all_or_none(path, files):
+    with all_or_none(path, files) as waiting:
+        parts = list(zip(waiting, source.partitions, strict=True))
         return sum(engine.map(write_part, parts, replace(fit, objective=None, kept=None), request, names))
 
 
@@ -141,22 +142,38 @@ def as_before(table: Any, schema: Any, label: str) -> Any:
 
 
 @contextmanager
-def all_or_none(folder: Path, files: Sequence[Path]) -> Iterator[None]:
-    """A folder for files of which none is there before, and none after an error: some would be read as the table."""
+def all_or_none(folder: Path, files: Sequence[Path]) -> Iterator[list[Path]]:
+    """A folder for files, each to be written under the name that is given for it: they take their own when all are
+    there. None is there before, after an error, or where the process is killed; some would be read as the table.
+    """
+    waiting = [file.with_name(f"{file.name}{WRITTEN}").absolute() for file in files]  # a worker may stand elsewhere
     is_new, complete = not folder.exists(), False
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        removed(files)
-        yield
+        removed([*files, *waiting])
+        yield waiting
+        refuse_absent(folder, waiting)
+        for written, file in zip(waiting, files, strict=True):
+            os.replace(written, file)
         complete = True
     except OSError as problem:
         raise DataError(f"{str(folder)!r} cannot be written: {problem.strerror or problem}") from None
     finally:
         if not complete:
             with suppress(OSError):
-                removed(files)
+                removed([*files, *waiting])
                 if is_new:
                     folder.rmdir()
+
+
+def refuse_absent(folder: Path, files: Sequence[Path]) -> None:
+    """Raise DataError where one of the files was written on another machine, or is gone."""
+    absent = next((file for file in files if not file.exists()), None)
+    if absent is not None:
+        raise DataError(
+            f"{str(folder)!r}: {absent.name!r} is not there once it was written: give a folder that this process and "
+            "all workers share"
+        )
 
 
 def removed(files: Sequence[Path]) -> None:

@@ -66,13 +66,12 @@ def parametric(fit: Fit, objective: Objective, random: np.random.Generator) -> I
     if not (np.isfinite(fit.dispersion) and fit.dispersion > 0):
         raise DataError(f"the dispersion of this fit is {fit.dispersion:g}: nothing can be drawn from it")
     blocks = [one_by_one(block) for block in objective.design.handles]
-    means = [checked_mean(objective.loss, block.eta(fit.point)) for block in blocks]
-    while True:
-        drawn = [
-            replace(block, y=draw(fit.family, mean, (fit.dispersion, block.own_precision), random))
-            for block, mean in zip(blocks, means, strict=True)
-        ]
-        handles = objective.engine.hold(drawn)
+    mean = checked_mean(objective.loss, np.concatenate([block.eta(fit.point) for block in blocks]))
+    spread = (fit.dispersion, np.concatenate([block.own_precision for block in blocks]))
+    cuts = np.cumsum([block.n for block in blocks])[:-1]
+    while True:  # all rows at once, so that where they are cut changes no draw
+        drawn = np.split(draw(fit.family, mean, spread, random), cuts)
+        handles = objective.engine.hold([replace(block, y=y) for block, y in zip(blocks, drawn, strict=True)])
         yield replace(objective, design=replace(objective.design, handles=handles))
 
 
