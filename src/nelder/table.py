@@ -37,13 +37,13 @@ def numbers(values: NDArray[Any], digits: int = 5) -> list[str]:
     """A column of numbers with the same decimals, so that sizes can be seen; each to its own digits where sizes are far
     apart.
     """
-    sizes = np.abs(values[np.isfinite(values)])
-    sizes = sizes[sizes > 1e-12 * sizes.max(initial=0.0)]  # what is smaller is rounding, and shows as zero
-    if not len(sizes) or sizes.max() / sizes.min() > 1e4 or not 1e-4 < sizes.max() < 1e7:
+    # a small number is never taken for rounding: its unit may be a small one, as of a slope on milliseconds
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    apart = len(sizes) == 0 or sizes.max() > 1e4 * sizes.min() or not 1e-4 < sizes.max() < 1e7
+    kept = 0 if apart else 2 - int(np.floor(np.log10(sizes.min())))  # the smallest keeps three digits of its own
+    if apart or kept > 7:
         return [number(float(value), digits) for value in values]
-    decimals = max(0, digits - 1 - int(np.floor(np.log10(sizes.max()))))
-    # the smallest entry keeps three digits of its own
-    decimals = min(max(decimals, 2 - int(np.floor(np.log10(sizes.min())))), 7)
+    decimals = max(min(digits - 1 - int(np.floor(np.log10(sizes.max()))), 7), kept, 0)
     return [f"{value:.{decimals}f}" if np.isfinite(value) else number(float(value)) for value in values]
 
 
