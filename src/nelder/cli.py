@@ -56,6 +56,13 @@ def _silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def harmless(text: str) -> str:
+    """A text without the control characters of names, which a terminal would obey, but for its ends of lines."""
+    from nelder.table import UNSEEN
+
+    return text.translate({code: shown for code, shown in UNSEEN.items() if code != ord("\n")})
+
+
 def one_line(text: str) -> str:
     """A message on one line, without the control characters that a strange file may have put into it."""
     return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
@@ -162,7 +169,7 @@ def run_fit(options: argparse.Namespace) -> int:
     if options.trace:
         pages.append(fit.trace)
     try:
-        print("\n\n".join(map(str, pages)))
+        print(harmless("\n\n".join(map(str, pages))))
     finally:  # a reader who has had enough, as head, does not cost the fit
         _keep(fit, options)
     return 0 if fit.converged else 1
@@ -212,7 +219,7 @@ def run_explain(options: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the explanation says them
         fit = load(options.data) if options.formula is None else _fitted(options)
-    print(fit.explain())
+    print(harmless(str(fit.explain())))
     return 0 if fit.converged else 1
 
 

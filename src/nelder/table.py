@@ -14,6 +14,7 @@ from nelder.errors import MissingExtraError, unknown_name
 P_VALUES = ("p", "p_adjusted", "p.value")
 STATISTICS = ("z", "t", "F", "chi2", "statistic")
 DASH = "-"
+UNSEEN = dict.fromkeys([*range(32), *range(127, 160)], "?")  # controls, which a terminal would obey
 
 
 def number(value: float, digits: int = 5) -> str:
@@ -136,7 +137,8 @@ class Table(Mapping[str, NDArray[Any]]):
 
     def __str__(self) -> str:
         columns = []
-        for texts, values in zip(self.texts(60), self._columns.values(), strict=True):
+        for cells, values in zip(self.texts(60), self._columns.values(), strict=True):
+            texts = [cell.translate(UNSEEN) for cell in cells]
             wide = max(map(len, texts))
             left = values.dtype.kind in "OU"
             columns.append([text.ljust(wide) if left else text.rjust(wide) for text in texts])

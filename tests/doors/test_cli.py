@@ -215,6 +215,14 @@ def test_a_warning_of_predictions_is_one_line(tmp_path):
     assert pyarrow.parquet.read_table(tmp_path / "out.PARQUET").num_rows == 2
 
 
+def test_names_of_a_strange_file_command_no_terminal_and_break_no_table(tmp_path):
+    rows = "".join(f'{y},{y % 3},"{level}"\n' for y, level in enumerate(["a\x1b[31m", "b\nc", "d\r"] * 4))
+    (tmp_path / "d.csv").write_text('y,\x1b[2Jx,"g\nh"\n' + rows, newline="")
+    formula = "y ~ `\x1b[2Jx` + `g\nh`"
+    done = nelder("fit", "d.csv", formula, "--trace", "--explain", "--check", "--anova", "1", folder=tmp_path)
+    assert "\ng?h[T.b?c]  " in done.stdout and "\n?[2Jx  " in done.stdout
+
+
 # Errors
 
 
