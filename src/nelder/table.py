@@ -30,8 +30,8 @@ def number(value: float, digits: int = 5) -> str:
 
 
 def count(value: float) -> str:
-    """A number of rows or degrees of freedom: whole where it is whole."""
-    return str(int(value)) if float(value).is_integer() else number(value)
+    """A number of rows or degrees of freedom: whole where it is whole, as long as a float can tell that."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else number(value)
 
 
 def numbers(values: NDArray[Any], digits: int = 5) -> list[str]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nelder as nd
-from nelder.table import Named, Table, number, numbers, p_value
+from nelder.table import Named, Table, count, number, numbers, p_value
 
 HOSTILE = "<script>alert('x')</script>&\"<b>"
 
@@ -159,6 +159,10 @@ def test_a_slope_on_milliseconds_does_not_show_as_zero():
     assert numbers(np.array([-19.814, 1.3e-11])) == ["-19.814", "1.3000e-11"]
     assert numbers(np.array([5.0, 6e-4])) == ["5.000000", "0.000600"]
     assert numbers(np.array([1.1e-4, 0.0, -1.1e-8])) == ["0.00011000", "0", "-1.1000e-08"]
+
+
+def test_a_large_dispersion_has_no_more_digits_than_are_known():
+    assert [count(value) for value in (34.0, 2.5, 2.3456789e20, np.inf)] == ["34", "2.5000", "2.3457e+20", "inf"]
 
 
 def test_special_numbers_have_names():
