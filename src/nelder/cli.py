@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import math
 import os
 import sys
 import warnings
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,21 +29,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 2
+    if sys.stdout is None:  # closed by whoever started us: files are written all the same
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  it is open for as long as we are
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()  # here, where it can still be said that the disk is full
+        return code
     except NelderError as problem:
         print(f"nelder: {one_line(str(problem))}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # whoever read our output has had enough; say nothing at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()  # whoever read our output has had enough
         return 141
     except OSError as problem:
         print(f"nelder: {problem.filename or 'output'}: {problem.strerror or problem}", file=sys.stderr)
+        if problem.filename is None:
+            _silence()
         return 2
     except KeyboardInterrupt:
         print("nelder: interrupted", file=sys.stderr)
         return 130
+
+
+def _silence() -> None:
+    """Let nothing more be said on the output that failed, at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def harmless(text: str) -> str:
+    """A text without the control characters of names, which a terminal would obey, but for its ends of lines."""
+    from nelder.table import UNSEEN
+
+    return text.translate({code: shown for code, shown in UNSEEN.items() if code != ord("\n")})
 
 
 def one_line(text: str) -> str:
@@ -150,20 +168,34 @@ def run_fit(options: argparse.Namespace) -> int:
             pages.append(fit.explain())
     if options.trace:
         pages.append(fit.trace)
-    print("\n\n".join(map(str, pages)))
-    if options.save:
-        fit.save(options.save)
-        print(f"\nSaved to {options.save}; predict with: nelder predict {options.save} NEW.csv")
-    if options.report:
-        print(f"\nReport written to {fit.report(options.report, options.level)}")
+    try:
+        print(harmless("\n\n".join(map(str, pages))))
+    finally:  # a reader who has had enough, as head, does not cost the fit
+        _keep(fit, options)
     return 0 if fit.converged else 1
 
 
+def _keep(fit: Fit, options: argparse.Namespace) -> None:
+    if options.save:
+        fit.save(options.save)
+    if options.report:
+        fit.report(options.report, options.level)
+    if options.save:
+        print(f"\nSaved to {options.save}; predict with: nelder predict {options.save} NEW.csv")
+    if options.report:
+        print(f"\nReport written to {options.report}")
+
+
 def _fitted(options: argparse.Namespace) -> Fit:
+    from nelder.errors import InputError
     from nelder.model import glm
     from nelder.observations import frequency
     from nelder.watchers import progress
 
+    if options.frequency is not None and options.weights is not None:
+        raise InputError(
+            f"--weights {options.weights} and --frequency {options.frequency} both weigh the rows: give one of them"
+        )
     return glm(
         options.formula,
         options.data,
@@ -187,7 +219,7 @@ def run_explain(options: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the explanation says them
         fit = load(options.data) if options.formula is None else _fitted(options)
-    print(fit.explain())
+    print(harmless(str(fit.explain())))
     return 0 if fit.converged else 1
 
 
@@ -195,26 +227,40 @@ def run_predict(options: argparse.Namespace) -> int:
     """nelder predict."""
     from nelder.saving import load
     from nelder.sources.paths import files_of, refuse_over
+    from nelder.writing import write_whole
 
     fit = load(options.fit)
     refuse_over(filter(None, [options.output]), [options.fit, *files_of(options.data).paths])
     interval = "confidence" if options.interval else None
-    if options.output is not None and options.output.endswith(".parquet"):
+    if options.output is not None and options.output.lower().endswith(".parquet"):
         from nelder.inference.predictions.prediction import Request
         from nelder.inference.predictions.written import predict_to
 
-        rows = predict_to(fit, options.output, options.data, Request(options.kind, interval, options.level))
+        with _warnings_told():
+            rows = predict_to(fit, options.output, options.data, Request(options.kind, interval, options.level))
         print(f"{rows:,} predictions written to {options.output}")
         return 0
-    predicted: Any = fit.predict(options.data, options.kind, interval, options.level)
+    with _warnings_told():
+        predicted: Any = fit.predict(options.data, options.kind, interval, options.level)
     columns = predicted.to_dict() if interval else {"fit": predicted.tolist()}
     if options.output is None:
         _write(columns, sys.stdout)
         return 0
-    with Path(options.output).open("w", encoding="utf-8", newline="") as lines:
-        _write(columns, lines)
+    lines = io.StringIO()
+    _write(columns, lines)
+    write_whole(options.output, lines.getvalue())
     print(f"{len(columns['fit'])} predictions written to {options.output}")
     return 0
+
+
+@contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Say each warning in a line of its own, as errors are said."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        yield
+    for sentence in dict.fromkeys(one_line(str(warning.message)) for warning in heard):
+        print(f"nelder: warning: {sentence}", file=sys.stderr)
 
 
 def _write(columns: dict[str, list[Any]], lines: Any) -> None:

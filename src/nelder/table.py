@@ -14,6 +14,7 @@ from nelder.errors import MissingExtraError, unknown_name
 P_VALUES = ("p", "p_adjusted", "p.value")
 STATISTICS = ("z", "t", "F", "chi2", "statistic")
 DASH = "-"
+UNSEEN = dict.fromkeys([*range(32), *range(127, 160)], "?")  # controls, which a terminal would obey
 
 
 def number(value: float, digits: int = 5) -> str:
@@ -29,21 +30,21 @@ def number(value: float, digits: int = 5) -> str:
 
 
 def count(value: float) -> str:
-    """A number of rows or degrees of freedom: whole where it is whole."""
-    return str(int(value)) if float(value).is_integer() else number(value)
+    """A number of rows or degrees of freedom: whole where it is whole, as long as a float can tell that."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else number(value)
 
 
 def numbers(values: NDArray[Any], digits: int = 5) -> list[str]:
     """A column of numbers with the same decimals, so that sizes can be seen; each to its own digits where sizes are far
     apart.
     """
-    sizes = np.abs(values[np.isfinite(values)])
-    sizes = sizes[sizes > 1e-12 * sizes.max(initial=0.0)]  # what is smaller is rounding, and shows as zero
-    if not len(sizes) or sizes.max() / sizes.min() > 1e4 or not 1e-4 < sizes.max() < 1e7:
+    # a small number is never taken for rounding: its unit may be a small one, as of a slope on milliseconds
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    apart = len(sizes) == 0 or sizes.max() > 1e4 * sizes.min() or not 1e-4 < sizes.max() < 1e7
+    kept = 0 if apart else 2 - int(np.floor(np.log10(sizes.min())))  # the smallest keeps three digits of its own
+    if apart or kept > 7:
         return [number(float(value), digits) for value in values]
-    decimals = max(0, digits - 1 - int(np.floor(np.log10(sizes.max()))))
-    # the smallest entry keeps three digits of its own
-    decimals = min(max(decimals, 2 - int(np.floor(np.log10(sizes.min())))), 7)
+    decimals = max(min(digits - 1 - int(np.floor(np.log10(sizes.max()))), 7), kept, 0)
     return [f"{value:.{decimals}f}" if np.isfinite(value) else number(float(value)) for value in values]
 
 
@@ -136,7 +137,8 @@ class Table(Mapping[str, NDArray[Any]]):
 
     def __str__(self) -> str:
         columns = []
-        for texts, values in zip(self.texts(60), self._columns.values(), strict=True):
+        for cells, values in zip(self.texts(60), self._columns.values(), strict=True):
+            texts = [cell.translate(UNSEEN) for cell in cells]
             wide = max(map(len, texts))
             left = values.dtype.kind in "OU"
             columns.append([text.ljust(wide) if left else text.rjust(wide) for text in texts])

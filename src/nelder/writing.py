@@ -12,7 +12,8 @@ from nelder.errors import InputError, InputTypeError
 def write_whole(path: object, text: str, error: type[InputError] = InputError) -> Path:
     """Write a text as UTF-8 beside `path` and then in its place, so that no half of a file is ever left.
 
-    Raises `error` with the path and the reason where that cannot be done, InputTypeError for what is not a path.
+    What is no plain file, as a pipe or a device, is written to and stays what it is. Raises `error` with the path and
+    the reason where that cannot be done, InputTypeError for what is not a path.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputTypeError(f"a path to write to is a text or a pathlib.Path, not {type(path).__name__}")
@@ -21,6 +22,9 @@ def write_whole(path: object, text: str, error: type[InputError] = InputError) -
         raise error(f"{str(path)!r} is not the name of a file to write to, such as 'fit.html'")
     beside = target.with_name(target.name + ".partial")
     try:
+        if target.exists() and not target.is_file() and not target.is_dir():  # a pipe or a device: nothing to replace
+            target.write_text(text, encoding="utf-8", newline="\n")
+            return target
         beside.write_text(text, encoding="utf-8", newline="\n")
         beside.replace(target)
     except (OSError, ValueError) as problem:  # ValueError: a name with a null character

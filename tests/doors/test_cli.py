@@ -180,6 +180,49 @@ def test_output_can_be_piped_and_cut_short(ships, saved):
     assert "Traceback" not in done.stderr
 
 
+def shell(line, folder):
+    """What a line of a shell prints, and what it complains of; output is buffered as it is for a person."""
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = " ".join(f"'{each}'" for each in PROGRAM)
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line.replace("nelder", command, 1)],
+        capture_output=True, text=True, timeout=60, cwd=folder, check=False, env=plain,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("end", ["| true", ">&-", "> /dev/full"])
+def test_an_output_that_takes_nothing_ends_quietly_and_costs_no_file(ships, saved, tmp_path, end):
+    full = "nelder: output: No space left on device\n"
+    code, said = {"| true": (141, ""), ">&-": (0, ""), "> /dev/full": (2, full)}[end]
+    done = shell(f"nelder fit {ships / 'ships.csv'} incidents~type --trace --save kept.json {end}", tmp_path)
+    assert (done.stdout, done.stderr) == ("", said) and done.returncode == code
+    assert np.array_equal(nd.load(tmp_path / "kept.json").coef, nd.glm("incidents ~ type", ships / "ships.csv").coef)
+    done = shell(f"nelder predict {saved} {ships / 'ships.csv'} {end}", tmp_path)
+    assert (done.stdout, done.stderr) == ("", said) and done.returncode == code
+
+
+def test_a_warning_of_predictions_is_one_line(tmp_path):
+    (tmp_path / "d.csv").write_text("y,x,z\n1,1,2\n2,2,4\n4,3,6\n3,4,8\n")
+    (tmp_path / "new.csv").write_text("x,z\n1,2\n1,7\n")
+    nelder("fit", "d.csv", "y ~ x + z", "--save", "fit.json", folder=tmp_path)
+    for more in ([], ["-o", "out.csv"], ["-o", "out.PARQUET"]):
+        done = nelder("predict", "fit.json", "new.csv", *more, folder=tmp_path)
+        assert (
+            done.stderr.startswith("nelder: warning: 1 of the new rows break the pattern")
+            and done.stderr.count("\n") == 1
+        )
+    assert pyarrow.parquet.read_table(tmp_path / "out.PARQUET").num_rows == 2
+
+
+def test_names_of_a_strange_file_command_no_terminal_and_break_no_table(tmp_path):
+    rows = "".join(f'{y},{y % 3},"{level}"\n' for y, level in enumerate(["a\x1b[31m", "b\nc", "d\r"] * 4))
+    (tmp_path / "d.csv").write_text('y,\x1b[2Jx,"g\nh"\n' + rows, newline="")
+    formula = "y ~ `\x1b[2Jx` + `g\nh`"
+    done = nelder("fit", "d.csv", formula, "--trace", "--explain", "--check", "--anova", "1", folder=tmp_path)
+    assert "\ng?h[T.b?c]  " in done.stdout and "\n?[2Jx  " in done.stdout
+
+
 # Errors
 
 
@@ -188,6 +231,8 @@ BAD_FITS = {
     "unknown ending": (["table.txt", "y ~ x"], ".csv and .parquet"),
     "bad formula": (["good.csv", "y ~ x +* z"], "cannot read the formula"),
     "no response": (["good.csv", "x"], "no response"),
+    "nothing on the right": (["good.csv", "y ~ "], "nothing on the right of ~"),
+    "two weights": (["good.csv", "y ~ 1", "--weights", "x", "--frequency", "x"], "both weigh the rows"),
     "unknown column": (["good.csv", "y ~ xx"], "unknown column 'xx': did you mean 'x'?"),
     "hostile formula": (["good.csv", "y ~ open('marker', 'w')"], "unknown function 'open'"),
     "hostile weights": (["good.csv", "y ~ x", "--weights", "open('marker', 'w')"], "unknown function 'open'"),
@@ -253,7 +298,8 @@ BAD_PREDICTIONS = {
     "binary table": (["fit.json", "binary.csv"], "binary.csv"),
     "bad kind": (["fit.json", "good.csv", "--kind", "respons"], "did you mean 'response'?"),
     "bad level": (["fit.json", "good.csv", "--interval", "--level", "2"], "level=2"),
-    "unwritable": (["fit.json", "good.csv", "-o", "none/out.csv"], "none/out.csv"),
+    "unwritable": (["fit.json", "good.csv", "-o", "none/out.csv"], "there is no folder 'none'"),
+    "no name": (["fit.json", "good.csv", "-o", ""], "is not the name of a file"),
     "output is a directory": (["fit.json", "good.csv", "-o", "folder.csv"], "folder.csv"),
 }
 

@@ -286,13 +286,18 @@ WORKING = {
     "C(a, contr.treatment('v'))": lambda d: [np.array(d["a"]) == "u", np.array(d["a"]) == "w"],
     "x - 1 + 1": lambda d: [d["x"]],
     "1": lambda d: [],
-    "": lambda d: [],
 }
 
 
 @pytest.mark.parametrize("formula", list(WORKING))
 def test_expressions_compute_what_they_say(formula, data):
     assert_same_fit(nd.glm(f"y ~ {formula}", data), matrix_fit(WORKING[formula](data), data["y"]))
+
+
+@pytest.mark.parametrize("formula", ["y~", "y ~ ", "log(y) ~\t"])
+def test_nothing_on_the_right_is_no_model(formula, data):
+    with pytest.raises(nd.FormulaError, match="nothing on the right of ~: write the terms there, or 1"):
+        nd.glm(formula, data)
 
 
 RESPONSES = {

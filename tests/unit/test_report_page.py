@@ -4,6 +4,7 @@ import base64
 import functools
 import hashlib
 import json
+import os
 import re
 import warnings
 from html.parser import HTMLParser
@@ -474,3 +475,13 @@ def test_ticks_of_small_numbers_are_not_called_zero():
         "250000",
         "1e6",
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are POSIX")
+def test_what_is_no_plain_file_is_written_to_and_not_replaced(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    assert write_whole(path, "words") == path
+    assert os.read(reader, 99) == b"words" and path.is_fifo()
+    os.close(reader)

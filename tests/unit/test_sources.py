@@ -493,6 +493,65 @@ def test_csv_is_read_without_pyarrow_one_file_at_a_time(tmp_path, monkeypatch):
         _ = source_of(tmp_path).names
 
 
+CELLS = [
+    "1",
+    "+3",
+    " 7 ",
+    ".5",
+    "1e5",
+    "1_0",
+    "\u0663",
+    "0x1F",
+    "-inf",
+    "TRUE",
+    "true",
+    "yes",
+    "01234",
+    "1,5",
+    "\u00a07",
+    "NA",
+]
+
+
+@pytest.mark.parametrize("other", [[], ["2"], ["true"], ["b"]])
+@pytest.mark.parametrize("cell", CELLS)
+def test_csv_without_pyarrow_is_read_as_with_it(tmp_path, monkeypatch, cell, other):
+    rows = [[each, "1"] for each in (cell, *other)]
+    with (tmp_path / "a.csv").open("w", newline="", encoding="utf-8-sig") as lines:
+        csv.writer(lines).writerows([["x", "y"], *rows, []])
+    there = whole(source_of(tmp_path / "a.csv"))["x"]
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    here = whole(source_of(tmp_path / "a.csv"))["x"]
+    if (cell, other) == ("NA", []):  # of a column without values nothing is known
+        return
+    assert type(here) is type(there)
+    for name in ("values",) if isinstance(there, Numbers) else ("levels", "codes"):
+        np.testing.assert_array_equal(getattr(here, name), getattr(there, name))
+
+
+@pytest.mark.parametrize("date", ["2020-01-31", "2020-01-31 10:00", "12:30"])
+def test_dates_are_refused_without_pyarrow_too(tmp_path, monkeypatch, date):
+    (tmp_path / "a.csv").write_text(f"x,y\n{date},1\n{date},2\n")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(nd.NelderError, match="column 'x'"):
+        whole(source_of(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(("begin", "words"), [
+    ("x,y\n1,2\n".encode("utf-16"), "it is UTF-16: save it as UTF-8"),
+    (b"\x1f\x8b\x08\x00abc", "compressed by gzip: unpack it"),
+    (b"PK\x03\x04abc", "spreadsheet or a zip archive"),
+    ("größe,y\n1,2\n".encode("latin-1"), "line 1 is not UTF-8"),
+])  # fmt: skip
+def test_a_file_of_another_kind_is_said_to_be_one(tmp_path, monkeypatch, begin, words):
+    (tmp_path / "a.csv").write_bytes(begin)
+    for hidden in (False, True):
+        if hidden:
+            monkeypatch.setitem(sys.modules, "pyarrow", None)
+        with pytest.raises(nd.DataError, match=words):
+            _ = source_of(tmp_path / "a.csv").names
+
+
 def test_decimals_are_numbers(tmp_path):
     pq.write_table(pa.table({"m": [Decimal("1.25"), None, Decimal("-3.00")]}), tmp_path / "a.parquet")
     found = whole(source_of(tmp_path / "a.parquet"))["m"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nelder as nd
-from nelder.table import Named, Table, number, p_value
+from nelder.table import Named, Table, count, number, numbers, p_value
 
 HOSTILE = "<script>alert('x')</script>&\"<b>"
 
@@ -147,6 +147,22 @@ def test_a_named_vector_shows_names_and_values(named):
 @given(st.floats(-1e300, 1e300, allow_subnormal=False))
 def test_numbers_are_right_to_five_digits(value):
     assert abs(float(number(value)) - value) <= 5.0001e-5 * abs(value)
+
+
+@given(st.lists(st.floats(-1e12, 1e12, allow_subnormal=False), max_size=6))
+def test_every_number_of_a_column_keeps_three_digits(values):
+    for value, text in zip(values, numbers(np.array(values)), strict=True):
+        assert abs(float(text) - value) <= 5.001e-3 * abs(value)
+
+
+def test_a_slope_on_milliseconds_does_not_show_as_zero():
+    assert numbers(np.array([-19.814, 1.3e-11])) == ["-19.814", "1.3000e-11"]
+    assert numbers(np.array([5.0, 6e-4])) == ["5.000000", "0.000600"]
+    assert numbers(np.array([1.1e-4, 0.0, -1.1e-8])) == ["0.00011000", "0", "-1.1000e-08"]
+
+
+def test_a_large_dispersion_has_no_more_digits_than_are_known():
+    assert [count(value) for value in (34.0, 2.5, 2.3456789e20, np.inf)] == ["34", "2.5000", "2.3457e+20", "inf"]
 
 
 def test_special_numbers_have_names():

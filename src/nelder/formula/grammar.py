@@ -130,6 +130,10 @@ def _check_tokens(text: str, tokens: Sequence[Any]) -> None:
         raise FormulaError(f"{text!r}: there is nothing between a pair of quotes or braces")
     kinds = [(token.kind.value, str(token)) for token in tokens]
     side = [name for kind, name in kinds if kind == "operator"]
+    if text.strip() != "~" and text.rstrip().endswith("~"):
+        raise FormulaError(
+            f"{text!r} has nothing on the right of ~: write the terms there, or 1 for an intercept alone"
+        )
     if "~" in side and side.index("~") > 0:
         raise FormulaError(
             f"{text!r}: the response is one column or expression; put arithmetic into braces, as in {{a + b}} ~ x"

@@ -10,7 +10,7 @@ import numpy as np
 
 from nelder.fit import Fit
 from nelder.inference.wald import coefficient_table, statistic_name
-from nelder.table import Table, count, latex, number
+from nelder.table import UNSEEN, Table, count, latex, number
 
 WITH_ERRORS = "standard errors are those of the information at the estimate"
 WITHOUT_ERRORS = "no standard errors, which would not mean what they seem to"
@@ -32,12 +32,12 @@ class Summary:
         fit = self.fit
         lines = [self.title(), ""]
         wide = max(len(label) for label, _ in self.facts())
-        lines += [f"{label:<{wide}}  {value}" for label, value in self.facts()]
+        lines += [f"{label:<{wide}}  {value.translate(UNSEEN)}" for label, value in self.facts()]
         lines += ["", str(self.coefficients()), ""]
         wide = max(len(label) for label, _ in self.measures())
         lines += [f"{label:<{wide}}  {value}" for label, value in self.measures()]
-        lines += [f"Note: {note}" for note in self.notes()]
-        lines += [f"Warning: {finding.sentence}" for finding in fit.warnings]
+        lines += [f"Note: {note}".translate(UNSEEN) for note in self.notes()]
+        lines += [f"Warning: {finding.sentence}".translate(UNSEEN) for finding in fit.warnings]
         return "\n".join(lines)
 
     __repr__ = __str__

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, time
 from typing import Any
 
 from nelder.sources.arrow import Kind
@@ -137,3 +139,39 @@ def typed_column(cells: Any, kind: Kind) -> Any:
     if kind in ("i", "f"):
         return number(cells, kind)
     return cells
+
+
+def plain_whole(cell: str) -> int:
+    """A text as a whole number; raises ValueError for another, also where Python would take it, as 1_000."""
+    trimmed = cell.strip(" \t")
+    if re.fullmatch("0[xX][0-9a-fA-F]+", trimmed):
+        return int(trimmed, 16)
+    if not re.fullmatch(WHOLE, trimmed):
+        raise ValueError(cell)
+    return int(trimmed)
+
+
+def plain_logical(cell: str) -> bool:
+    """A text as a truth value; raises ValueError for another."""
+    return (*FALSE, *TRUE).index(cell) >= len(FALSE)
+
+
+def plain_number(cell: str) -> float:
+    """A text as a number; raises ValueError for another, also where Python would take it, as 1_000 or digits of other
+    scripts.
+    """
+    if "_" in cell or not cell.isascii():
+        raise ValueError(cell)
+    return float(cell)
+
+
+def plain_time(cell: str) -> datetime | time:
+    """A text as a date or a time of day; raises ValueError for another."""
+    if re.match("[0-9]{4}-[0-9]{2}-", cell):
+        return datetime.fromisoformat(cell)
+    if not re.match("[0-9]{2}:[0-9]{2}", cell):
+        raise ValueError(cell)
+    return time.fromisoformat(cell)
+
+
+PLAIN: tuple[Callable[[str], Any], ...] = (plain_whole, plain_logical, plain_number, plain_time)  # without pyarrow

@@ -20,12 +20,18 @@ from nelder.lazy import lazy
 from nelder.sources.arrays import ArraysSource
 from nelder.sources.arrow import Kind, Layout, chunk_of, first_line, tables
 from nelder.sources.base import Chunk, Partition, Source, Tally, refuse_twice, size_of
-from nelder.sources.cells import MISSING, Guess, typed
+from nelder.sources.cells import MISSING, PLAIN, Guess, typed
 from nelder.sources.paths import files_of, is_paths
 from nelder.sources.tallies import Rows, asked_of_files, quoted, tally_of, text
 
 BLOCK = 1 << 23  # bytes of a file that are decoded at once
 BEGINNING = 1 << 20  # bytes in which the header ends
+FOREIGN = {  # how files begin that are no CSV in UTF-8, and what to do with them
+    b"\xff\xfe": "it is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "it is UTF-16: save it as UTF-8",
+    b"\x1f\x8b": "it is compressed by gzip: unpack it",
+    b"PK\x03\x04": "it is a spreadsheet or a zip archive: save it as CSV, or unpack it",
+}
 
 
 @dataclass
@@ -199,6 +205,7 @@ def header(path: str) -> tuple[str, ...]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
+    refuse_foreign(path)
     refuse_open_quote(path)
     parse = arrow_csv.ParseOptions(newlines_in_values=True)
     try:
@@ -221,8 +228,9 @@ def wrong_line(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
             rows = csv.reader(lines)
-            width = len(next(rows, ()))
-            for row in rows:
+            first = next(rows, [])
+            width = len(first)
+            for row in itertools.chain([first], rows):
                 if any("\udc80" <= character <= "\udcff" for cell in row for character in cell if not cell.isascii()):
                     return f"line {rows.line_num} is not UTF-8"
                 if row and len(row) != width:
@@ -230,6 +238,18 @@ def wrong_line(path: str) -> str | None:
     except (OSError, csv.Error):
         return None
     return None
+
+
+def refuse_foreign(path: str) -> None:
+    """Raise DataError for a file that begins as those of another kind do."""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(4)
+    except OSError as problem:
+        raise unreadable(path, problem) from None
+    said = next((words for sign, words in FOREIGN.items() if begin.startswith(sign)), None)
+    if said is not None:
+        raise DataError(f"{path!r} cannot be read as CSV: {said}")
 
 
 def refuse_open_quote(path: str) -> None:
@@ -291,20 +311,22 @@ def rows_sql(path: str, held: Sequence[str], names: Sequence[str]) -> str:
 
 def plain_csv(path: Path) -> dict[str, list[Any]]:
     """The columns of a CSV file by the standard library, where pyarrow is not installed: slower, the same."""
+    refuse_foreign(str(path))
     refuse_open_quote(str(path))
     try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            first, *rows = list(csv.reader(lines)) or [[]]
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            first, *rows = [row for row in csv.reader(lines) if row] or [[]]  # empty lines are no rows
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise DataError(f"{str(path)!r} cannot be read as CSV: {problem}") from None
-    if len(set(first)) < len(first) or any(len(row) != len(first) for row in rows):
-        raise DataError(f"{str(path)!r} cannot be read as CSV: its rows or names do not fit its header")
+        raise unreadable(str(path), problem) from None
+    refuse_twice(repr(str(path)), first)
+    if any(len(row) != len(first) for row in rows):
+        raise unreadable(str(path), ValueError("its rows do not fit its header"))
     return {name: _of_one_type([row[place] for row in rows]) for place, name in enumerate(first)}
 
 
 def _of_one_type(texts: list[str]) -> list[Any]:
-    """Numbers where every cell that is not missing is one, whole where all are; else texts."""
-    for kind in (int, float):
+    """Whole numbers, truth values, numbers or times where every cell that is not missing is one; else texts."""
+    for kind in PLAIN:
         try:
             return [None if cell in MISSING else kind(cell) for cell in texts]
         except ValueError:

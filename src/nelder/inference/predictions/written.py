@@ -45,7 +45,7 @@ def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: 
     if clash is not None:
         raise InputError(f"keep={clash!r}: a column of the predictions has that name")
     read = files_of(new).paths if is_paths(new) else ()
-    if path.suffix == SUFFIX:
+    if path.suffix.lower() == SUFFIX:
         refuse_over([path], read)
         return write_file(fit, path, source.partitions, request, names)
     engine = ENGINES["threads"]() if fit.objective is None else fit.objective.engine
