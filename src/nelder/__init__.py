@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         BoundaryWarning,
         CapabilityError,
         CodingWarning,
+        ColumnWarning,
         DataError,
         DivergedWarning,
         EngineError,
@@ -88,9 +89,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "engines": "Dask Spark Threads",
     "errors": (
-        "AliasedWarning BoundaryWarning CapabilityError CodingWarning DataError DivergedWarning EngineError "
-        "FormulaError IllConditionedWarning InputError InputTypeError LevelError MissingExtraError NelderError "
-        "NelderWarning NotConvergedWarning ResponseWarning SavedFitError SeveralMinimaWarning "
+        "AliasedWarning BoundaryWarning CapabilityError CodingWarning ColumnWarning DataError DivergedWarning "
+        "EngineError FormulaError IllConditionedWarning InputError InputTypeError LevelError MissingExtraError "
+        "NelderError NelderWarning NotConvergedWarning ResponseWarning SavedFitError SeveralMinimaWarning "
         "SupportError UnknownNameError"
     ),
     "families": (
@@ -128,6 +129,7 @@ __all__ = [
     "ClosedForm",
     "Clustered",
     "CodingWarning",
+    "ColumnWarning",
     "Dask",
     "DataError",
     "DivergedWarning",

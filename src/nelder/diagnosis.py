@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nelder.errors import (
     AliasedWarning,
     BoundaryWarning,
+    ColumnWarning,
     DivergedWarning,
     IllConditionedWarning,
     NelderWarning,
@@ -237,6 +238,24 @@ class OddResponse(Diagnosis):
     @property
     def sentence(self) -> str:
         return f"the response does not look {self.family}: {self.finding}"
+
+
+@dataclass(frozen=True)
+class NumbersAsText(Diagnosis):
+    """A column that is a factor of many `levels` because a few of its cells, `texts`, are no numbers."""
+
+    column: str
+    texts: tuple[str, ...]
+    levels: int
+
+    category = ColumnWarning
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"column {self.column!r} is text because of {', '.join(map(repr, self.texts))}, and so a factor of "
+            f"{self.levels} levels: leave those cells empty if it holds numbers, or write C({self.column})"
+        )
 
 
 @dataclass(frozen=True)

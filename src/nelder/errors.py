@@ -20,6 +20,7 @@ NelderWarning (UserWarning)
 ├── IllConditionedWarning             digits are being lost
 ├── BoundaryWarning                   the optimum lies at infinity, or at the edge of what the mean may be
 ├── ResponseWarning                   a response that looks unlike the family
+├── ColumnWarning                     a column that is text and looks like numbers
 ├── CodingWarning                     tests that are about the coding of a factor more than about the factor
 └── SeveralMinimaWarning              the deviance has more than one minimum
 """
@@ -37,6 +38,7 @@ __all__ = [
     "BoundaryWarning",
     "CapabilityError",
     "CodingWarning",
+    "ColumnWarning",
     "DataError",
     "DivergedWarning",
     "EngineError",
@@ -145,6 +147,10 @@ class BoundaryWarning(NelderWarning):
 
 class ResponseWarning(NelderWarning):
     """A response that looks unlike the family."""
+
+
+class ColumnWarning(NelderWarning):
+    """A column that is text and looks like numbers."""
 
 
 class CodingWarning(NelderWarning):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nelder.arrow import Variances
 from nelder.compression import EXACT, compressed, keeps_its_digits, obstacle
 from nelder.design import Block, Design, Ray, split
-from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, OddResponse, PerfectFit
+from nelder.diagnosis import Diagnosis, IllConditioned, Imprecise, NumbersAsText, OddResponse, PerfectFit
 from nelder.dispersion import pearson_dispersion
 from nelder.endings import (
     Ending,
@@ -122,7 +122,12 @@ def found_in_rows(fit: Fit, kept: Kept) -> tuple[Diagnosis, ...]:
         odd = objective.over_rows(odd_kernel, fit.family, True)
     else:
         odd = objective.over_responses(odd_kernel, fit.family, False)
-    findings = (OddResponse(fit.family_to_fit.label(), fit.family.odd_words(odd)),) if odd else ()
+    findings: tuple[Diagnosis, ...] = ()
+    if odd:
+        findings += (OddResponse(fit.family_to_fit.label(), fit.family.odd_words(odd)),)
+    if fit.terms.schema is not None:
+        slips = fit.terms.schema.slips.items()
+        findings += tuple(NumbersAsText(name, factor.slips, len(factor.levels)) for name, factor in slips)
     return (*findings, *(finding.renumbered(kept.rows) for finding in fit.warnings))
 
 

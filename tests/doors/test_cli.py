@@ -15,7 +15,7 @@ import pytest
 
 import nelder as nd
 
-PROGRAM = [sys.executable, "-m", "nelder.cli"]
+PROGRAM = [sys.executable, "-m", "nelder"]
 FORMULA = "incidents ~ type + C(built) + C(period) + offset(log(service))"
 
 

@@ -18,6 +18,7 @@ from nelder.diagnosis import (
     Diverged,
     Imprecise,
     NotConverged,
+    NumbersAsText,
     OddResponse,
     PerfectFit,
     Runaway,
@@ -94,12 +95,19 @@ def counts(solver: object, columns: Callable[[np.ndarray], list[np.ndarray]] = l
     return nd.glm_fit(np.column_stack([np.ones(60), *columns(x)]), y, "poisson", solver=solver)  # type: ignore[arg-type]
 
 
+def mistyped() -> nd.Fit:
+    random = np.random.default_rng(2)
+    age = [*map(str, np.tile(np.arange(20, 60), 3)), "n/k", "n/k"]
+    return nd.glm("y ~ age", {"y": random.normal(size=122), "age": age})
+
+
 MAKERS: dict[type[Diagnosis], Callable[[], nd.Fit]] = {
     Aliased: lambda: counts("newton", lambda x: [x, 2 * x]),
     Boundary: held,
     Diverged: lambda: counts(nd.GradientDescent(rate=10.0)),
     Imprecise: nearly_equal,
     NotConverged: lambda: counts(nd.Newton(max_steps=1)),
+    NumbersAsText: mistyped,
     OddResponse: lambda: nd.glm_fit(np.ones((4, 1)), [0.5, 1.5, 2.0, 4.0], "poisson"),
     PerfectFit: lambda: nd.glm_fit(np.column_stack([np.ones(6), DAYS]), 1 + 2 * DAYS),
     Runaway: run_away,
@@ -116,6 +124,28 @@ def test_each_finding_is_raised_once_as_a_warning_of_its_category(kind: type[Dia
     assert [(each.category, str(each.message)) for each in raised] == [(finding.category, finding.sentence)]
     assert issubclass(finding.category, nd.NelderWarning)
     assert finding.sentence in str(fit.summary())
+
+
+@pytest.mark.parametrize("table", ["memory", "parts"])
+def test_a_column_that_is_text_for_a_slip_is_named(table: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    rows = [f"{a},{random.normal():.3f}" for a in [*np.tile(np.arange(40), 4), "1 000"]]
+    (tmp_path / "t.csv").write_text("\n".join(["age,y", *rows]))
+    engine = nd.Threads(memory=1) if table == "parts" else "threads"
+    with pytest.warns(nd.ColumnWarning, match=r"column 'age' is text because of '1 000', and so a factor of 41 levels"):
+        nd.glm("y ~ age", tmp_path / "t.csv", engine=engine)
+
+
+@pytest.mark.parametrize("formula", ["y ~ C(age)", "y ~ few", "y ~ code"])
+def test_a_factor_that_is_meant_is_none(formula: str) -> None:
+    random = np.random.default_rng(3)
+    data = {
+        "y": random.normal(size=160),
+        "age": [*map(str, np.tile(np.arange(39), 4)), *["x"] * 4],
+        "few": [*map(str, np.tile(np.arange(9), 17)), *["10+"] * 7],
+        "code": [f"{place % 40}{'ABCDE'[place % 5] if place % 2 else ''}" for place in range(160)],
+    }
+    assert nd.glm(formula, data).warnings == ()
 
 
 # At the edge of the means allowed

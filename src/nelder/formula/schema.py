@@ -25,6 +25,9 @@ from nelder.linalg import Array
 from nelder.parts import Coded as CodedPart
 from nelder.parts import Coding, Dense, Part
 from nelder.sources import Chunk, Labels, Level
+from nelder.sources.cells import plain_number
+
+MANY, FEW = 30, 3  # levels that are numbers, and others beside them, which look like slips
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,23 @@ class CategoricalFactor:
     def coding(self, reduced: bool) -> FactorCoding:
         """One of the two."""
         return self.reduced if reduced else self.full
+
+    @property
+    def slips(self) -> tuple[str, ...]:
+        """The few texts among many numbers that alone make a factor of a column; none where C() does."""
+        if not self.expression.is_column or len(self.levels) < MANY:
+            return ()
+        others = tuple(level for level in self.levels if isinstance(level, str) and not is_number(level))
+        return others if len(others) <= FEW else ()
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number."""
+    try:
+        plain_number(text)
+    except ValueError:
+        return False
+    return True
 
 
 Factor = NumericFactor | CategoricalFactor
@@ -85,6 +105,11 @@ class Schema:
         """The columns that new data must have for the design and the offset."""
         used = [f.expression for f in self.factors.values()] + list(self.formula.offsets)
         return tuple(dict.fromkeys(name for expression in used for name in expression.columns))
+
+    @property
+    def slips(self) -> dict[str, CategoricalFactor]:
+        """The columns that are factors for a few texts among numbers."""
+        return {name: f for name, f in self.factors.items() if isinstance(f, CategoricalFactor) and f.slips}
 
     def parts(self, chunk: Chunk, rows: NDArray[np.integer]) -> tuple[Part, ...]:
         """The design of these rows; `rows` (n,) are their numbers in the table, for errors.
