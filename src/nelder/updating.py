@@ -27,7 +27,10 @@ from nelder.trace import Recorder
 
 @dataclass(frozen=True)
 class Changes:
-    """What is to be changed, as `glm` takes it; None leaves it as it was, except that a solver is chosen anew."""
+    """What is to be changed, as `glm` takes it; None leaves it as it was, except that a solver is chosen anew.
+
+    In the formula `.` stands for what the fit has on that side, as in ". ~ . + z - x".
+    """
 
     formula: str | None = None
     family: str | Family | None = None
@@ -87,7 +90,7 @@ def noted(fit: Fit, what: str, problem: NelderError) -> Fit:
 def with_formula(fit: Fit, text: str) -> tuple[Fit, Schema]:
     """The fit holding the columns of another formula, and that formula's schema."""
     before = schema_of(fit).formula
-    formula = parse_formula(text, before.available)
+    formula = parse_formula(before.updated(text) if isinstance(text, str) else text, before.available)
     for what, old, new in (
         ("response", before.response, formula.response),
         ("offset", before.offsets, formula.offsets),

@@ -184,3 +184,29 @@ def test_rows_of_weight_zero_stay_out():
     weights = (np.arange(34) % 3 > 0) * 1.0
     same(ships(weights=weights).update(family="quasipoisson"),
          nd.glm(FORMULA, nd.datasets.ships(), "quasipoisson", weights=weights))  # fmt: skip
+
+
+DOTS = {
+    ". ~ . + built - type": "incidents ~ period + built + offset(log(service))",
+    "~ . + type:period": "incidents ~ type + period + type:period + offset(log(service))",
+    "incidents ~ .": "incidents ~ type + period + offset(log(service))",
+    ". ~ .^2": "incidents ~ type * period + offset(log(service))",
+    ". ~ . - 1": "incidents ~ 0 + type + period + offset(log(service))",
+    ". ~ built + offset(log(service))": "incidents ~ built + offset(log(service))",
+}
+
+
+@pytest.mark.parametrize("dotted", DOTS)
+def test_a_dot_stands_for_what_the_fit_has_on_that_side(dotted):
+    data = nd.datasets.ships()
+    fit = nd.glm("incidents ~ type + period + offset(log(service))", data, "poisson")
+    same(fit.update(dotted), nd.glm(DOTS[dotted], data, "poisson"))
+
+
+def test_a_dot_keeps_a_model_without_an_intercept_and_two_columns_of_responses():
+    random = np.random.default_rng(4)
+    data = {"s": random.integers(0, 5, 60), "f": random.integers(1, 5, 60), "x": random.random(60), "a.b": np.ones(60)}
+    data["z"] = random.normal(size=60)
+    fit = nd.glm("cbind(s, f) ~ 0 + x", data, "binomial")
+    same(fit.update(". ~ . + `a.b` + I(z ** 2)"), nd.glm("cbind(s, f) ~ 0 + x + `a.b` + I(z ** 2)", data, "binomial"))
+    same(fit.update("~ 1"), nd.glm("cbind(s, f) ~ 1", data, "binomial"))

@@ -12,6 +12,8 @@ from typing import Any
 from nelder.errors import FormulaError, InputTypeError
 from nelder.formula.expressions import Expression, lookup, parse
 
+# what may hold a dot that is part of a name or text, then the dot that stands for the terms there are
+DOT = re.compile(r"`[^`]*`|'[^']*'|\"[^\"]*\"|(?<![\w.)\]])\.(?![\w.])")
 LONGEST = 50_000
 REMEMBERED = 64  # formulas that were read last: many fits of one read it once
 HIGHEST_POWER = 5  # of (a + b + c)**5: interactions of more factors cannot be read, and soon not be counted
@@ -56,6 +58,25 @@ class Formula:
         factors = [factor for term in self.terms for factor in term.factors]
         used = [name for part in (*self.response, *factors, *self.offsets) for name in part.columns]
         return tuple(dict.fromkeys(used))
+
+    def spelled_out(self, right: str) -> str:
+        """A right-hand side in which `.` stands for the terms of this formula."""
+        there = " + ".join(":".join(map(quoted, term.factors)) for term in self.terms if term.factors)
+        return DOT.sub(lambda found: f"({there or 1})" if found[0] == "." else found[0], right)
+
+    def updated(self, text: str) -> str:
+        """Another formula in which `.` stands for what this one has on that side, as in R's update(): the response,
+        which may be left out; or the terms, with the offsets, and without an intercept if there is none.
+        """
+        left, tilde, right = text.partition("~")
+        if not tilde:
+            return text
+        response = self.text.partition("~")[0].strip() if left.strip() in ("", ".") else left.strip()
+        written = self.spelled_out(right).strip()
+        if written != right.strip():
+            none = "0 + " if all(term.factors for term in self.terms) else ""
+            written = " + ".join([none + written, *(f"offset({offset.text})" for offset in self.offsets)])
+        return f"{response} ~ {written}"
 
     def with_terms(self, terms: Sequence[Term]) -> Formula:
         """The formula of the same response and offsets with other terms."""

@@ -6,18 +6,14 @@ A term stays while a larger one contains it, and enters once no other candidate 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from nelder.errors import InputError, InputTypeError
 from nelder.fit import Fit
-from nelder.formula import Schema, Term, learn, parse_formula, quoted
+from nelder.formula import Schema, Term, learn, parse_formula
 from nelder.formula.schema import assemble
 from nelder.submodels import schema_of, with_table_columns
-
-# what may hold a dot that is part of a name or text, then the dot that stands for the terms there are
-DOT = re.compile(r"`[^`]*`|'[^']*'|\"[^\"]*\"|(?<![\w.)\]])\.(?![\w.])")
 
 
 def key(term: Term) -> frozenset[str]:
@@ -55,8 +51,7 @@ def terms_of(fit: Fit, scope: object, argument: str = "scope") -> tuple[Term, ..
         text = f"~ {' + '.join(scope) or '1'}"
     else:
         raise InputTypeError(f"{argument} must be a formula such as '~ . + z' or a list of terms, not {scope!r:.60}")
-    there = " + ".join(":".join(map(quoted, term.factors)) for term in schema.formula.terms if term.factors)
-    text = DOT.sub(lambda found: f"({there or 1})" if found[0] == "." else found[0], text.partition("~")[2])
+    text = schema.formula.spelled_out(text.partition("~")[2])
     read = parse_formula(f"~ {text}", schema.formula.available)
     if read.offsets:
         raise InputError(f"{argument}={scope!r:.60} has an offset, which is no term that can be added or dropped")
