@@ -90,7 +90,7 @@ def noted(fit: Fit, what: str, problem: NelderError) -> Fit:
 def with_formula(fit: Fit, text: str) -> tuple[Fit, Schema]:
     """The fit holding the columns of another formula, and that formula's schema."""
     before = schema_of(fit).formula
-    formula = parse_formula(before.updated(text) if isinstance(text, str) else text, before.available)
+    formula = parse_formula(before.updated(text), before.available)
     for what, old, new in (
         ("response", before.response, formula.response),
         ("offset", before.offsets, formula.offsets),

@@ -68,6 +68,7 @@ class Formula:
         """Another formula in which `.` stands for what this one has on that side, as in R's update(): the response,
         which may be left out; or the terms, with the offsets, and without an intercept if there is none.
         """
+        refuse_no_text(text)
         left, tilde, right = text.partition("~")
         if not tilde:
             return text
@@ -99,11 +100,16 @@ def parse_formula(text: str, available: Sequence[str]) -> Formula:
 
     Raises FormulaError saying what could not be read.
     """
-    if not isinstance(text, str):
-        raise InputTypeError(f"a formula is a text such as 'y ~ x', not {type(text).__name__}")
+    refuse_no_text(text)
     if len(text) > LONGEST:
         raise FormulaError(f"a formula of {len(text)} characters is too long: at most {LONGEST} are read")
     return _parsed(text, tuple(available))
+
+
+def refuse_no_text(formula: object) -> None:
+    """Raise InputTypeError for what is no text."""
+    if not isinstance(formula, str):
+        raise InputTypeError(f"a formula is a text such as 'y ~ x', not {type(formula).__name__}")
 
 
 @lru_cache(maxsize=REMEMBERED)
