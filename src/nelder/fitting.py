@@ -126,8 +126,7 @@ def found_in_rows(fit: Fit, kept: Kept) -> tuple[Diagnosis, ...]:
     if odd:
         findings += (OddResponse(fit.family_to_fit.label(), fit.family.odd_words(odd)),)
     if fit.terms.schema is not None:
-        slips = fit.terms.schema.slips.items()
-        findings += tuple(NumbersAsText(name, factor.slips, len(factor.levels)) for name, factor in slips)
+        findings += tuple(NumbersAsText(*slip) for slip in fit.terms.schema.slips)
     return (*findings, *(finding.renumbered(kept.rows) for finding in fit.warnings))
 
 

@@ -123,8 +123,9 @@ def pearson_moments(fit: Fit) -> Moments:
     covariance = fit.covariance_unscaled[np.ix_(kept, kept)]
     along = covariance @ slope
     taken, lower = objective.over_rows(taken_kernel, beta, objective.loss, covariance, along).tolist()
-    taken -= 0.5 * bend * shape_variance(fit) * lower
-    variance = spread - float(slope @ along) - bend**2 * shape_variance(fit)
+    of_shape = shape_variance(fit)
+    taken -= 0.5 * bend * of_shape * lower
+    variance = spread - float(slope @ along) - bend**2 * of_shape
     variance = 0.0 if variance <= STEADY * spread else variance
     n = fit.statistics.n
     return Moments(fit.statistics.pearson, fit.df_resid, n - taken, variance, kurtosis / n, ahead)

@@ -56,8 +56,9 @@ class CategoricalFactor:
         """The few texts among many numbers that alone make a factor of a column; none where C() does."""
         if not self.expression.is_column or len(self.levels) < MANY:
             return ()
-        others = tuple(level for level in self.levels if isinstance(level, str) and not is_number(level))
-        return others if len(others) <= FEW else ()
+        others = (level for level in self.levels if isinstance(level, str) and not is_number(level))
+        found = tuple(itertools.islice(others, FEW + 1))  # texts that are meant need not all be read
+        return found if len(found) <= FEW else ()
 
 
 def is_number(text: str) -> bool:
@@ -107,9 +108,10 @@ class Schema:
         return tuple(dict.fromkeys(name for expression in used for name in expression.columns))
 
     @property
-    def slips(self) -> dict[str, CategoricalFactor]:
-        """The columns that are factors for a few texts among numbers."""
-        return {name: f for name, f in self.factors.items() if isinstance(f, CategoricalFactor) and f.slips}
+    def slips(self) -> list[tuple[str, tuple[str, ...], int]]:
+        """The columns that are factors for a few texts among numbers, with these, and how many levels they have."""
+        found = [(n, f.slips, len(f.levels)) for n, f in self.factors.items() if isinstance(f, CategoricalFactor)]
+        return [each for each in found if each[1]]
 
     def parts(self, chunk: Chunk, rows: NDArray[np.integer]) -> tuple[Part, ...]:
         """The design of these rows; `rows` (n,) are their numbers in the table, for errors.
