@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nelder.fit import Fit
 
 EPILOG = "Formulas are R's: 'claims ~ area + bs(age, df=5) + offset(log(exposure))'. Put them in quotes."
-DATA = "a .csv or .parquet file, a folder of them, or a pattern in quotes, such as 'claims/*.parquet'"
+DATA = "a .csv, .tsv or .parquet file, a folder of them, or a pattern in quotes, such as 'claims/*.parquet'"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="fit a bundled table, step by step, and again by gradient descent")
     demo.set_defaults(run=run_demo)
     lab = commands.add_parser("lab", help="open a page in the browser, on this machine only, to fit models and watch")
-    lab.add_argument("data", nargs="?", help="a .csv or .parquet file to begin with; without it, a textbook problem")
+    lab.add_argument(
+        "data", nargs="?", help="a .csv, .tsv or .parquet file to begin with; without it, a textbook problem"
+    )
     lab.add_argument("--port", type=int, help="the port to serve on (the first free one from 2718 by default)")
     lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     lab.set_defaults(run=run_lab)

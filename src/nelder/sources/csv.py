@@ -20,12 +20,11 @@ from nelder.sources.arrays import ArraysSource
 from nelder.sources.arrow import Kind, Layout, chunk_of, tables
 from nelder.sources.base import Chunk, Partition, Source, Tally, refuse_twice, size_of
 from nelder.sources.cells import MISSING, PLAIN, Guess, typed
-from nelder.sources.lines import line_of, refuse_foreign, refuse_open_quote, unreadable
+from nelder.sources.lines import BEGINNING, line_of, refuse_foreign, refuse_open_quote, separator_of, unreadable
 from nelder.sources.paths import files_of, is_paths
 from nelder.sources.tallies import Rows, asked_of_files, quoted, tally_of, text
 
 BLOCK = 1 << 23  # bytes of a file that are decoded at once
-BEGINNING = 1 << 20  # bytes in which the header ends
 
 
 @dataclass
@@ -113,7 +112,9 @@ class CSVFile(Partition):
 
 
 class CSVSource(Source):
-    """A CSV file with a header line, a pattern, a folder or a list. Empty cells and NA, NaN and null are missing."""
+    """A CSV file with a header line, a pattern, a folder or a list. The header shows whether cells are separated by
+    commas, semicolons or tabs. Empty cells and NA, NaN and null are missing.
+    """
 
     def __init__(self, data: object) -> None:
         self.files = files_of(data)
@@ -186,7 +187,7 @@ def batches(path: str, names: Sequence[str]) -> Iterator[Any]:
         null_values=list(MISSING),
         strings_can_be_null=True,
     )
-    parse = arrow_csv.ParseOptions(newlines_in_values=True)
+    parse = arrow_csv.ParseOptions(delimiter=separator_of(path), newlines_in_values=True)
     try:
         with arrow_csv.open_csv(path, arrow_csv.ReadOptions(block_size=BLOCK), parse, convert) as reader:
             yield from reader
@@ -201,7 +202,7 @@ def header(path: str) -> tuple[str, ...]:
 
     refuse_foreign(path)
     refuse_open_quote(path)
-    parse = arrow_csv.ParseOptions(newlines_in_values=True)
+    parse = arrow_csv.ParseOptions(delimiter=separator_of(path), newlines_in_values=True)
     try:
         with arrow_csv.open_csv(path, arrow_csv.ReadOptions(block_size=BEGINNING), parse) as reader:
             names = tuple(reader.schema.names)
@@ -221,8 +222,9 @@ def rows_sql(path: str, held: Sequence[str], names: Sequence[str]) -> str:
     columns = ", ".join(f"{quoted(name)} as c{place}" for place, name in enumerate(names))
     typed_as = ", ".join(f"{text(name)}: 'VARCHAR'" for name in held)
     null = ", ".join(text(each) for each in MISSING)
-    options = f"header = true, auto_detect = false, columns = {{{typed_as}}}, nullstr = [{null}], delim = ','"
-    return f"select {columns} from read_csv({text(path)}, {options}, quote = '\"', escape = '\"')"
+    cells = f"delim = {text(separator_of(path))}, quote = '\"', escape = '\"', nullstr = [{null}]"
+    options = f"header = true, auto_detect = false, columns = {{{typed_as}}}, {cells}"
+    return f"select {columns} from read_csv({text(path)}, {options})"
 
 
 def plain_csv(path: Path) -> dict[str, list[Any]]:
@@ -231,7 +233,8 @@ def plain_csv(path: Path) -> dict[str, list[Any]]:
     refuse_open_quote(str(path))
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            first, *rows = [row for row in csv.reader(lines) if row] or [[]]  # empty lines are no rows
+            read = csv.reader(lines, delimiter=separator_of(str(path)))
+            first, *rows = [row for row in read if row] or [[]]  # empty lines are no rows
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise unreadable(str(path), problem) from None
     refuse_twice(repr(str(path)), first)

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from functools import partial
 
 from nelder.errors import DataError
 from nelder.sources.arrow import first_line
 
 BLOCK = 1 << 23  # bytes of a file that are looked at at once
+BEGINNING = 1 << 20  # bytes in which the header ends
+SEPARATORS = ",;\t"
 FOREIGN = {  # how files begin that are no CSV in UTF-8, and what to do with them
     b"\xff\xfe": "it is UTF-16: save it as UTF-8",
     b"\xfe\xff": "it is UTF-16: save it as UTF-8",
     b"\x1f\x8b": "it is compressed by gzip: unpack it",
     b"PK\x03\x04": "it is a spreadsheet or a zip archive: save it as CSV, or unpack it",
 }
+
+
+def separator_of(path: str) -> str:
+    """What separates the cells of a file: a comma, where the header has one outside quotes, or else the semicolon or
+    the tab that it has.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
+            bare = re.sub('"[^"]*"', "", lines.read(BEGINNING)).lstrip("\r\n")
+    except OSError:
+        return SEPARATORS[0]  # whoever reads it says so
+    named = re.split("[\r\n]", bare, maxsplit=1)[0]
+    return next((separator for separator in SEPARATORS if separator in named), SEPARATORS[0])
 
 
 def unreadable(path: str, problem: BaseException) -> DataError:
@@ -28,7 +44,7 @@ def wrong_line(path: str) -> str | None:
     """The first line that does not fit the header or is not UTF-8, in words; None where the lines are not to blame."""
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-            rows = csv.reader(lines)
+            rows = csv.reader(lines, delimiter=separator_of(path))
             first = next(rows, [])
             width = len(first)
             for row in itertools.chain([first], rows):
@@ -68,7 +84,8 @@ def open_quote(path: str) -> int | None:
             if sum(block.count(b'"') for block in iter(partial(file.read, BLOCK), b"")) % 2 == 0:
                 return None
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
-            rows = csv.reader(itertools.chain(lines, ["\n", "end"]))  # a row of its own, unless a quote takes it in
+            # a row of its own, unless a quote takes it in
+            rows = csv.reader(itertools.chain(lines, ["\n", "end"]), delimiter=separator_of(path))
             for row in rows:
                 if row and row[-1].endswith("\nend"):
                     return begin + 1 + sum(cell.count("\n") for cell in row[:-1])
@@ -84,7 +101,7 @@ def line_of(path: str, row: int) -> int | None:
     """The line in which a row begins, the first being 1; None where it cannot be found."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as lines:
-            rows = csv.reader(lines)
+            rows = csv.reader(lines, delimiter=separator_of(path))
             seen, begin = -2, 0  # the header is no row
             for cells in rows:
                 seen += bool(cells)  # empty lines are none
