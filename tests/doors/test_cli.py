@@ -228,7 +228,7 @@ def test_names_of_a_strange_file_command_no_terminal_and_break_no_table(tmp_path
 
 BAD_FITS = {
     "missing file": (["none.csv", "y ~ x"], "'none.csv': there is no such file"),
-    "unknown ending": (["table.txt", "y ~ x"], ".csv and .parquet"),
+    "unknown ending": (["table.txt", "y ~ x"], ".csv, .tsv and .parquet"),
     "bad formula": (["good.csv", "y ~ x +* z"], "cannot read the formula"),
     "no response": (["good.csv", "x"], "no response"),
     "nothing on the right": (["good.csv", "y ~ "], "nothing on the right of ~"),
