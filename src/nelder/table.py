@@ -15,6 +15,7 @@ from nelder.errors import MissingExtraError, unknown_name
 P_VALUES = ("p", "p_adjusted", "p.value")
 STATISTICS = ("z", "t", "F", "chi2", "statistic")
 DASH = "-"
+SHOWN, COEFFICIENTS = 60, 1_000  # rows that are shown: levels of factors are looked for one by one
 UNSEEN = dict.fromkeys([*range(32), *range(127, 160)], "?")  # controls, which a terminal would obey
 
 
@@ -104,16 +105,22 @@ class Named(np.ndarray[Any, Any]):
 class Table(Mapping[str, NDArray[Any]]):
     """Columns of one length, by name. `str(table)` is plain text; `to_pandas()`, `to_polars()` and `to_arrow()`
     convert. `notes` are sentences below the table. `bases` are rows that others are compared with: a number that such
-    a row cannot have is nan, and shows as a dash.
+    a row cannot have is nan, and shows as a dash. Of more than `most` rows only the first and the last are shown.
     """
 
     def __init__(
-        self, columns: Mapping[str, object], title: str = "", notes: Sequence[str] = (), bases: Sequence[int] = ()
+        self,
+        columns: Mapping[str, object],
+        title: str = "",
+        notes: Sequence[str] = (),
+        bases: Sequence[int] = (),
+        most: int = SHOWN,
     ) -> None:
         self._columns = {name: np.asarray(values) for name, values in columns.items()}
         self.title = title
         self.notes = tuple(notes)
         self.bases = frozenset(bases)
+        self.most = most
         assert len({len(values) for values in self._columns.values()}) <= 1
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -151,14 +158,14 @@ class Table(Mapping[str, NDArray[Any]]):
 
     def __str__(self) -> str:
         kinds = [values.dtype.kind for values in self._columns.values()]
-        columns = [padded(cells, kind in "OU") for cells, kind in zip(self.texts(60), kinds, strict=True)]
+        columns = [padded(cells, kind in "OU") for cells, kind in zip(self.texts(self.most), kinds, strict=True)]
         lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
         return "\n".join([*([self.title] if self.title else []), *lines, *self.notes])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        texts = self.texts(60)
+        texts = self.texts(self.most)
         sides = ["left" if values.dtype.kind in "OU" else "right" for values in self._columns.values()]
 
         def row(tag: str, cells: Sequence[str]) -> str:
