@@ -243,9 +243,7 @@ class OddResponse(Diagnosis):
 
 @dataclass(frozen=True)
 class NumbersAsText(Diagnosis):
-    """A column that is a factor of many `levels` because a few of its cells, `texts`, are no numbers, or because it is
-    written with `commas`.
-    """
+    """A column that is a factor of `levels` for a few cells, `texts`, that are no numbers, or for many with `commas`."""
 
     column: str
     levels: int
