@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nelder.fit import Fit
 
 EPILOG = "Formulas are R's: 'claims ~ area + bs(age, df=5) + offset(log(exposure))'. Put them in quotes."
-DATA = "a .csv or .parquet file, a folder of them, or a pattern in quotes, such as 'claims/*.parquet'"
+DATA = "a .csv, .tsv or .parquet file, a folder of them, or a pattern in quotes, such as 'claims/*.parquet'"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,13 +85,19 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--kind", default="response", help="response (default), the mean, or link, the linear predictor"
     )
-    predict.add_argument("--interval", action="store_true", help="add the standard error and confidence interval")
+    predict.add_argument(
+        "--interval",
+        action="store_true",
+        help="add the linear predictor's standard error, and the interval",
+    )
     predict.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
     predict.set_defaults(run=run_predict)
     demo = commands.add_parser("demo", help="fit a bundled table, step by step, and again by gradient descent")
     demo.set_defaults(run=run_demo)
     lab = commands.add_parser("lab", help="open a page in the browser, on this machine only, to fit models and watch")
-    lab.add_argument("data", nargs="?", help="a .csv or .parquet file to begin with; without it, a textbook problem")
+    lab.add_argument(
+        "data", nargs="?", help="a .csv, .tsv or .parquet file to begin with; without it, a textbook problem"
+    )
     lab.add_argument("--port", type=int, help="the port to serve on (the first free one from 2718 by default)")
     lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     lab.set_defaults(run=run_lab)
@@ -149,18 +155,16 @@ def _version() -> str:
 
 def run_fit(options: argparse.Namespace) -> int:
     """nelder fit."""
-    from nelder.sources.paths import files_of, refuse_over
-
-    refuse_over(filter(None, [options.save, options.report]), files_of(options.data).paths)
+    _refuse_early(options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the summary says them
         fit = _fitted(options)
-        if options.covariance:
+        if options.covariance is not None:
             fit = fit.with_covariance(options.covariance)
         pages: list[object] = [fit.summary(options.level)]
         if options.relativities:
             pages.append(fit.relativities(options.level))
-        if options.anova:
+        if options.anova is not None:
             pages.append(fit.anova(options.anova))
         if options.check:
             pages.append(fit.check())
@@ -175,14 +179,38 @@ def run_fit(options: argparse.Namespace) -> int:
     return 0 if fit.converged else 1
 
 
+def _refuse_early(options: argparse.Namespace) -> None:
+    """Raise what a finished fit could not be printed, tested or written for, before it is made."""
+    from nelder.errors import InputError
+    from nelder.inference.comparisons.anova import kind_of
+    from nelder.inference.covariances.covariance import COVARIANCES
+    from nelder.inference.covariances.sandwich import Covariance
+    from nelder.inference.wald import checked_level
+    from nelder.names import resolve
+    from nelder.sources.paths import files_of, refuse_over
+    from nelder.writing import refuse_unwritable
+
+    targets = [path for path in (options.save, options.report) if path is not None]
+    for target in targets:
+        refuse_unwritable(target)
+    if len(set(map(os.path.realpath, targets))) < len(targets):
+        raise InputError(f"--save {options.save} and --report {options.report} are one file: name two")
+    refuse_over(targets, files_of(options.data).paths)
+    checked_level(options.level)
+    if options.anova is not None:
+        kind_of(options.anova)
+    if options.covariance is not None:
+        resolve("covariance", COVARIANCES, options.covariance, Covariance)
+
+
 def _keep(fit: Fit, options: argparse.Namespace) -> None:
-    if options.save:
+    if options.save is not None:
         fit.save(options.save)
-    if options.report:
+    if options.report is not None:
         fit.report(options.report, options.level)
-    if options.save:
+    if options.save is not None:
         print(f"\nSaved to {options.save}; predict with: nelder predict {options.save} NEW.csv")
-    if options.report:
+    if options.report is not None:
         print(f"\nReport written to {options.report}")
 
 
@@ -225,10 +253,12 @@ def run_explain(options: argparse.Namespace) -> int:
 
 def run_predict(options: argparse.Namespace) -> int:
     """nelder predict."""
+    from nelder.inference.wald import checked_level
     from nelder.saving import load
     from nelder.sources.paths import files_of, refuse_over
     from nelder.writing import write_whole
 
+    checked_level(options.level)
     fit = load(options.fit)
     refuse_over(filter(None, [options.output]), [options.fit, *files_of(options.data).paths])
     interval = "confidence" if options.interval else None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import (
+    WITHOUT_COMMAS,
     AliasedWarning,
     BoundaryWarning,
     ColumnWarning,
@@ -242,19 +243,22 @@ class OddResponse(Diagnosis):
 
 @dataclass(frozen=True)
 class NumbersAsText(Diagnosis):
-    """A column that is a factor of many `levels` because a few of its cells, `texts`, are no numbers."""
+    """A column that is a factor of `levels` for a few cells, `texts`, that are no numbers, or for many with `commas`."""
 
     column: str
-    texts: tuple[str, ...]
     levels: int
+    texts: tuple[str, ...]
+    commas: bool = False
 
     category = ColumnWarning
 
     @property
     def sentence(self) -> str:
+        more = ", …" if self.commas else ""
+        remedy = WITHOUT_COMMAS if self.commas else "leave those cells empty"
         return (
-            f"column {self.column!r} is text because of {', '.join(map(repr, self.texts))}, and so a factor of "
-            f"{self.levels} levels: leave those cells empty if it holds numbers, or write C({self.column})"
+            f"column {self.column!r} is text because of {', '.join(map(repr, self.texts))}{more}, and so a factor of "
+            f"{self.levels} levels: {remedy} if it holds numbers, or write C({self.column})"
         )
 
 

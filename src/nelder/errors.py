@@ -34,6 +34,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "WITHOUT_COMMAS",
     "AliasedWarning",
     "BoundaryWarning",
     "CapabilityError",
@@ -62,6 +63,8 @@ __all__ = [
     "unknown_name",
     "warn",
 ]
+
+WITHOUT_COMMAS = "write 2.5 for 2,5 and 1234 for 1,234"
 
 
 class NelderError(Exception):

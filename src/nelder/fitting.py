@@ -126,7 +126,7 @@ def found_in_rows(fit: Fit, kept: Kept) -> tuple[Diagnosis, ...]:
     if odd:
         findings += (OddResponse(fit.family_to_fit.label(), fit.family.odd_words(odd)),)
     if fit.terms.schema is not None:
-        findings += tuple(NumbersAsText(*slip) for slip in fit.terms.schema.slips)
+        findings += tuple(NumbersAsText(name, many, *slips) for name, many, slips in fit.terms.schema.slips)
     return (*findings, *(finding.renumbered(kept.rows) for finding in fit.warnings))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
+from unicodedata import combining, east_asian_width
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from nelder.errors import MissingExtraError, unknown_name
 P_VALUES = ("p", "p_adjusted", "p.value")
 STATISTICS = ("z", "t", "F", "chi2", "statistic")
 DASH = "-"
+SHOWN, COEFFICIENTS = 60, 1_000  # rows that are shown: levels of factors are looked for one by one
 UNSEEN = dict.fromkeys([*range(32), *range(127, 160)], "?")  # controls, which a terminal would obey
 
 
@@ -48,6 +50,21 @@ def numbers(values: NDArray[Any], digits: int = 5) -> list[str]:
     return [f"{value:.{decimals}f}" if np.isfinite(value) else number(float(value)) for value in values]
 
 
+def width(text: str) -> int:
+    """How many places a text takes on a terminal: wide characters of East Asia two, accents on others none."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(each) in "WF" else not combining(each) for each in text)
+
+
+def padded(texts: Sequence[str], left: bool = True) -> list[str]:
+    """Texts with blanks to the same width, without characters that a terminal would obey."""
+    shown = [text.translate(UNSEEN) for text in texts]
+    wide = max(map(width, shown), default=0)
+    blanks = [" " * (wide - width(text)) for text in shown]
+    return [text + blank if left else blank + text for text, blank in zip(shown, blanks, strict=True)]
+
+
 class Named(np.ndarray[Any, Any]):
     """A vector whose entries have names: index it by name or use it as any NumPy array."""
 
@@ -79,10 +96,8 @@ class Named(np.ndarray[Any, Any]):
         values = np.asarray(self)
         if values.shape != (len(self.names),):
             return repr(values)
-        wide = max((len(name) for name in self.names), default=0)
-        shown = [number(float(value), 6) for value in values]
-        right = max((len(text) for text in shown), default=0)
-        return "\n".join(f"{name:<{wide}}  {text:>{right}}" for name, text in zip(self.names, shown, strict=True))
+        shown = padded([number(float(value), 6) for value in values], left=False)
+        return "\n".join(f"{name}  {text}" for name, text in zip(padded(self.names), shown, strict=True))
 
     __str__ = __repr__
 
@@ -90,16 +105,22 @@ class Named(np.ndarray[Any, Any]):
 class Table(Mapping[str, NDArray[Any]]):
     """Columns of one length, by name. `str(table)` is plain text; `to_pandas()`, `to_polars()` and `to_arrow()`
     convert. `notes` are sentences below the table. `bases` are rows that others are compared with: a number that such
-    a row cannot have is nan, and shows as a dash.
+    a row cannot have is nan, and shows as a dash. Of more than `most` rows only the first and the last are shown.
     """
 
     def __init__(
-        self, columns: Mapping[str, object], title: str = "", notes: Sequence[str] = (), bases: Sequence[int] = ()
+        self,
+        columns: Mapping[str, object],
+        title: str = "",
+        notes: Sequence[str] = (),
+        bases: Sequence[int] = (),
+        most: int = SHOWN,
     ) -> None:
         self._columns = {name: np.asarray(values) for name, values in columns.items()}
         self.title = title
         self.notes = tuple(notes)
         self.bases = frozenset(bases)
+        self.most = most
         assert len({len(values) for values in self._columns.values()}) <= 1
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -136,19 +157,15 @@ class Table(Mapping[str, NDArray[Any]]):
         return texts
 
     def __str__(self) -> str:
-        columns = []
-        for cells, values in zip(self.texts(60), self._columns.values(), strict=True):
-            texts = [cell.translate(UNSEEN) for cell in cells]
-            wide = max(map(len, texts))
-            left = values.dtype.kind in "OU"
-            columns.append([text.ljust(wide) if left else text.rjust(wide) for text in texts])
+        kinds = [values.dtype.kind for values in self._columns.values()]
+        columns = [padded(cells, kind in "OU") for cells, kind in zip(self.texts(self.most), kinds, strict=True)]
         lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
         return "\n".join([*([self.title] if self.title else []), *lines, *self.notes])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        texts = self.texts(60)
+        texts = self.texts(self.most)
         sides = ["left" if values.dtype.kind in "OU" else "right" for values in self._columns.values()]
 
         def row(tag: str, cells: Sequence[str]) -> str:

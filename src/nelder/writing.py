@@ -9,17 +9,34 @@ from pathlib import Path
 from nelder.errors import InputError, InputTypeError
 
 
-def write_whole(path: object, text: str, error: type[InputError] = InputError) -> Path:
-    """Write a text as UTF-8 beside `path` and then in its place, so that no half of a file is ever left.
-
-    What is no plain file, as a pipe or a device, is written to and stays what it is. Raises `error` with the path and
-    the reason where that cannot be done, InputTypeError for what is not a path.
+def refuse_unwritable(path: object, error: type[InputError] = InputError) -> Path:
+    """The file that a path means, or a link of that name leads to. Raises `error` for what can be no file,
+    InputTypeError for what is not a path.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputTypeError(f"a path to write to is a text or a pathlib.Path, not {type(path).__name__}")
     target = Path(path)
     if not target.name:
         raise error(f"{str(path)!r} is not the name of a file to write to, such as 'fit.html'")
+    try:
+        target = target.resolve() if target.is_symlink() and target.is_file() else target
+        why = "it is a folder" if target.is_dir() else None
+        if not target.parent.is_dir():
+            why = f"there is no folder {str(target.parent)!r}"
+    except (OSError, ValueError) as problem:  # ValueError: a name with a null character
+        why = getattr(problem, "strerror", None) or str(problem)
+    if why is not None:
+        raise error(f"{str(path)!r} cannot be written: {why}")
+    return target
+
+
+def write_whole(path: object, text: str, error: type[InputError] = InputError) -> Path:
+    """Write a text as UTF-8 beside `path` and then in its place, so that no half of a file is ever left.
+
+    What is no plain file, as a pipe or a device, is written to and stays what it is. Raises `error` with the path and
+    the reason where that cannot be done, InputTypeError for what is not a path.
+    """
+    target = refuse_unwritable(path, error)
     beside = target.with_name(target.name + ".partial")
     try:
         if target.exists() and not target.is_file() and not target.is_dir():  # a pipe or a device: nothing to replace
@@ -29,10 +46,7 @@ def write_whole(path: object, text: str, error: type[InputError] = InputError) -
         beside.replace(target)
     except (OSError, ValueError) as problem:  # ValueError: a name with a null character
         why = getattr(problem, "strerror", None) or problem
-        missing = isinstance(problem, FileNotFoundError) and not target.parent.exists()
-        raise error(
-            f"{str(path)!r} cannot be written: {f'there is no folder {str(target.parent)!r}' if missing else why}"
-        ) from None
+        raise error(f"{str(path)!r} cannot be written: {why}") from None
     finally:
         if "\0" not in str(beside):
             remove(beside)

@@ -291,6 +291,13 @@ def test_every_rule_is_silent_on_a_healthy_fit(family):
     assert explanation.well and "all is well" in str(explanation)
 
 
+def test_nothing_is_called_well_that_could_not_be_looked_at(tmp_path):
+    nd.glm("y ~ x + z", healthy("poisson"), "poisson").save(tmp_path / "fit.json")
+    page = str(nd.load(tmp_path / "fit.json").explain())
+    assert page.startswith("poisson with link log by newton: nothing found in what could be looked at")
+    assert "loaded without its data" in page and "all is well" not in page
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_healthy_fits_of_arrays_are_well_too(family):
     data = healthy(family, seed=24)

@@ -413,6 +413,12 @@ def test_a_declared_order_is_that_of_the_rows(of):
         ("2020-W{}".format, "'2020-W19' before '2020-W2'"),
         (lambda place: str(place - 20), "'-1' before '-10'"),
         (lambda place: f"{1 + place % 28:02d}/{1 + place // 28:02d}/2020", "the year last"),
+        (lambda place: f"Q{1 + place % 4} {2010 + place // 4}", "the year last, such as 'Q1 2010'"),
+        (lambda place: ["March", "April", "May"][place % 3] + "x" * (place // 3), "by letters, 'April' before"),
+        (
+            lambda place: f"{2010 + place // 4}-{('Jan', 'Apr', 'Jul', 'Oct')[place % 4]}",
+            "'2010-Apr' before '2010-Jan'",
+        ),
         (lambda place: str(place) if place % 2 else place, r"no order among each other \(int, str\)"),
     ],
 )

@@ -1,5 +1,6 @@
 """How fits end, on small problems whose ends are known: at an edge, at infinity, in one of several minima, or early."""
 
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -136,13 +137,26 @@ def test_a_column_that_is_text_for_a_slip_is_named(table: str, tmp_path: Path) -
         nd.glm("y ~ age", tmp_path / "t.csv", engine=engine)
 
 
-@pytest.mark.parametrize("formula", ["y ~ C(age)", "y ~ few", "y ~ code"])
+@pytest.mark.parametrize("cell", ["{},5", "1,{:03}", "-1,{:03}.25"])
+def test_numbers_with_commas_are_named(cell: str) -> None:
+    x = [cell.format(k) for k in range(40)]
+    data = {"y": np.random.default_rng(3).normal(size=80), "x": x * 2}
+    first = ", ".join(map(repr, sorted(x)[:3]))
+    named = f"column 'x' is text because of {first}, …, and so a factor of 40 levels: write 2.5 for 2,5"
+    with pytest.warns(nd.ColumnWarning, match=re.escape(named)):
+        nd.glm("y ~ x", data)
+    with pytest.raises(nd.DataError, match=r"response 'x' is categorical.*: write 2\.5 for 2,5 and 1234 for 1,234"):
+        nd.glm("x ~ y", data)
+
+
+@pytest.mark.parametrize("formula", ["y ~ C(age)", "y ~ few", "y ~ code", "y ~ pair"])
 def test_a_factor_that_is_meant_is_none(formula: str) -> None:
     random = np.random.default_rng(3)
     data = {
         "y": random.normal(size=160),
         "age": [*map(str, np.tile(np.arange(39), 4)), *["x"] * 4],
         "few": [*map(str, np.tile(np.arange(9), 17)), *["10+"] * 7],
+        "pair": [f"{k},{k + 1},1" for k in range(40)] * 4,
         "code": [f"{place % 40}{'ABCDE'[place % 5] if place % 2 else ''}" for place in range(160)],
     }
     assert nd.glm(formula, data).warnings == ()

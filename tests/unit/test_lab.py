@@ -150,8 +150,8 @@ def test_what_cannot_be_fitted_is_said(choices, words):
         ("d.csv", b"a,b\n1,2\n3\n", "'d.csv' cannot be read as CSV"),
         ("d.csv", b"a\nx\ny\n", "no numeric column"),
         ("d.parquet", b"not parquet", "'d.parquet' cannot be read as Parquet"),
-        ("d.xlsx", CSV, ".csv and .parquet"),
-        ("", CSV, ".csv and .parquet"),
+        ("d.xlsx", CSV, ".csv, .tsv and .parquet"),
+        ("", CSV, ".csv, .tsv and .parquet"),
         ("d.csv", b"\xff\xfe\x00x,\xd8\n\x00", "d.csv"),
     ],
 )

@@ -92,3 +92,10 @@ def test_a_fit_by_arrays_is_augmented_by_its_columns():
     X = np.column_stack([np.ones(5), [1.0, 2, 3, 4, 7]])
     made = nd.glm_fit(X, [1, 2, 2, 4, 3], "poisson").augment()
     assert list(made)[:4] == [".row", "y", "x1", "x2"] and (made["x2"] == X[:, 1]).all() and made.notes == ()
+
+
+def test_every_level_of_a_factor_is_printed():
+    data = {"g": [f"g{k:03}" for k in range(150)] * 3, "y": np.random.default_rng(5).poisson(4.0, 450)}
+    fit = nd.glm("y ~ g", data, "poisson")
+    for page in (fit.summary(), fit.relativities()):
+        assert all(f"g{k:03}" in str(page) and f"g{k:03}" in page._repr_html_() for k in range(1, 150))

@@ -477,6 +477,16 @@ def test_ticks_of_small_numbers_are_not_called_zero():
     ]
 
 
+def test_a_link_is_written_through(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    (tmp_path / "broken.txt").symlink_to("none.txt")
+    assert write_whole(tmp_path / "link.txt", "new") == (tmp_path / "real.txt").resolve()
+    assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "real.txt").read_text() == "new"
+    write_whole(tmp_path / "broken.txt", "new")
+    assert (tmp_path / "broken.txt").read_text() == "new" and len(list(tmp_path.iterdir())) == 3
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are POSIX")
 def test_what_is_no_plain_file_is_written_to_and_not_replaced(tmp_path):
     path = tmp_path / "pipe"

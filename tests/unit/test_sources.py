@@ -513,6 +513,35 @@ CELLS = [
 ]
 
 
+@pytest.mark.parametrize("reader", ["memory", "parts", "cells", "plain"])
+@pytest.mark.parametrize(("ending", "separator"), [("csv", ";"), ("csv", "\t"), ("tsv", "\t"), ("csv", ",")])
+def test_the_header_shows_what_separates_cells(tmp_path, monkeypatch, ending, separator, reader):
+    others = "".join({",", ";", "\t"} - {separator})
+    named = ["a name, with; all\tof them", "g", "y"]
+    rows = [["1.5", f"a{others}b", "1"], ["2.5", f'"{separator}', "2"], ["4.5", "c", "4"], ["0.5", "c", "1"]] * 3
+    path = tmp_path / f"a.{ending}"
+    with path.open("w", newline="") as lines:
+        writer = csv.writer(lines, delimiter=separator)
+        lines.write(separator.join(f'"{name}"' for name in named) + "\n")
+        writer.writerows(rows)
+    engine = nd.Threads(memory=1) if reader == "parts" else "threads"
+    if reader == "plain":
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    fit = nd.glm("y ~ g", path, "poisson", compress=True if reader == "cells" else "auto", engine=engine)
+    expected = nd.glm("y ~ g", {"g": [row[1] for row in rows], "y": [int(row[2]) for row in rows]}, "poisson")
+    assert fit.names == expected.names
+    np.testing.assert_allclose(fit.coef, expected.coef, rtol=1e-9)
+
+
+@pytest.mark.parametrize("reader", ["pyarrow", "plain"])
+def test_a_line_that_does_not_fit_a_header_with_semicolons_is_named(tmp_path, monkeypatch, reader):
+    (tmp_path / "a.csv").write_text("x;y\n1,5;2\n2,5;3;4\n")
+    if reader == "plain":
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(nd.DataError, match="line 3 has 3 cells and the header 2"):
+        nd.glm("y ~ x", tmp_path / "a.csv")
+
+
 @pytest.mark.parametrize("other", [[], ["2"], ["true"], ["b"]])
 @pytest.mark.parametrize("cell", CELLS)
 def test_csv_without_pyarrow_is_read_as_with_it(tmp_path, monkeypatch, cell, other):

@@ -266,11 +266,11 @@ def test_folders_and_patterns_without_files_are_named(tmp_path, monkeypatch):
     for name in ("a.csv", "b.parquet"):
         (tmp_path / "both" / name).touch()
     cases = {
-        "empty": "'empty' is a folder without .csv or .parquet files",
+        "empty": "'empty' is a folder without .csv, .tsv or .parquet files",
         "none/*.parquet": "'none/*.parquet': no file is there",
         "none.parquet": "'none.parquet': there is no such file",
         "both": "'both' has .csv and .parquet files: choose by a pattern",
-        "t.*": "'t.txt': nelder reads .csv and .parquet files, told by their ending",
+        "t.*": "'t.txt': nelder reads .csv, .tsv and .parquet files, told by their ending",
     }
     for given, words in cases.items():
         with pytest.raises(nd.DataError, match=re.escape(words)):

@@ -307,7 +307,7 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(nd.DataError, match="no temporary folder can be made: No such file"):
+    with pytest.raises(nd.DataError, match=r"no temporary folder can be made \(No such file.*name one .* in folder="):
         nd.spill(TABLE, tmp_path / "none")
 
 
@@ -329,6 +329,21 @@ def test_the_file_is_removed_when_python_ends(tmp_path, end):
     )
     assert done.stdout.startswith(str(tmp_path)) and done.returncode == {"run out": 0, "raise": 1, "exit": 3}[end]
     assert not files_in(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks here")
+def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one_has_is_not(tmp_path):
+    waiting = [sys.executable, "-c", f"{PROGRAM}import time; time.sleep(60)", str(tmp_path), "wait"]
+    with subprocess.Popen(waiting, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            left = Path(process.stdout.readline().strip())
+            here = nd.spill(TABLE, tmp_path)
+            assert left.exists()
+        finally:
+            process.kill()
+    assert left.exists()
+    there = nd.spill(TABLE, tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([here.held.path, there.held.path])
 
 
 FORKED = """

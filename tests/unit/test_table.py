@@ -182,3 +182,13 @@ def test_what_a_base_cannot_have_shows_as_a_dash_and_stays_nan():
     assert np.isnan(made["se"]).all() and made.to_pandas()["se"].isna().all()
     long = Table({"row": np.arange(200), "se": np.full(200, np.nan)}, bases=[0, 199])
     assert [line.split()[1] for line in str(long).splitlines()[1:]].count("-") == 2
+
+
+@pytest.mark.parametrize("word", ["東京", "e\u0301te\u0301", "\x1b[2J", "plain"])
+def test_columns_stand_below_each_other_whatever_the_script(word):
+    places = {"東京": 4, "e\u0301te\u0301": 3, "\x1b[2J": 4, "plain": 5}[word]
+    lines = [*str(Table({"name": np.array([word, "xyzzyxy"]), "n": np.array([1, 2])})).splitlines()[1:]]
+    assert lines[0].endswith(" " * (7 - places) + "  1") and lines[1] == "xyzzyxy  2"
+    lines = str(Named([1.5, 2.5], [word, "xyzzyxy"])).splitlines()
+    assert lines[0].endswith(" " * (7 - places) + "  1.50000") and lines[1] == "xyzzyxy  2.50000"
+    assert "\x1b" not in "".join(lines)

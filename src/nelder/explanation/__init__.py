@@ -37,4 +37,5 @@ def explain(fit: Fit) -> Explanation:
                 reasons.append(Reason(name, rule.title, found.words, found.call, gravity))
     title = f"{fit.family.label()} with link {fit.link.label()} by {fit.solved.solver}"
     notes = tuple(note for note in (None if case.has_rows else LOADED, case.note, case.unchecked) if note)
-    return Explanation(title, tuple(sorted(reasons, key=lambda reason: -reason.gravity)), notes)
+    partial = not case.has_rows or case.unchecked is not None
+    return Explanation(title, tuple(sorted(reasons, key=lambda reason: -reason.gravity)), notes, partial)

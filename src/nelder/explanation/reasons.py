@@ -58,11 +58,15 @@ class Reason:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What happened in a fit and what to do, the gravest first. `str()` is the page, notebooks show HTML."""
+    """What happened in a fit and what to do, the gravest first. `str()` is the page, notebooks show HTML.
+
+    `partial` says that not everything could be looked at; `notes` say what was not.
+    """
 
     title: str
     reasons: tuple[Reason, ...]
     notes: tuple[str, ...] = ()
+    partial: bool = False
 
     @property
     def well(self) -> bool:
@@ -74,7 +78,9 @@ class Explanation:
         """How many things there are to look at."""
         many = sum(reason.gravity is not Gravity.FINE for reason in self.reasons)
         things = "one thing" if many == 1 else f"{many} things"
-        return f"{self.title}: {f'{things} to look at' if many else 'all is well'}"
+        if not many:
+            things = "nothing found in what could be looked at" if self.partial else "all is well"
+        return f"{self.title}: {things}{' to look at' if many else ''}"
 
     def __getitem__(self, rule: str) -> Reason:
         """The reason of a rule; raises UnknownNameError, a KeyError, where that found nothing."""

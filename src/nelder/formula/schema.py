@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import DataError, FormulaError, LevelError, some_rows
+from nelder.errors import WITHOUT_COMMAS, DataError, FormulaError, LevelError, some_rows
 from nelder.formula.contrasts import FactorCoding, Scoped, full_coding, reduced_coding, scope
 from nelder.formula.expressions import Digests, Expression
 from nelder.formula.grammar import Formula
@@ -28,6 +29,8 @@ from nelder.sources import Chunk, Labels, Level
 from nelder.sources.cells import plain_number
 
 MANY, FEW = 30, 3  # levels that are numbers, and others beside them, which look like slips
+WITH_COMMA = re.compile(r"[+-]?(\d*,\d+([eE][+-]?\d+)?|\d{1,3}(,\d{3})+(\.\d*)?)")  # 2,5 and 1,234.5
+Slips = tuple[tuple[str, ...], bool]  # a few texts that make a factor of numbers, and whether many have a comma
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,18 @@ class CategoricalFactor:
         return self.reduced if reduced else self.full
 
     @property
-    def slips(self) -> tuple[str, ...]:
-        """The few texts among many numbers that alone make a factor of a column; none where C() does."""
+    def slips(self) -> Slips:
+        """The few texts among many numbers that alone make a factor of a column, or the first of those that are numbers
+        but for a comma; none where C() does.
+        """
         if not self.expression.is_column or len(self.levels) < MANY:
-            return ()
+            return (), False
         others = (level for level in self.levels if isinstance(level, str) and not is_number(level))
         found = tuple(itertools.islice(others, FEW + 1))  # texts that are meant need not all be read
-        return found if len(found) <= FEW else ()
+        if len(found) <= FEW:
+            return found, False
+        commas = all(map(WITH_COMMA.fullmatch, itertools.chain(found, others)))
+        return (found[:FEW], True) if commas else ((), False)
 
 
 def is_number(text: str) -> bool:
@@ -108,10 +116,10 @@ class Schema:
         return tuple(dict.fromkeys(name for expression in used for name in expression.columns))
 
     @property
-    def slips(self) -> list[tuple[str, tuple[str, ...], int]]:
-        """The columns that are factors for a few texts among numbers, with these, and how many levels they have."""
-        found = [(n, f.slips, len(f.levels)) for n, f in self.factors.items() if isinstance(f, CategoricalFactor)]
-        return [each for each in found if each[1]]
+    def slips(self) -> list[tuple[str, int, Slips]]:
+        """The columns that are factors for texts among numbers, how many levels they have, and these texts."""
+        found = [(n, len(f.levels), f.slips) for n, f in self.factors.items() if isinstance(f, CategoricalFactor)]
+        return [each for each in found if each[2][0]]
 
     def parts(self, chunk: Chunk, rows: NDArray[np.integer]) -> tuple[Part, ...]:
         """The design of these rows; `rows` (n,) are their numbers in the table, for errors.
@@ -246,9 +254,11 @@ def numeric_column(
     if isinstance(value, Labels | Coded):
         levels = value.levels if isinstance(value, Labels) else value.labels.levels
         example = f"{{{expression.text} == {levels[-1]!r}}}" if levels else "a comparison in braces"
+        way = f"it must be numeric; a comparison makes it so, such as {example} in place of {expression.text}"
+        if levels and all(isinstance(level, str) and WITH_COMMA.fullmatch(level) for level in levels):
+            way = WITHOUT_COMMAS
         raise DataError(
-            f"the {role} {expression.text!r} is categorical, with levels {', '.join(map(repr, levels[:5]))}: it must "
-            f"be numeric; a comparison makes it so, such as {example} in place of {expression.text}"
+            f"the {role} {expression.text!r} is categorical, with levels {', '.join(map(repr, levels[:5]))}: {way}"
         )
     matrix = _matrix(value, len(rows))
     if matrix.shape[1] != 1:

@@ -65,7 +65,7 @@ def table_field():
 def drop_field():
     """Where files are dropped."""
     drop = mo.ui.file(
-        filetypes=[".csv", ".parquet"],
+        filetypes=[".csv", ".tsv", ".parquet"],
         kind="area",
         max_size=tables.LARGEST,
         label="Drop a CSV or Parquet file",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -14,6 +13,7 @@ from nelder.errors import DataError, NelderError
 from nelder.formula import parse_formula
 from nelder.lab.choices import Choices, formula_from, in_formula, literal
 from nelder.sources import Chunk, Column, Labels, Numbers, Source, concatenated, source_of
+from nelder.sources.temporary import TemporaryFolder
 from nelder.table import Table
 
 LARGEST = 100_000_000  # bytes of a file that is dropped
@@ -149,7 +149,7 @@ def dropped(name: str, contents: bytes) -> Loaded:
             f"{plain!r} has {len(contents) / 1e6:,.0f} MB; files of up to {LARGEST / 1e6:,.0f} MB can be dropped here: "
             "start the lab with it instead, as in nelder lab DATA"
         )
-    with tempfile.TemporaryDirectory(prefix="nelder-lab-") as folder:
+    with TemporaryFolder("lab") as folder:
         path = Path(folder) / f"data{PurePosixPath(plain).suffix}"
         path.write_bytes(contents)
         try:

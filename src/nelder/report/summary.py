@@ -10,7 +10,7 @@ import numpy as np
 
 from nelder.fit import Fit
 from nelder.inference.wald import coefficient_table, statistic_name
-from nelder.table import UNSEEN, Table, count, latex, number
+from nelder.table import COEFFICIENTS, UNSEEN, Table, count, latex, number
 
 WITH_ERRORS = "standard errors are those of the information at the estimate"
 WITHOUT_ERRORS = "no standard errors, which would not mean what they seem to"
@@ -76,7 +76,7 @@ class Summary:
         name = statistic_name(self.fit)
         low, high = f"{100 * (1 - self.level) / 2:g}%", f"{100 * (1 + self.level) / 2:g}%"
         names = {"": "term", "estimate": "estimate", "se": "se", name: name, "p": "p", low: "lower", high: "upper"}
-        return Table({shown: table[column] for shown, column in names.items()})
+        return Table({shown: table[column] for shown, column in names.items()}, most=COEFFICIENTS)
 
     def measures(self) -> list[tuple[str, str]]:
         """Dispersion, deviances and criteria."""

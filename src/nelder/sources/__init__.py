@@ -79,6 +79,6 @@ def source_of(data: object) -> Source:
         if source.reads(data):
             return source(data)
     raise InputTypeError(
-        f"data must be a pandas, Polars, Arrow or Spark table, a dictionary of columns, the path of .csv or .parquet "
-        f"files or nd.sql(…), not {type(data).__name__}; for a matrix X and a response y use nd.glm_fit(X, y)"
+        f"data must be a pandas, Polars, Arrow or Spark table, a dictionary of columns, the path of .csv, .tsv or "
+        f".parquet files or nd.sql(…), not {type(data).__name__}; for a matrix X and a response y use nd.glm_fit(X, y)"
     )

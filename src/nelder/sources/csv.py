@@ -7,7 +7,6 @@ whole numbers and has 2.5 or n/a further on is what reading the file at once wou
 from __future__ import annotations
 
 import csv
-import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,20 +17,14 @@ from typing import Any
 from nelder.errors import DataError, MissingExtraError
 from nelder.lazy import lazy
 from nelder.sources.arrays import ArraysSource
-from nelder.sources.arrow import Kind, Layout, chunk_of, first_line, tables
+from nelder.sources.arrow import Kind, Layout, chunk_of, tables
 from nelder.sources.base import Chunk, Partition, Source, Tally, refuse_twice, size_of
 from nelder.sources.cells import MISSING, PLAIN, Guess, typed
+from nelder.sources.lines import BEGINNING, line_of, refuse_foreign, refuse_open_quote, separator_of, unreadable
 from nelder.sources.paths import files_of, is_paths
 from nelder.sources.tallies import Rows, asked_of_files, quoted, tally_of, text
 
 BLOCK = 1 << 23  # bytes of a file that are decoded at once
-BEGINNING = 1 << 20  # bytes in which the header ends
-FOREIGN = {  # how files begin that are no CSV in UTF-8, and what to do with them
-    b"\xff\xfe": "it is UTF-16: save it as UTF-8",
-    b"\xfe\xff": "it is UTF-16: save it as UTF-8",
-    b"\x1f\x8b": "it is compressed by gzip: unpack it",
-    b"PK\x03\x04": "it is a spreadsheet or a zip archive: save it as CSV, or unpack it",
-}
 
 
 @dataclass
@@ -119,7 +112,9 @@ class CSVFile(Partition):
 
 
 class CSVSource(Source):
-    """A CSV file with a header line, a pattern, a folder or a list. Empty cells and NA, NaN and null are missing."""
+    """A CSV file with a header line, a pattern, a folder or a list. The header shows whether cells are separated by
+    commas, semicolons or tabs. Empty cells and NA, NaN and null are missing.
+    """
 
     def __init__(self, data: object) -> None:
         self.files = files_of(data)
@@ -192,7 +187,7 @@ def batches(path: str, names: Sequence[str]) -> Iterator[Any]:
         null_values=list(MISSING),
         strings_can_be_null=True,
     )
-    parse = arrow_csv.ParseOptions(newlines_in_values=True)
+    parse = arrow_csv.ParseOptions(delimiter=separator_of(path), newlines_in_values=True)
     try:
         with arrow_csv.open_csv(path, arrow_csv.ReadOptions(block_size=BLOCK), parse, convert) as reader:
             yield from reader
@@ -207,7 +202,7 @@ def header(path: str) -> tuple[str, ...]:
 
     refuse_foreign(path)
     refuse_open_quote(path)
-    parse = arrow_csv.ParseOptions(newlines_in_values=True)
+    parse = arrow_csv.ParseOptions(delimiter=separator_of(path), newlines_in_values=True)
     try:
         with arrow_csv.open_csv(path, arrow_csv.ReadOptions(block_size=BEGINNING), parse) as reader:
             names = tuple(reader.schema.names)
@@ -215,84 +210,6 @@ def header(path: str) -> tuple[str, ...]:
         raise unreadable(path, problem) from None
     refuse_twice(repr(path), names)
     return names
-
-
-def unreadable(path: str, problem: BaseException) -> DataError:
-    """The error for a file that is no CSV, with the line where that shows."""
-    place = wrong_line(path)
-    return DataError(f"{path!r} cannot be read as CSV: {place or first_line(problem)}")
-
-
-def wrong_line(path: str) -> str | None:
-    """The first line that does not fit the header or is not UTF-8, in words; None where the lines are not to blame."""
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-            rows = csv.reader(lines)
-            first = next(rows, [])
-            width = len(first)
-            for row in itertools.chain([first], rows):
-                if any("\udc80" <= character <= "\udcff" for cell in row for character in cell if not cell.isascii()):
-                    return f"line {rows.line_num} is not UTF-8"
-                if row and len(row) != width:
-                    return f"line {rows.line_num} has {len(row)} cells and the header {width}"
-    except (OSError, csv.Error):
-        return None
-    return None
-
-
-def refuse_foreign(path: str) -> None:
-    """Raise DataError for a file that begins as those of another kind do."""
-    try:
-        with open(path, "rb") as file:
-            begin = file.read(4)
-    except OSError as problem:
-        raise unreadable(path, problem) from None
-    said = next((words for sign, words in FOREIGN.items() if begin.startswith(sign)), None)
-    if said is not None:
-        raise DataError(f"{path!r} cannot be read as CSV: {said}")
-
-
-def refuse_open_quote(path: str) -> None:
-    """Raise DataError for a file with a quote that is never closed, which makes one cell of all that follows it."""
-    line = open_quote(path)
-    if line is not None:
-        raise DataError(f"{path!r} cannot be read as CSV: the quote that opens in line {line} is not closed: close it")
-
-
-def open_quote(path: str) -> int | None:
-    """The line of a quote that is never closed; None where there is none, as where the file has an even number."""
-    begin = 0
-    try:
-        with open(path, "rb") as file:
-            if sum(block.count(b'"') for block in iter(partial(file.read, BLOCK), b"")) % 2 == 0:
-                return None
-        with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
-            rows = csv.reader(itertools.chain(lines, ["\n", "end"]))  # a row of its own, unless a quote takes it in
-            for row in rows:
-                if row and row[-1].endswith("\nend"):
-                    return begin + 1 + sum(cell.count("\n") for cell in row[:-1])
-                begin = rows.line_num
-    except OSError:
-        return None
-    except csv.Error:  # a cell of more characters than the standard library reads
-        return begin + 1
-    return None
-
-
-def line_of(path: str, row: int) -> int | None:
-    """The line in which a row begins, the first being 1; None where it cannot be found."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as lines:
-            rows = csv.reader(lines)
-            seen, begin = -2, 0  # the header is no row
-            for cells in rows:
-                seen += bool(cells)  # empty lines are none
-                if cells and seen == row:
-                    return begin + 1
-                begin = rows.line_num
-    except (OSError, UnicodeDecodeError, csv.Error):
-        pass
-    return None
 
 
 def changed(path: str) -> DataError:
@@ -305,8 +222,9 @@ def rows_sql(path: str, held: Sequence[str], names: Sequence[str]) -> str:
     columns = ", ".join(f"{quoted(name)} as c{place}" for place, name in enumerate(names))
     typed_as = ", ".join(f"{text(name)}: 'VARCHAR'" for name in held)
     null = ", ".join(text(each) for each in MISSING)
-    options = f"header = true, auto_detect = false, columns = {{{typed_as}}}, nullstr = [{null}], delim = ','"
-    return f"select {columns} from read_csv({text(path)}, {options}, quote = '\"', escape = '\"')"
+    cells = f"delim = {text(separator_of(path))}, quote = '\"', escape = '\"', nullstr = [{null}]"
+    options = f"header = true, auto_detect = false, columns = {{{typed_as}}}, {cells}"
+    return f"select {columns} from read_csv({text(path)}, {options})"
 
 
 def plain_csv(path: Path) -> dict[str, list[Any]]:
@@ -315,7 +233,8 @@ def plain_csv(path: Path) -> dict[str, list[Any]]:
     refuse_open_quote(str(path))
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            first, *rows = [row for row in csv.reader(lines) if row] or [[]]  # empty lines are no rows
+            read = csv.reader(lines, delimiter=separator_of(str(path)))
+            first, *rows = [row for row in read if row] or [[]]  # empty lines are no rows
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise unreadable(str(path), problem) from None
     refuse_twice(repr(str(path)), first)

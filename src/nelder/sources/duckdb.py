@@ -13,7 +13,8 @@ from nelder.lazy import lazy
 from nelder.sources.arrow import Layout, chunk_of, first_line, kind_of, tables
 from nelder.sources.base import PIECE, Chunk, InParts, Partition, Tally, refuse_twice, size_of
 from nelder.sources.relations import Found, listening
-from nelder.sources.tallies import Query, Rows, prepare, quoted, tally_of, temporary_folder, value
+from nelder.sources.tallies import Query, Rows, prepare, quoted, tally_of, value
+from nelder.sources.temporary import TemporaryFolder
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Asked:
 
         database = self.database or ":memory:"
         with (
-            temporary_folder("nelder-sql-") as folder,
+            TemporaryFolder("sql") as folder,
             closing(duckdb.connect(database, read_only=self.database is not None)) as connection,
         ):
             prepare(connection, folder, memory)

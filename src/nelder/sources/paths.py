@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from nelder.errors import DataError
 
-SUFFIXES = (".csv", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".parquet")
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -92,7 +92,7 @@ def files_at(given: str) -> list[tuple[str, dict[str, str | None]]]:
     """The files of one path, and what their folders say below it."""
     path = Path(given)
     if not given:
-        raise DataError("'' names no file: give a .csv or .parquet file, a pattern, or '.' for this folder")
+        raise DataError("'' names no file: give a .csv, .tsv or .parquet file, a pattern, or '.' for this folder")
     if "://" in given:
         raise DataError(f"{given!r} is not on this machine: give nd.sql(…) of it, or a pyarrow.dataset.Dataset")
     try:
@@ -103,7 +103,7 @@ def files_at(given: str) -> list[tuple[str, dict[str, str | None]]]:
         not_a_log(path)
         files = [each for each in path.rglob("*") if visible(each, path)]
         if not files:
-            raise DataError(f"{given!r} is a folder without {' or '.join(SUFFIXES)} files")
+            raise DataError(f"{given!r} is a folder without .csv, .tsv or .parquet files")
         return [(str(file), values_of(file.relative_to(path).parts[:-1])) for file in sorted(files)]
     if not there and glob.has_magic(given):
         files = [Path(each) for each in sorted(glob.glob(given, recursive=True))]
@@ -138,7 +138,7 @@ def visible(path: Path, folder: Path) -> bool:
 def readable(given: str) -> None:
     """Raise DataError for a file whose ending is not known."""
     if Path(given).suffix.lower() not in SUFFIXES:
-        raise DataError(f"{given!r}: nelder reads {' and '.join(SUFFIXES)} files, told by their ending")
+        raise DataError(f"{given!r}: nelder reads .csv, .tsv and .parquet files, told by their ending")
 
 
 def values_of(parts: Sequence[str]) -> dict[str, str | None]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import warnings
-import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,23 +11,7 @@ from nelder.errors import DataError, InputTypeError, MissingExtraError
 from nelder.sources.arrow import first_line, tables
 from nelder.sources.base import PIECE, Source
 from nelder.sources.parquet import SMALL, ParquetSource
-
-
-class Temporary:
-    """A folder that is removed when nothing refers to this any more, and when Python ends."""
-
-    def __init__(self, parent: str | Path | None) -> None:
-        try:
-            self.path = Path(tempfile.mkdtemp(prefix="nelder-spill-", dir=parent))
-        except OSError as problem:
-            raise DataError(f"no temporary folder can be made: {problem.strerror or problem}") from None
-        self.remove = weakref.finalize(self, removed, self.path, os.getpid())
-
-
-def removed(path: Path, process: int) -> None:
-    """Remove a folder, in the process that made it: one that was forked only knows of it."""
-    if os.getpid() == process:
-        shutil.rmtree(path, ignore_errors=True)
+from nelder.sources.temporary import TemporaryFolder
 
 
 def spill(reader: object, folder: str | Path | None = None) -> ParquetSource:
@@ -40,7 +20,8 @@ def spill(reader: object, folder: str | Path | None = None) -> ParquetSource:
     `reader` is a pyarrow.RecordBatchReader, anything else with an Arrow stream, or an iterator over tables, such as
     pandas' `read_csv(…, chunksize=…)`; also a source of nelder, as `nd.sql("select … using sample …")`, whose rows are
     to stay as they are. They are written to a Parquet file in `folder`, by default where temporary files are kept; it
-    is removed when the source is not used any more, and at the latest when Python ends. Raises DataError where the disk
+    is removed when the source is not used any more, and at the latest when Python ends, or, where that was killed, when
+    the next one is made. Raises DataError where the disk
     is full or the rows cannot be read; nothing is left behind.
     """
     try:
@@ -48,7 +29,7 @@ def spill(reader: object, folder: str | Path | None = None) -> ParquetSource:
         from pyarrow import parquet  # noqa: F401
     except ImportError:
         raise MissingExtraError("pyarrow", "files", "nd.spill") from None
-    held = Temporary(folder)
+    held = TemporaryFolder("spill", folder)
     try:
         paths = written(stream_of(reader), held.path)
         return ParquetSource(paths, held)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import DataError
 from nelder.linalg import Array
 from nelder.sources.arrow import Kind, chunk_of
 from nelder.sources.base import NUMERIC, Chunk, Column, Numbers, Source, Tally, concatenated, part_of
 from nelder.sources.relations import Found
+from nelder.sources.temporary import TemporaryFolder
 
 RATIO = 10  # rows a distinct row, at least: below, counting costs more than it saves
 LOOKED_AT = 200_000  # rows of the sample that can say no
@@ -66,21 +65,10 @@ def asked_of_files(sql: str, memory: int | None) -> Iterator[Query]:
     """A connection of its own for rows that SQL reads from files."""
     import duckdb
 
-    with temporary_folder("nelder-tally-") as folder, closing(duckdb.connect()) as connection:
+    with TemporaryFolder("tally") as folder, closing(duckdb.connect()) as connection:
         prepare(connection, folder, memory)
         rows = Found(connection, connection)
         yield lambda query: rows.table(lambda each: each.sql(f"with nelder_rows as ({sql}) {query}"))
-
-
-def temporary_folder(prefix: str) -> tempfile.TemporaryDirectory[str]:
-    """A folder for what does not fit into memory. Raises DataError where none can be made."""
-    try:
-        return tempfile.TemporaryDirectory(prefix=prefix)
-    except OSError as problem:
-        raise DataError(
-            f"no temporary folder can be made ({problem.strerror or problem}): name one where files can be made in the "
-            "environment variable TMPDIR"
-        ) from None
 
 
 def prepare(connection: Any, folder: str, memory: int | None) -> None:

@@ -29,7 +29,7 @@ from nelder.inference.covariances.sandwich import (
 )
 from nelder.linalg import Array
 
-YEAR_LAST = re.compile(r"\d{1,2}\D\d{1,2}\D\d{4}(\D|$)")
+YEAR_LAST = re.compile(r"\D*\d{1,2}\D+(\d{1,2}\D+)?\d{4}(\D|$)")  # 31.12.2020, Q4 2020
 EXPLOSIVE = 1e-8  # how near a prewhitening autoregression may come to a unit root
 
 
@@ -94,7 +94,8 @@ class HAC(Covariance):
 
 def refuse_unsorted(labels: Sequence[Any]) -> None:
     """Raise DataError for labels, each once as they were sorted, of types that have no order among each other, or for
-    texts in the order of letters where that is not the order of the numbers or dates in them.
+    texts in the order of letters where that is not the order of the numbers or dates in them, or where they differ in
+    words, such as the names of months.
     """
     remedy = "give numbers or dates, or text such as 2020-01-31 or 007, which sorts as it is meant"
     try:
@@ -109,8 +110,18 @@ def refuse_unsorted(labels: Sequence[Any]) -> None:
     if all(YEAR_LAST.match(label) for label in labels):
         raise DataError(f"order holds dates as text with the year last, such as {labels[0]!r}: {remedy}")
     wrong = next((pair for pair in pairwise(labels) if by_numbers(pair[1]) < by_numbers(pair[0])), None)
+    wrong = wrong or next((pair for pair in pairwise(labels) if words_of(pair[0]) != words_of(pair[1])), None)
     if wrong is not None:
         raise DataError(f"order holds text, which is sorted by letters, {wrong[0]!r} before {wrong[1]!r}: {remedy}")
+
+
+def words_of(label: str) -> str:
+    """What a text says beside the numbers in it; nothing, where it is a number or a single letter."""
+    try:
+        float(label)
+    except ValueError:
+        return re.sub("[0-9]+", "#", label) if len(label) > 1 else ""
+    return ""
 
 
 def by_numbers(label: str) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from nelder.formula.schema import CategoricalFactor, Piece, Schema
 from nelder.inference.effects.averaging import said_of
 from nelder.inference.estimates import Estimates, Shown
 from nelder.mean import UNIT
-from nelder.table import Table
+from nelder.table import COEFFICIENTS, Table
 
 BASELINE = {"log": "mean", "logit": "odds", "cloglog": "hazard"}  # what exp(η) is, by link
 BASES = "1 and dashes: a base level, with which the others of its term are compared"
@@ -87,7 +87,7 @@ def relativities(fit: Fit, level: float = 0.95) -> Table:
     said: tuple[str, ...] = (start,) if any(line.term == "Intercept" for line in lines) else ()
     bases = [row for row, line in enumerate(lines) if line.column is None]
     said += (BASES,) if bases else ()
-    return Table(columns, f"Relativities of {fit.terms.response}", (*said, *found.notes), bases)
+    return Table(columns, f"Relativities of {fit.terms.response}", (*said, *found.notes), bases, COEFFICIENTS)
 
 
 def lines_of(fit: Fit) -> list[Line]:
