@@ -243,7 +243,7 @@ class OddResponse(Diagnosis):
 
 @dataclass(frozen=True)
 class NumbersAsText(Diagnosis):
-    """A column that is a factor of `levels` for a few cells, `texts`, that are no numbers, or for many with `commas`."""
+    """A column that is a factor of `levels` for a few `texts` among its numbers, or many numbers with `commas`."""
 
     column: str
     levels: int
