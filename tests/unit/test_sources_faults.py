@@ -304,6 +304,18 @@ def test_a_link_to_a_file_that_is_gone_is_not_left_out(parts, given):
         nd.glm("x ~ g", given)
 
 
+def test_a_link_to_a_folder_is_followed_once(parts):
+    elsewhere = parts.parent / "elsewhere"
+    elsewhere.mkdir()
+    (parts / "1.parquet").rename(elsewhere / "1.parquet")
+    (parts / "link").symlink_to(elsewhere)
+    (parts / "again").symlink_to(parts)
+    (elsewhere / "back").symlink_to(parts)
+    (elsewhere / "round").symlink_to(elsewhere)
+    assert files_of("claims").paths == ("claims/0.parquet", "claims/2.parquet", "claims/link/1.parquet")
+    assert nd.glm("x ~ g", "claims").statistics.n == 9000
+
+
 def test_a_column_of_a_folder_and_of_its_files_is_refused(tmp_path):
     for year in (2023, 2024):
         (tmp_path / f"year={year}").mkdir()

@@ -134,13 +134,26 @@ def not_a_log(folder: Path) -> None:
 def files_below(folder: Path) -> list[Path]:
     """The files to read below a folder: what begins with . or _ are notes of the programs that wrote the others."""
     found: list[Path] = []
-    for here, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if visible(name)]
+    seen = {os.path.realpath(folder)}
+    for here, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if visible(name) and is_new(os.path.join(here, name), seen)]
         for name in folders:
             looked_into(os.path.join(here, name))
         each = (Path(here, name) for name in names if visible(name) and Path(name).suffix.lower() in SUFFIXES)
         found.extend(file for file in each if is_there(file))
     return found
+
+
+def is_new(folder: str, seen: set[str]) -> bool:
+    """Whether a folder is read where it is met: all are but a link to one of those `seen`, or below one, which are read
+    with it. A link's own is seen from now on.
+    """
+    real = os.path.realpath(folder)
+    if not os.path.islink(folder):
+        return True
+    known = any(Path(real).is_relative_to(each) for each in seen)
+    seen.add(real)
+    return not known
 
 
 def visible(name: str) -> bool:
