@@ -271,6 +271,7 @@ def test_folders_and_patterns_without_files_are_named(tmp_path, monkeypatch):
         "empty": "'empty' is a folder without .csv or .parquet files",
         "none/*.parquet": "'none/*.parquet': no file is there",
         "none.parquet": "'none.parquet': there is no such file",
+        "none": "'none': there is no such file or folder",
         "both": "'both' has .csv and .parquet files: choose by a pattern",
         "t.*": "'t.txt': nelder reads .csv and .parquet files, told by their ending",
     }

@@ -117,8 +117,6 @@ def files_at(given: str) -> list[tuple[str, dict[str, str | None]]]:
             readable(name)
         return known
     readable(given)
-    if not path.is_file():
-        raise DataError(f"{given!r}: there is no such file")
     return [(given, {})]
 
 
@@ -184,9 +182,14 @@ def looked_into(folder: str, how: int = os.R_OK | os.X_OK) -> None:
 
 
 def readable(given: str) -> None:
-    """Raise DataError for a file whose ending is not known."""
-    if Path(given).suffix.lower() not in SUFFIXES:
+    """Raise DataError for a file whose ending is not known, or that is not there."""
+    path = Path(given)
+    if not path.suffix and not path.exists():
+        raise DataError(f"{given!r}: there is no such file or folder")
+    if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{given!r}: nelder reads {' and '.join(SUFFIXES)} files, told by their ending")
+    if not path.is_file():
+        raise DataError(f"{given!r}: there is no such file")
 
 
 def values_of(parts: Sequence[str]) -> dict[str, str | None]:
