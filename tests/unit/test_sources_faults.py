@@ -305,6 +305,16 @@ def test_a_link_to_a_file_that_is_gone_is_not_left_out(parts, given):
         nd.glm("x ~ g", given)
 
 
+def test_a_folder_called_as_a_file_is_not_passed_over_by_a_pattern(parts):
+    folder = parts / "3.parquet"
+    folder.mkdir()
+    (parts / "1.parquet").rename(folder / "part.parquet")
+    with pytest.raises(nd.DataError, match=r"'claims/3\.parquet' is a folder, whose files the pattern leaves out"):
+        nd.glm("x ~ g", "claims/*.parquet")
+    for given in ("claims", "claims/**/*.parquet", ["claims/0.parquet", "claims/2.parquet", "claims/3.parquet"]):
+        assert nd.glm("x ~ g", given).statistics.n == 9000
+
+
 def test_a_link_to_a_folder_is_followed_once(parts):
     elsewhere = parts.parent / "elsewhere"
     elsewhere.mkdir()

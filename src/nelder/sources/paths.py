@@ -109,8 +109,10 @@ def files_at(given: str) -> list[tuple[str, dict[str, str | None]]]:
     if not there and glob.has_magic(given):
         plain = next(place for place, part in enumerate(path.parts) if glob.has_magic(part))
         folders_looked_into(path, plain)
-        files = [Path(each) for each in sorted(glob.glob(given, recursive=True))]
-        known = [(str(file), values_of(file.parts[plain:-1])) for file in files if is_there(file)]
+        found = [Path(each) for each in sorted(glob.glob(given, recursive=True))]
+        files = [each for each in found if is_there(each)]
+        not_passed_over(found, files)
+        known = [(str(file), values_of(file.parts[plain:-1])) for file in files]
         if not known:
             raise DataError(f"{given!r}: no file is there")
         for name, _ in known:
@@ -164,6 +166,16 @@ def is_there(path: Path) -> bool:
     if path.is_symlink() and not path.exists():
         raise DataError(f"{str(path)!r} is a link to {os.readlink(path)!r}, which is not there")
     return path.is_file()
+
+
+def not_passed_over(found: Sequence[Path], files: Sequence[Path]) -> None:
+    """Raise DataError for a folder called as a file, as Spark writes them, that a pattern finds without its files."""
+    met = {*files, *(folder for file in files for folder in file.parents)}
+    folder = next((each for each in found if each.suffix.lower() in SUFFIXES and each not in met), None)
+    if folder is not None:
+        raise DataError(
+            f"{str(folder)!r} is a folder, whose files the pattern leaves out: give the list of files and folders"
+        )
 
 
 def folders_looked_into(pattern: Path, plain: int) -> None:
