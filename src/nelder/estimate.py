@@ -79,7 +79,7 @@ class Limit:
     unique: bool = True
 
 
-# why a column is not to be had of a fit that keeps columns but no table: `Kept.chunk` without `Kept.data`
+# why a column, or an order, is not to be had of a fit that keeps columns but no table: see `Kept.distinct`
 DISTINCT = "this fit holds the distinct rows of its table in the columns of its formula only: fit with compress=False"
 
 
@@ -97,6 +97,11 @@ class Kept:
     chunk: Chunk | None = None
     data: object = None
     apart: Apart | None = None
+
+    @property
+    def distinct(self) -> bool:
+        """Whether its rows are the distinct ones of a table, counted where they lie."""
+        return self.chunk is not None and self.data is None
 
     @property
     def rows(self) -> NDArray[np.integer]:

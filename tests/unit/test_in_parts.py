@@ -286,6 +286,15 @@ def both(formula, data, folder, **options):
     )
 
 
+def test_rows_that_a_family_cannot_have_produced_are_counted_in_all_parts(tmp_path):
+    data = {"x": np.tile([1.0, 2.0], 15), "y": np.tile([0.0, 1.0, 2.0], 10), "w": np.linspace(0.6, 1.3, 30)}
+    files = in_files(data, tmp_path, 10)
+    for where in ({"data": data}, {"data": files, "engine": nd.Threads(memory=1)}):
+        fit = nd.glm("y ~ x", family="poisson", weights="w", compress=False, **where)
+        with pytest.raises(nd.CapabilityError, match="in 20 rows the response times its prior weight is no whole"):
+            fit.residuals("quantile")
+
+
 @pytest.mark.parametrize("reader", ["clusters", "augment", "slopes", "add1", "check", "outliers"])
 def test_rows_without_a_trial_have_no_number_in_a_file_either(reader, tmp_path):
     """They have the weight zero without a weight."""

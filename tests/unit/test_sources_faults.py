@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -24,6 +25,7 @@ import pytest
 
 import nelder as nd
 from nelder.sources import source_of
+from nelder.sources.paths import files_of
 
 
 def read(data, names):
@@ -269,6 +271,7 @@ def test_folders_and_patterns_without_files_are_named(tmp_path, monkeypatch):
         "empty": "'empty' is a folder without .csv, .tsv or .parquet files",
         "none/*.parquet": "'none/*.parquet': no file is there",
         "none.parquet": "'none.parquet': there is no such file",
+        "none": "'none': there is no such file or folder",
         "both": "'both' has .csv and .parquet files: choose by a pattern",
         "t.*": "'t.txt': nelder reads .csv, .tsv and .parquet files, told by their ending",
     }
@@ -280,6 +283,48 @@ def test_folders_and_patterns_without_files_are_named(tmp_path, monkeypatch):
     for given in ([], [1], 7, None):
         with pytest.raises(nd.InputTypeError, match="data must be"):
             source_of(given)
+
+
+@pytest.mark.parametrize("given", ["claims", "claims/*/*.parquet", "claims/**/*.parquet", "cl*/**", "*/*/1.parquet"])
+def test_a_folder_that_may_not_be_looked_into_is_not_left_out(parts, monkeypatch, given):
+    closed = parts / "closed"
+    closed.mkdir()
+    (parts / "1.parquet").rename(closed / "1.parquet")
+    assert any("closed" in file for file in files_of(given).paths)
+    granted = os.access
+    monkeypatch.setattr(os, "access", lambda path, how: Path(path).name != "closed" and granted(path, how))
+    with pytest.raises(nd.DataError, match="'claims/closed': the folder may not be looked into"):
+        nd.glm("x ~ g", given)
+    assert len(files_of("claims/*.parquet").paths) == 2
+
+
+@pytest.mark.parametrize("given", ["claims", "claims/*.parquet"])
+def test_a_link_to_a_file_that_is_gone_is_not_left_out(parts, given):
+    (parts / "3.parquet").symlink_to("elsewhere.parquet")
+    with pytest.raises(nd.DataError, match=r"'claims/3\.parquet' is a link to 'elsewhere.parquet', which is not there"):
+        nd.glm("x ~ g", given)
+
+
+def test_a_folder_called_as_a_file_is_not_passed_over_by_a_pattern(parts):
+    folder = parts / "3.parquet"
+    folder.mkdir()
+    (parts / "1.parquet").rename(folder / "part.parquet")
+    with pytest.raises(nd.DataError, match=r"'claims/3\.parquet' is a folder, whose files the pattern leaves out"):
+        nd.glm("x ~ g", "claims/*.parquet")
+    for given in ("claims", "claims/**/*.parquet", ["claims/0.parquet", "claims/2.parquet", "claims/3.parquet"]):
+        assert nd.glm("x ~ g", given).statistics.n == 9000
+
+
+def test_a_link_to_a_folder_is_followed_once(parts):
+    elsewhere = parts.parent / "elsewhere"
+    elsewhere.mkdir()
+    (parts / "1.parquet").rename(elsewhere / "1.parquet")
+    (parts / "link").symlink_to(elsewhere)
+    (parts / "again").symlink_to(parts)
+    (elsewhere / "back").symlink_to(parts)
+    (elsewhere / "round").symlink_to(elsewhere)
+    assert files_of("claims").paths == ("claims/0.parquet", "claims/2.parquet", "claims/link/1.parquet")
+    assert nd.glm("x ~ g", "claims").statistics.n == 9000
 
 
 def test_a_column_of_a_folder_and_of_its_files_is_refused(tmp_path):

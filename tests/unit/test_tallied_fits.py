@@ -81,6 +81,8 @@ def test_columns_of_the_formula_name_clusters_and_groups(table, path):
     assert apart[0] == pytest.approx(apart[1], rel=1e-9)
     with pytest.raises(nd.CapabilityError, match="'g' is the name of a column, and this fit holds the distinct rows"):
         counted.with_covariance(nd.Clustered("g"))
+    with pytest.raises(nd.CapabilityError, match="'HAC' needs rows in order, and this fit holds the distinct rows"):
+        counted.with_covariance("HAC")
 
 
 def test_dropped_rows_are_counted_as_rows(table, path):

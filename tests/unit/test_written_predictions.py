@@ -197,9 +197,9 @@ def test_what_is_read_is_not_written_over(fit, folder):
 
 def test_what_cannot_be_written_is_said(fit, folder):
     (folder / "file").touch()
-    for path in (folder / "nowhere" / "out.parquet", folder / "file"):
+    for path in ("nowhere/out.parquet", "file", "file/below", "long" * 100):
         with pytest.raises(nd.DataError, match="cannot be written"):
-            fit.predict_to(path, folder / "new")
+            fit.predict_to(folder / path, folder / "new")
     (folder / "file").unlink()
     with pytest.raises(nd.UnknownNameError, match="nothing"):
         fit.predict_to(folder / "out.parquet", folder / "new", keep="nothing")

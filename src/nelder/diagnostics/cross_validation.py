@@ -256,7 +256,7 @@ def portions_of(fit: Fit, folds: object, seed: int, groups: object) -> tuple[NDA
     often = np.concatenate([block.frequency for block in objective.design.handles])
     if groups is None and not names_folds(folds):
         count = repetitions(objective, often)
-        if count is None and fit.kept is not None and fit.kept.chunk is not None and fit.kept.data is None:
+        if count is None and fit.kept is not None and fit.kept.distinct:
             raise CapabilityError(
                 "cross-validation deals observations, and the weights of this fit, which are not whole numbers, hide "
                 f"how many of them each of its {len(often):,} distinct rows is: fit with compress=False"

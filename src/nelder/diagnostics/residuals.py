@@ -18,6 +18,7 @@ from nelder.diagnostics.raw_residuals import RAW, raw_kernel
 from nelder.diagnostics.repetitions import repetitions
 from nelder.diagnostics.single_rows import SingleRows, single_rows
 from nelder.errors import CapabilityError, DataError, unknown_name
+from nelder.families import Family
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.mean import Mean
@@ -135,7 +136,6 @@ def quantile_sample(fit: Fit, seed: int | None = None) -> QuantileSample:
 
 def look(fit: Fit, block: Block) -> tuple[Array, bool]:
     """How often rows (n,) count, and whether any response has a probability of its own."""
-    refuse_odd(fit, block)
     return block.frequency, bool((fit.family.before(block.y, block.own_precision) != block.y).any())
 
 
@@ -153,7 +153,6 @@ def scores(fit: Fit, count: NDArray[np.intp], random: np.random.Generator) -> Ar
     share = np.clip(share, 2.0**-54, 1.0 - 2.0**-53)
     found, row, begin = [], 0, 0
     for block in fit.rows_of_data("a quantile residual").design.handles:
-        refuse_odd(fit, block)
         rows = np.repeat(np.arange(block.n), count[row : row + block.n])
         with np.errstate(all="ignore"):
             mean, weight = Mean(fit.link, block.eta(fit.point)), block.own_precision
@@ -175,16 +174,22 @@ def known_quantiles(fit: Fit) -> Objective:
             "a family with a likelihood"
         )
     known_dispersion(fit)
+    refuse_odd(objective, family)
     return objective
 
 
-def refuse_odd(fit: Fit, block: Block) -> None:
+def refuse_odd(objective: Objective, family: Family) -> None:
     """Raise CapabilityError for responses that the family can be fitted to but cannot have produced."""
-    family, weight = fit.family, block.own_precision
-    many = int(np.sum(family.impossible(block.y, weight)))
-    if many:
-        why = family.oddities(block.y, weight) or f"in {many} rows {UNCOUNTED}"
+    impossible, odd = map(int, objective.over_rows(impossible_kernel, family))
+    if impossible:
+        why = family.odd_words(odd) if odd else f"in {impossible} rows {UNCOUNTED}"
         raise CapabilityError(f"quantile residuals are for responses that {family.label()} can produce: {why}")
+
+
+def impossible_kernel(block: Block, family: Family) -> Array:
+    """How many responses a family cannot have produced, and how many do not look like it (2,)."""
+    weight = block.own_precision
+    return np.array([np.sum(family.impossible(block.y, weight)), np.sum(family.odd(block.y, weight))])
 
 
 def partial_residuals(fit: Fit) -> Table:

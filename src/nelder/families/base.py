@@ -257,11 +257,6 @@ class Family(ABC):
         """The word on so many of them."""
         return f"{many} rows have a response that does not look like {self.label()}"
 
-    def oddities(self, y: Array, weight: Array) -> str | None:
-        """That word, or None where there are none."""
-        many = int(np.sum(self.odd(y, weight)))
-        return self.odd_words(many) if many else None
-
     def validate(self, y: Array, rows: NDArray[np.integer] | None = None) -> None:
         """Raise SupportError naming the rows that this family cannot have produced, by their numbers in `rows` (n,)."""
         inside = self.in_support(y)

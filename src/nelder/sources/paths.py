@@ -100,23 +100,25 @@ def files_at(given: str) -> list[tuple[str, dict[str, str | None]]]:
     except OSError as problem:  # a name too long, or a folder that may not be looked into
         raise DataError(f"{given[:200]!r}: no file of this name can be read: {problem.strerror}") from None
     if folder:
+        looked_into(given)
         not_a_log(path)
-        files = [each for each in path.rglob("*") if visible(each, path)]
+        files = files_below(path)
         if not files:
             raise DataError(f"{given!r} is a folder without .csv, .tsv or .parquet files")
         return [(str(file), values_of(file.relative_to(path).parts[:-1])) for file in sorted(files)]
     if not there and glob.has_magic(given):
-        files = [Path(each) for each in sorted(glob.glob(given, recursive=True))]
         plain = next(place for place, part in enumerate(path.parts) if glob.has_magic(part))
-        known = [(str(file), values_of(file.parts[plain:-1])) for file in files if file.is_file()]
+        folders_looked_into(path, plain)
+        found = [Path(each) for each in sorted(glob.glob(given, recursive=True))]
+        files = [each for each in found if is_there(each)]
+        not_passed_over(found, files)
+        known = [(str(file), values_of(file.parts[plain:-1])) for file in files]
         if not known:
             raise DataError(f"{given!r}: no file is there")
         for name, _ in known:
             readable(name)
         return known
     readable(given)
-    if not path.is_file():
-        raise DataError(f"{given!r}: there is no such file")
     return [(given, {})]
 
 
@@ -129,16 +131,77 @@ def not_a_log(folder: Path) -> None:
             raise DataError(f"{str(folder)!r} is a table of {kind}, of which not every file counts: read it by {way}")
 
 
-def visible(path: Path, folder: Path) -> bool:
-    """Whether this is a file to read: those that begin with . or _ are notes of the programs that wrote the others."""
-    hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
+def files_below(folder: Path) -> list[Path]:
+    """The files to read below a folder: what begins with . or _ are notes of the programs that wrote the others."""
+    found: list[Path] = []
+    seen = {os.path.realpath(folder)}
+    for here, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if visible(name) and is_new(os.path.join(here, name), seen)]
+        for name in folders:
+            looked_into(os.path.join(here, name))
+        each = (Path(here, name) for name in names if visible(name) and Path(name).suffix.lower() in SUFFIXES)
+        found.extend(file for file in each if is_there(file))
+    return found
+
+
+def is_new(folder: str, seen: set[str]) -> bool:
+    """Whether a folder is read where it is met: all are but a link to one of those `seen`, or below one, which are read
+    with it. A link's own is seen from now on.
+    """
+    real = os.path.realpath(folder)
+    if not os.path.islink(folder):
+        return True
+    known = any(Path(real).is_relative_to(each) for each in seen)
+    seen.add(real)
+    return not known
+
+
+def visible(name: str) -> bool:
+    """Whether a file or a folder has a name of those that are read."""
+    return not name.startswith((".", "_"))
+
+
+def is_there(path: Path) -> bool:
+    """Whether this is a file. Raises DataError for a link to what is gone, whose rows would be left out."""
+    if path.is_symlink() and not path.exists():
+        raise DataError(f"{str(path)!r} is a link to {os.readlink(path)!r}, which is not there")
+    return path.is_file()
+
+
+def not_passed_over(found: Sequence[Path], files: Sequence[Path]) -> None:
+    """Raise DataError for a folder called as a file, as Spark writes them, that a pattern finds without its files."""
+    met = {*files, *(folder for file in files for folder in file.parents)}
+    folder = next((each for each in found if each.suffix.lower() in SUFFIXES and each not in met), None)
+    if folder is not None:
+        raise DataError(
+            f"{str(folder)!r} is a folder, whose files the pattern leaves out: give the list of files and folders"
+        )
+
+
+def folders_looked_into(pattern: Path, plain: int) -> None:
+    """Raise DataError where a pattern, plain up to this part, meets a folder that may not be looked into."""
+    parts = pattern.parts
+    for end in range(plain, len(parts) + (pattern.name == "**")):
+        how = os.X_OK if end < len(parts) and not glob.has_magic(parts[end]) else os.R_OK | os.X_OK
+        for folder in glob.glob(os.path.join(*parts[:end], "") if end else "./", recursive=True):
+            looked_into(str(Path(folder)), how)
+
+
+def looked_into(folder: str, how: int = os.R_OK | os.X_OK) -> None:
+    """Raise DataError for a folder that may not be looked into: its files would be left out."""
+    if not os.access(folder, how):
+        raise DataError(f"{folder!r}: the folder may not be looked into: ask for the permission, or name the files")
 
 
 def readable(given: str) -> None:
-    """Raise DataError for a file whose ending is not known."""
-    if Path(given).suffix.lower() not in SUFFIXES:
+    """Raise DataError for a file whose ending is not known, or that is not there."""
+    path = Path(given)
+    if not path.suffix and not path.exists():
+        raise DataError(f"{given!r}: there is no such file or folder")
+    if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{given!r}: nelder reads .csv, .tsv and .parquet files, told by their ending")
+    if not path.is_file():
+        raise DataError(f"{given!r}: there is no such file")
 
 
 def values_of(parts: Sequence[str]) -> dict[str, str | None]:

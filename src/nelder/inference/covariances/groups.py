@@ -41,7 +41,7 @@ def codes_of(fit: Fit, given: object, argument: str) -> Codes:
 def column(fit: Fit, name: str, argument: str) -> Any:
     """A column of the caller's table by name; its values as they are where no formula could read it, such as dates."""
     kept = fit.kept
-    if kept is not None and kept.chunk is not None and kept.data is None and name not in kept.chunk:
+    if kept is not None and kept.chunk is not None and kept.distinct and name not in kept.chunk:
         raise CapabilityError(f"{argument}={name!r} is the name of a column, and {DISTINCT}")
     if kept is None or kept.chunk is None:
         raise CapabilityError(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nelder.design import STILL, Block, Ray
 from nelder.diagnosis import Diagnosis, PerfectFit
 from nelder.errors import CapabilityError, DataError, NelderWarning
-from nelder.estimate import Uncertainty
+from nelder.estimate import DISTINCT, Uncertainty
 from nelder.fit import Fit
 from nelder.linalg import Array, cholesky
 from nelder.loss import Loss
@@ -238,6 +238,8 @@ def model_df(fit: Fit) -> float:
 def refuse_frequencies(fit: Fit, name: str) -> None:
     """Raise CapabilityError where rows stand for several observations, which have no order among themselves."""
     objective = fit.rows_of_data("this covariance")
+    if fit.kept is not None and fit.kept.distinct:
+        raise CapabilityError(f"covariance {name!r} needs rows in order, and {DISTINCT}")
     for block in objective.design.handles:
         if block.precision is not None and (block.weight != block.precision).any():
             raise CapabilityError(

@@ -51,10 +51,20 @@ def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: 
     engine = ENGINES["threads"]() if fit.objective is None else fit.objective.engine
     files = [path / f"part-{place:05}{SUFFIX}" for place in range(len(source.partitions))]
     refuse_over(files, read)
-    refuse_others(path, set(files))
-    with all_or_none(path, files) as waiting:
-        parts = list(zip(waiting, source.partitions, strict=True))
-        return sum(engine.map(write_part, parts, replace(fit, objective=None, kept=None), request, names))
+    with writing(path):
+        refuse_others(path, set(files))
+        with all_or_none(path, files) as waiting:
+            parts = list(zip(waiting, source.partitions, strict=True))
+            return sum(engine.map(write_part, parts, replace(fit, objective=None, kept=None), request, names))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise DataError where a file or a folder cannot be written."""
+    try:
+        yield
+    except OSError as problem:
+        raise DataError(f"{str(path)!r} cannot be written: {problem.strerror or problem}") from None
 
 
 def refuse_others(folder: Path, files: set[Path]) -> None:
@@ -156,8 +166,6 @@ def all_or_none(folder: Path, files: Sequence[Path]) -> Iterator[list[Path]]:
         for written, file in zip(waiting, files, strict=True):
             os.replace(written, file)
         complete = True
-    except OSError as problem:
-        raise DataError(f"{str(folder)!r} cannot be written: {problem.strerror or problem}") from None
     finally:
         if not complete:
             with suppress(OSError):
@@ -187,11 +195,10 @@ def finished(path: Path) -> Iterator[Path]:
     """A file to write to that takes the name `path` when all is done, and is removed where it is not."""
     unfinished = path.with_name(f"{path.name}{UNFINISHED}")
     try:
-        yield unfinished
-        if unfinished.exists():
-            os.replace(unfinished, path)
-    except OSError as problem:
-        raise DataError(f"{str(path)!r} cannot be written: {problem.strerror or problem}") from None
+        with writing(path):
+            yield unfinished
+            if unfinished.exists():
+                os.replace(unfinished, path)
     finally:
         with suppress(OSError):
             unfinished.unlink()
