@@ -403,6 +403,16 @@ def test_cooks_contours_are_where_cooks_distance_is(poisson):
     assert {text.get_text() for text in ax.texts} >= worst
 
 
+def test_cooks_contours_are_not_drawn_where_no_coefficient_is_finite():
+    x = np.arange(30.0)
+    fit = nd.glm("y ~ x", {"x": x, "y": x > 14.5}, family="binomial")
+    assert not np.isfinite(fit.coef).any()
+    ax = fit.plot.leverage()
+    assert ax.get_legend() is None
+    contours = [line.get_ydata() for line in ax.get_lines() if len(line.get_xdata()) == 201]
+    assert not np.isfinite(contours).any()
+
+
 def test_the_envelope_is_that_of_the_order_of_normal_numbers():
     from scipy.special import ndtri
 
