@@ -244,6 +244,17 @@ def test_paths_are_those_of_the_trace(poisson):
         poisson.plot.paths(terms="nothing")
 
 
+def test_a_name_stays_beside_its_path_where_others_are_pushed_apart():
+    codes = np.arange(200) % 5
+    y = np.where(codes == 2, 0, 2 + np.arange(200) % 3)
+    fit = nd.glm("y ~ g", {"g": np.array(list("abcde"))[codes], "y": y}, family="poisson")
+    ax = fit.plot.paths()
+    place = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    lowest = ax.transAxes.inverted().transform(ax.transData.transform((0, fit.trace.beta[-1, 2])))[1]
+    assert place["g[T.c]"] == pytest.approx(lowest)
+    assert np.diff(sorted(place.values())).min() >= 0.055 - 1e-9 and max(place.values()) <= 1
+
+
 def test_a_sweep_is_the_log_likelihood(poisson):
     values = np.linspace(0, 1, 7)
     ax = poisson.plot.sweep("x", values)

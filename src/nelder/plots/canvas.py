@@ -128,7 +128,7 @@ def names_on(ax: Axes, names: Sequence[str], y: Array) -> None:
     apart = np.clip(place[order], 0.0, 1.0)
     for k in range(1, len(apart)):
         apart[k] = max(apart[k], apart[k - 1] + gap)
-    apart -= max(0.0, float(apart[-1]) - 1.0) if len(apart) else 0.0
+    apart[-1:] = np.minimum(apart[-1:], 1.0)
     for k in range(len(apart) - 2, -1, -1):
         apart[k] = min(apart[k], apart[k + 1] - gap)
     for k, height in zip(order, apart, strict=True):
