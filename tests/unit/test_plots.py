@@ -276,6 +276,16 @@ def test_a_contour_has_the_path_of_the_solver(poisson):
             poisson.plot.contour(wrong)
 
 
+def test_the_legend_of_a_contour_does_not_hide_the_fit():
+    x = np.arange(20.0)
+    for slope in (2.0, -2.0):
+        y = 1.0 + slope * x + 0.01 * np.sin(x)
+        ax = nd.glm("y ~ x", {"x": x, "y": y}).plot.contour(("Intercept", "x"))
+        ax.figure.canvas.draw()
+        star = next(line for line in ax.get_lines() if line.get_marker() == "*").get_xydata()
+        assert not ax.get_legend().get_window_extent().contains(*ax.transData.transform(star)[0])
+
+
 def test_a_profile_is_that_of_the_fit(poisson):
     made = poisson.profile("x", 9)
     assert drawn(poisson.plot.profile("x", points=9), -0.5 * made.root**2)

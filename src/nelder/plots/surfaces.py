@@ -173,7 +173,8 @@ def contour(fit: Fit, names: Sequence[str] | None = None, points: int | None = N
     ax.plot(
         *ends, marker="*", markersize=12, linestyle="", color=ORANGE, label="fit" if fit.limit is None else "last step"
     )
-    legend(ax)
+    covered = ends[0] > np.mean(view.x) and ends[1] > np.mean(view.y)
+    legend(ax, "lower right" if covered else "upper right")
     ax.set_xlim(*view.x)
     ax.set_ylim(*view.y)
     remark(ax, f"{view.outside} steps lie outside the view" if view.outside else "", (0.02, 0.98))
