@@ -476,6 +476,25 @@ def test_an_effect_is_the_prediction(poisson):
         poisson.plot.effect("nothing")
 
 
+@pytest.mark.parametrize("many", [4, 19, 40, 90])
+@pytest.mark.parametrize("picture", ["effect", "partial"])
+def test_names_of_levels_do_not_touch_and_levels_left_out_are_counted(picture, many):
+    codes = np.arange(3 * many) % many
+    data = {"g": np.array([f"level {k:02d}" for k in range(many)])[codes], "y": 1.0 + np.arange(3 * many) % 7}
+    ax = getattr(nd.glm("y ~ g", data, family="poisson").plot, picture)("g")
+    ax.figure.canvas.draw()
+    labels = [label for label in ax.get_xticklabels() if label.get_text()]
+    assert {label.get_text() for label in labels} <= set(data["g"]) and len(labels) >= min(many, 30)
+    places = ax.transData.transform([(label.get_position()[0], 0.0) for label in labels])[:, 0]
+    lean = np.sin(np.radians(labels[0].get_rotation())) or None
+    tall = labels[0].get_fontsize() * ax.figure.dpi / 72
+    apart = np.diff(places) * lean if lean else np.diff(places)
+    wide = tall if lean else max(label.get_window_extent().width for label in labels)
+    assert apart.min() > wide
+    said = " ".join(text.get_text() for text in ax.texts)
+    assert (f"the first 40 of {many} levels" in said) == (picture == "effect" and many > 40)
+
+
 def test_bands_are_those_of_the_readers(poisson, yes):
     assert drawn(yes.plot.calibration(5), yes.calibration(5).bands["observed"])
     curve = yes.roc()

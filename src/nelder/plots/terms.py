@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 GRID = 61  # places along a curve
 FEWEST, WIDE = 20, 3.0  # residuals of which some may be left out, and how many times wider the view would be
 SHOWN = 40  # levels of a factor that have room
+UPRIGHT = 20  # levels whose names have room to be slanted, and not upright
 
 
 def effect(
@@ -54,6 +55,8 @@ def effect(
         rug(ax, chosen.numbers, GREY)
     else:
         levels_on(ax, [str(level) for level in values], (y, lower, upper))
+        many = len(chosen.levels)
+        remark(ax, f"the first {len(values)} of {many} levels" if many > len(values) else "", (0.02, 0.98))
     shown = literal(chosen.name, SHORT)
     rest = "" if len(variables) == 1 else ", others typical" if others == "mean" else ", averaged over the others"
     bars = "" if np.isnan(lower).all() else ", 95 % interval"
@@ -79,15 +82,17 @@ def levels_on(ax: Axes, levels: list[str], found: tuple[Array, Array, Array]) ->
 
 
 def level_ticks(ax: Axes, levels: list[str]) -> None:
-    """Names of levels on the x axis, slanted where they would touch."""
-    shown = [literal(level, 16) for level in levels]
+    """Names of levels on the x axis, slanted or upright where they would touch; where there are too many, of some."""
+    named = np.arange(0, len(levels), -(-len(levels) // SHOWN))
+    shown = [literal(levels[k], 16) for k in named]
     crowded = sum(len(text) + 2 for text in shown) > 60
-    ax.set_xticks(np.arange(len(shown)), shown, fontsize="small", rotation=35 if crowded else 0)
-    if crowded:
+    slant = 0 if not crowded else 35 if len(shown) <= UPRIGHT else 90
+    ax.set_xticks(named, shown, fontsize="small", rotation=slant)
+    if slant == 35:
         for label in ax.get_xticklabels():
             label.set_horizontalalignment("right")
             label.set_rotation_mode("anchor")
-    ax.set_xlim(-0.6, len(shown) - 0.4)
+    ax.set_xlim(-0.6, len(levels) - 0.4)
 
 
 def partial(fit: Fit, term: str | None = None, ax: Any = None) -> Axes:
