@@ -578,6 +578,16 @@ def test_separated_and_aliased_fits_are_drawn():
     assert len(aliased.plot.paths().get_lines()) == 2
 
 
+def test_one_is_not_written_as_several():
+    x = np.arange(6.0)
+    line = nd.glm("y ~ x", {"x": x, "y": np.sqrt(x)})
+    assert line.plot.loss().get_title("left") == "closed form: converged in 1 step"
+    assert "(1 step)" in line.plot.race({}).get_legend().get_texts()[0].get_text()
+    single = nd.glm("y ~ 1", {"y": [3.0]}, family="poisson")
+    assert single.plot.calibration().get_title("left").startswith("Calibration in 1 band,")
+    assert "fitted exactly (leverage 1): 1 row" in {text.get_text() for text in single.plot.leverage().texts}
+
+
 def test_one_row_and_two_are_enough_for_what_has_a_meaning():
     single = nd.glm("y ~ 1", {"y": [3.0]}, family="poisson")
     for name in ("loss", "paths", "forest", "residuals", "quantiles", "sweep", "rootogram"):

@@ -144,6 +144,11 @@ def traced(fit: Fit) -> None:
         raise DataError("this fit has no steps to show: it was loaded without them; fit it again to watch it")
 
 
+def several(many: int, unit: str) -> str:
+    """How many of a unit, which is given in the plural."""
+    return f"{many:,} {unit if many != 1 else unit.removesuffix('s')}"
+
+
 def solver_of(fit: Fit) -> str:
     """The name of the solver, in words."""
     return fit.trace.solver.replace("_", " ")

@@ -24,6 +24,7 @@ from nelder.plots.canvas import (
     literal,
     names_on,
     remark,
+    several,
     solver_of,
     traced,
 )
@@ -86,10 +87,10 @@ def loss(fit: Fit, optimum: float | None = None, ax: Any = None) -> Axes:
 def ending(fit: Fit) -> str:
     """How it ended, in a few words."""
     if fit.converged:
-        return f"converged in {fit.steps} steps"
+        return f"converged in {several(fit.steps, 'steps')}"
     if fit.limit is not None:
-        return f"separated, limit after {fit.steps} steps"
-    return f"not converged after {fit.steps} steps"
+        return f"separated, limit after {several(fit.steps, 'steps')}"
+    return f"not converged after {several(fit.steps, 'steps')}"
 
 
 def loss_label(fit: Fit, optimum: float | None) -> str:
@@ -175,7 +176,7 @@ def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
         gap = gaps(fit.trace.deviance, lowest)
         style = DASHES[k % len(DASHES)]  # two that take the same steps are both to be seen
         mark = "o" if len(gap) <= MARKED else ""
-        label = f"{literal(name, SHORT)} ({fit.steps} steps)"
+        label = f"{literal(name, SHORT)} ({several(fit.steps, 'steps')})"
         ax.plot(clocks[name], gap, style, color=COLOURS[k % len(COLOURS)], marker=mark, markersize=3, label=label)
     ax.set_yscale("log")
     if by != "seconds" and max(float(np.nanmax(clock)) for clock in clocks.values()) > 100:

@@ -21,7 +21,19 @@ from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.inference.wald import checked_level
 from nelder.linalg import Array
-from nelder.plots.canvas import BLUE, GREEN, GREY, ORANGE, axes_for, dress, legend, link_label, panels_for, remark
+from nelder.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    axes_for,
+    dress,
+    legend,
+    link_label,
+    panels_for,
+    remark,
+    several,
+)
 from nelder.plots.clouds import MANY, SEED, cloud, with_smooth
 from nelder.table import number
 
@@ -189,7 +201,7 @@ def leverage(fit: Fit, ax: Any = None) -> Axes:
     contours(ax, influence.single.rank, (max(left, 0.0), right))
     ax.set_ylim(low, high)
     exact = int(np.sum(influence.leverage == 1.0))
-    remark(ax, f"{exact} rows are fitted exactly (leverage 1)" if exact else said)
+    remark(ax, f"fitted exactly (leverage 1): {several(exact, 'rows')}" if exact else said)
     dress(ax, "Leverage: beyond the curves a row moves the fit", "leverage", "standardised Pearson residual")
     return ax
 

@@ -14,7 +14,19 @@ from nelder.inference.effects.cases import Population
 from nelder.inference.effects.rows import sample_of
 from nelder.inference.effects.variables import Variable, named, variables_of
 from nelder.linalg import Array
-from nelder.plots.canvas import BLUE, GREY, ORANGE, SHORT, axes_for, dress, link_label, literal, mean_label, remark
+from nelder.plots.canvas import (
+    BLUE,
+    GREY,
+    ORANGE,
+    SHORT,
+    axes_for,
+    dress,
+    link_label,
+    literal,
+    mean_label,
+    remark,
+    several,
+)
 from nelder.plots.clouds import FEW_VALUES, cloud, jitter, rug
 from nelder.sources import Labels
 from nelder.submodels import schema_of
@@ -125,7 +137,7 @@ def partial(fit: Fit, term: str | None = None, ax: Any = None) -> Axes:
     remark(ax, said)
     beyond = np.abs(made.partial[~in_view(made.partial)])
     most = f" (to {number(float(beyond.max()), 3)})" if len(beyond) and np.isfinite(beyond).all() else ""
-    remark(ax, f"{len(beyond):,} residuals lie outside the view{most}" if len(beyond) else "", (0.02, 0.98))
+    remark(ax, f"outside the view: {several(len(beyond), 'residuals')}{most}" if len(beyond) else "", (0.02, 0.98))
     return ax
 
 
