@@ -218,6 +218,8 @@ def test_loss_draws_the_gap_to_the_optimum(poisson):
     assert ax.get_yscale() == "log" and "converged" in ax.get_title(loc="left")
     higher = poisson.plot.loss(optimum=poisson.deviance - 1.0)
     assert np.min(higher.get_lines()[0].get_ydata()) == pytest.approx(1.0)
+    lower = poisson.plot.loss(optimum=poisson.deviance + 1.0)
+    assert lower.get_ylabel() == ax.get_ylabel() and drawn(lower, ax.get_lines()[0].get_ydata())
     with pytest.raises(nd.InputTypeError):
         poisson.plot.loss(optimum="newton")
 

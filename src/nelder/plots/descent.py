@@ -57,17 +57,19 @@ def loss(fit: Fit, optimum: float | None = None, ax: Any = None) -> Axes:
     """The loss curve: deviance less that of the optimum, by step, on a log scale.
 
     The optimum is the fit's own where it arrived; give `optimum`, a deviance, where it did not, such as
-    `nd.glm(…).deviance` of Newton's. Without either the deviance itself is drawn. Steps without a finite deviance are
-    marked on the upper edge. Raises DataError for a fit that was loaded without its steps.
+    `nd.glm(…).deviance` of Newton's; the lowest step, where one is lower still. Without either the deviance itself is
+    drawn. Steps without a finite deviance are marked on the upper edge. Raises DataError for a fit that was loaded
+    without its steps.
     """
     traced(fit)
     if optimum is not None and not np.isfinite(a_number(optimum, "optimum")):
         raise InputError(f"optimum={optimum!r}: give a deviance, a finite number")
     step, deviance = fit.trace.step, fit.trace.deviance
     arrived = fit.converged or fit.limit is not None
-    known = best_seen(fit) if arrived and optimum is None else optimum
+    given = best_seen(fit) if arrived and optimum is None else optimum
+    known = None if given is None else min(given, best_seen(fit))
     ax = axes_for(ax)
-    height = deviance if known is None else gaps(deviance, min(known, best_seen(fit)))
+    height = deviance if known is None else gaps(deviance, known)
     mark = "o" if len(step) <= MARKED else ""
     ax.plot(step, np.where(np.isfinite(height), height, np.nan), color=BLUE, marker=mark, markersize=4)
     known_heights = height[np.isfinite(height) & (height > 0)]
