@@ -458,6 +458,18 @@ def test_partial_residuals_are_those_of_the_reader(poisson):
         nd.glm_fit(np.ones((4, 1)), [1.0, 2, 3, 5]).plot.partial()
 
 
+def test_numbers_that_a_term_reads_as_levels_are_drawn_as_levels():
+    random = np.random.default_rng(0)
+    data = {"k": random.choice([60, 65.0, 75], N), "flag": random.random(N) < 0.5, "y": random.poisson(3, N)}
+    fit = nd.glm("y ~ C(k) + flag", data, family="poisson")
+    for term, column, names in (("C(k)", "k", ["60", "65", "75"]), ("flag", "flag", ["False", "True"])):
+        ax = fit.plot.partial(term)
+        assert [label.get_text() for label in ax.get_xticklabels()] == names and not ax.get_lines()
+        _, first = np.unique(data[column], return_index=True)
+        heights = [line[0, 1] for line in ax.collections[2].get_segments()]
+        np.testing.assert_allclose(heights, term_share(fit, term).share[first])
+
+
 def test_the_band_of_a_term_is_that_of_its_difference_from_the_mean(poisson):
     rows = np.arange(N)
     made = term_share(poisson, "x")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nelder.diagnostics.term_shares import TermShare, share_interval, term_share
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
+from nelder.formula.transforms import number_labels
 from nelder.inference.effects.cases import Population
 from nelder.inference.effects.rows import sample_of
 from nelder.inference.effects.variables import Variable, named, variables_of
@@ -28,7 +29,7 @@ from nelder.plots.canvas import (
     several,
 )
 from nelder.plots.clouds import FEW_VALUES, cloud, jitter, rug
-from nelder.sources import Labels
+from nelder.sources import Column, Labels, Numbers
 from nelder.submodels import schema_of
 from nelder.table import number
 
@@ -128,10 +129,10 @@ def partial(fit: Fit, term: str | None = None, ax: Any = None) -> Axes:
     assert fit.kept is not None and fit.kept.chunk is not None
     column = fit.kept.chunk[made.columns[0]]
     ax = axes_for(ax)
-    if isinstance(column, Labels):
-        said = over_levels(ax, fit, made, column)
+    if isinstance(column, Numbers) and not (made.has_levels or column.kind == "b"):
+        said = over_numbers(ax, fit, made, column.values)
     else:
-        said = over_numbers(ax, fit, made, np.asarray(column.values, dtype=float))
+        said = over_levels(ax, fit, made, levels_of(column))
     shown = literal(made.term, SHORT)
     dress(ax, f"Share of {shown} in η, with partial residuals", literal(made.columns[0]), link_label(fit))
     remark(ax, said)
@@ -153,6 +154,14 @@ def over_numbers(ax: Axes, fit: Fit, made: TermShare, x: Array) -> str:
     ax.fill_between(x[first], lower, upper, color=ORANGE, alpha=0.25, linewidth=0, zorder=3)
     ax.plot(x[first], made.share[first], line, color=ORANGE, linewidth=1.8, markersize=4, zorder=4)
     return said
+
+
+def levels_of(column: Column) -> Labels:
+    """A column as levels: the different ones of its numbers, as whole ones where they are."""
+    if isinstance(column, Labels):
+        return column
+    whole = column.kind == "f" and np.array_equal(column.values, np.round(column.values))
+    return number_labels(column.values, "i" if whole else column.kind)
 
 
 def over_levels(ax: Axes, fit: Fit, made: TermShare, column: Labels) -> str:
