@@ -175,6 +175,18 @@ def test_a_p_value_is_never_a_bare_zero(p):
     assert text.startswith("< ") if p < 1e-300 else abs(float(text) - p) <= 5.0001e-3 * p
 
 
+@pytest.mark.parametrize("name", ["p", "z", "estimate", "se", "lower"])
+def test_a_variable_called_as_a_measure_keeps_its_column(name):
+    data = {"x": np.arange(40.0), name: np.repeat(["a", "b"], 20)}
+    made = nd.glm(f"y ~ x * {name}", data | {"y": np.arange(40) % 7}, family="poisson")
+    found = made.slopes("x", by=name).table()
+    assert found[f"variable {name}"].tolist() == ["a", "b"]
+    plain = nd.glm("y ~ x * g", {"x": data["x"], "g": data[name], "y": np.arange(40) % 7}, family="poisson")
+    same = plain.slopes("x", by="g").table()
+    for column in ("estimate", "se", "z", "p", "lower", "upper"):
+        assert np.array_equal(found[column], same[column])
+
+
 def test_what_a_base_cannot_have_shows_as_a_dash_and_stays_nan():
     made = Table({"level": ["a", "b"], "ratio": [1.0, np.nan], "se": [np.nan, np.nan]}, bases=[0])
     assert str(made).splitlines()[1:] == ["a      1.0000    -", "b         nan  nan"]
