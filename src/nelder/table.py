@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -90,16 +90,23 @@ class Named(np.ndarray[Any, Any]):
 class Table(Mapping[str, NDArray[Any]]):
     """Columns of one length, by name. `str(table)` is plain text; `to_pandas()`, `to_polars()` and `to_arrow()`
     convert. `notes` are sentences below the table. `bases` are rows that others are compared with: a number that such
-    a row cannot have is nan, and shows as a dash.
+    a row cannot have is nan, and shows as a dash. `own` are columns under names of the user: their numbers are printed
+    as numbers, though they be called p or z.
     """
 
     def __init__(
-        self, columns: Mapping[str, object], title: str = "", notes: Sequence[str] = (), bases: Sequence[int] = ()
+        self,
+        columns: Mapping[str, object],
+        title: str = "",
+        notes: Sequence[str] = (),
+        bases: Sequence[int] = (),
+        own: Iterable[str] = (),
     ) -> None:
         self._columns = {name: np.asarray(values) for name, values in columns.items()}
         self.title = title
         self.notes = tuple(notes)
         self.bases = frozenset(bases)
+        self.own = frozenset(own)
         assert len({len(values) for values in self._columns.values()}) <= 1
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -126,9 +133,10 @@ class Table(Mapping[str, NDArray[Any]]):
         n = self.rows
         shown = list(range(n)) if n <= most else [*range(most // 2), *range(n - most // 2, n)]
         dashed = [row in self.bases for row in shown]
+        printed = {name: _cells("" if name in self.own else name, values[shown]) for name, values in self.items()}
         texts = [
             [name, *(DASH if dash and cell == "nan" else cell for dash, cell in zip(dashed, cells, strict=True))]
-            for name, cells in ((name, _cells(name, values[shown])) for name, values in self._columns.items())
+            for name, cells in printed.items()
         ]
         if n > most:
             for column in texts:

@@ -175,6 +175,20 @@ def test_a_p_value_is_never_a_bare_zero(p):
     assert text.startswith("< ") if p < 1e-300 else abs(float(text) - p) <= 5.0001e-3 * p
 
 
+@pytest.mark.parametrize("name", ["p", "z", "t", "F", "chi2", "statistic"])
+def test_a_column_of_the_users_is_printed_as_numbers_whatever_it_is_called(name):
+    random = np.random.default_rng(0)
+    data = {name: random.normal(0.0, 1e-3, 60), "x": random.normal(size=60)}
+    fit = nd.glm(f"y ~ {name} + x", data | {"y": 5 - 2e3 * data[name] + random.normal(size=60)})
+    effects = fit.predictions(at={name: [-1e-4, 0.0, 2e-4]}).table()
+    steps, held = fit.trace.table(), fit.profile(name, 5).table()
+    tables = (effects, steps, held, fit.condition_indices(), fit.augment())
+    for made in tables:
+        shown = [float(cell) for cell in next(column for column in made.texts(99) if column[0] == name)[1:]]
+        np.testing.assert_allclose(shown, made[name], rtol=5.1e-3, atol=1e-2 * np.abs(made[name]).min())
+    assert "< 1e-300" not in f"{fit.trace}{held}"
+
+
 @pytest.mark.parametrize("name", ["p", "z", "estimate", "se", "lower"])
 def test_a_variable_called_as_a_measure_keeps_its_column(name):
     data = {"x": np.arange(40.0), name: np.repeat(["a", "b"], 20)}

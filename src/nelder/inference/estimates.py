@@ -107,7 +107,7 @@ class Estimates:
         columns |= {"lower": lower, "upper": upper}
         labels = {f"variable {each}" if each in columns else each: given for each, given in self.labels.items()}
         notes = (*self.notes, family.note) if family.note else self.notes
-        return Table({**labels, **columns}, self.title, notes)
+        return Table({**labels, **columns}, self.title, notes, own=labels)
 
     def _carried(self, reach: Array | float) -> tuple[Array, Array, Array, Array]:
         """Estimate, se, lower and upper as they are shown."""

@@ -51,7 +51,8 @@ class Profile:
         for name, column in zip(self.names, self.coefficients.T, strict=True):
             if name != self.name:
                 columns[f"coefficient {name}" if name in columns else name] = column
-        return Table(columns, f"Profile of {self.name}", self.notes)
+        own = columns.keys() - {"signed root", "deviance"}
+        return Table(columns, f"Profile of {self.name}", self.notes, own=own)
 
     def __str__(self) -> str:
         return str(self.table())
