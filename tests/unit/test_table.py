@@ -201,6 +201,15 @@ def test_a_variable_called_as_a_measure_keeps_its_column(name):
         assert np.array_equal(found[column], same[column])
 
 
+def test_a_profile_of_a_coefficient_called_deviance_keeps_both():
+    x = np.arange(20.0)
+    made = nd.glm("y ~ deviance + x", {"deviance": np.cos(x), "x": x, "y": x % 5}).profile("deviance", 5)
+    table = made.table()
+    assert np.array_equal(table["coefficient deviance"], made.values) and np.array_equal(
+        table["deviance"], made.deviance
+    )
+
+
 def test_what_a_base_cannot_have_shows_as_a_dash_and_stays_nan():
     made = Table({"level": ["a", "b"], "ratio": [1.0, np.nan], "se": [np.nan, np.nan]}, bases=[0])
     assert str(made).splitlines()[1:] == ["a      1.0000    -", "b         nan  nan"]
