@@ -45,6 +45,7 @@ def numbers(values: NDArray[Any], digits: int = 5) -> list[str]:
     if apart or kept > 7:
         return [number(float(value), digits) for value in values]
     decimals = max(min(digits - 1 - int(np.floor(np.log10(sizes.max()))), 7), kept, 0)
+    values = values + 0.0  # which makes 0 of −0
     return [f"{value:.{decimals}f}" if np.isfinite(value) else number(float(value)) for value in values]
 
 

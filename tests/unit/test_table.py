@@ -210,6 +210,10 @@ def test_a_profile_of_a_coefficient_called_deviance_keeps_both():
     )
 
 
+def test_a_zero_has_no_sign():
+    assert numbers(np.array([-0.0, 1.0, -2.0])) == ["0.0000", "1.0000", "-2.0000"]
+
+
 def test_what_a_base_cannot_have_shows_as_a_dash_and_stays_nan():
     made = Table({"level": ["a", "b"], "ratio": [1.0, np.nan], "se": [np.nan, np.nan]}, bases=[0])
     assert str(made).splitlines()[1:] == ["a      1.0000    -", "b         nan  nan"]
