@@ -406,6 +406,16 @@ def test_an_envelope_is_only_for_residuals_that_are_standard(poisson, fits):
     assert not raw.collections and raw.get_legend() is None
 
 
+def test_a_perfect_fit_has_no_residuals_that_ought_to_be_normal(tmp_path):
+    x = np.arange(20.0)
+    fit = nd.glm("y ~ x", {"x": x, "y": 1 + 2 * x})
+    assert 0 < fit.dispersion < 1e-25  # of rounding
+    ax = fit.plot.quantiles()
+    assert ax.get_ylabel() == "deviance residual" and not ax.collections
+    page = fit.report(tmp_path / "fit.html").read_text(encoding="utf-8")
+    assert "Normal quantiles of the residuals" not in page and "A deviance residual a row" in page
+
+
 def test_wrong_kinds_of_residuals_are_refused(poisson):
     with pytest.raises(nd.UnknownNameError):
         poisson.plot.residuals("large")

@@ -16,7 +16,7 @@ from nelder.diagnostics.fitted_rows import fitted_rows
 from nelder.diagnostics.influence import CONTOURS, cook_contour
 from nelder.diagnostics.normality import in_order, normal_order
 from nelder.diagnostics.repetitions import repetitions
-from nelder.diagnostics.residuals import KINDS, quantile_sample
+from nelder.diagnostics.residuals import KINDS, measurable, quantile_sample
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.inference.wald import checked_level
@@ -80,7 +80,7 @@ def usual_kind(fit: Fit) -> str:
     blocks = objective.design.handles
     odd = any(fit.family.impossible(block.y, block.own_precision).any() for block in blocks)
     whole = repetitions(objective, np.concatenate([block.frequency for block in blocks])) is not None
-    known = np.isfinite(fit.dispersion) and fit.dispersion > 0
+    known = measurable(fit)
     if fit.family.has_distribution and not odd and known and whole:
         return "quantile"
     plain = fit.solved.penalty == "unpenalised" and not objective.sampling
