@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nelder.errors import DataError, FormulaError, LevelError, some_rows
 from nelder.formula.contrasts import FactorCoding, Scoped, full_coding, reduced_coding, scope
 from nelder.formula.expressions import Digests, Expression
-from nelder.formula.grammar import Formula
+from nelder.formula.grammar import Formula, quoted
 from nelder.formula.transforms import Basis, Coded, State
 from nelder.linalg import Array
 from nelder.parts import Coded as CodedPart
@@ -245,10 +245,11 @@ def numeric_column(
     value = expression.evaluate(chunk, states, rows)
     if isinstance(value, Labels | Coded):
         levels = value.levels if isinstance(value, Labels) else value.labels.levels
-        example = f"{{{expression.text} == {levels[-1]!r}}}" if levels else "a comparison in braces"
+        written = quoted(expression) if expression.columns == (expression.text,) else expression.text
+        example = f"{{{written} == {levels[-1]!r}}}" if levels else "a comparison in braces"
         raise DataError(
             f"the {role} {expression.text!r} is categorical, with levels {', '.join(map(repr, levels[:5]))}: it must "
-            f"be numeric; a comparison makes it so, such as {example} in place of {expression.text}"
+            f"be numeric; a comparison makes it so, such as {example} in place of {written}"
         )
     matrix = _matrix(value, len(rows))
     if matrix.shape[1] != 1:
