@@ -24,13 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 for a fit that did not converge, 2 for an error and 130 for Ctrl-C."""
     from nelder.errors import NelderError
 
+    _open_output()
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
         return 2
-    if sys.stdout is None:  # closed by whoever started us: files are written all the same
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  it is open for as long as we are
     try:
         code = int(options.run(options))
         sys.stdout.flush()  # here, where it can still be said that the disk is full
@@ -49,6 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("nelder: interrupted", file=sys.stderr)
         return 130
+
+
+def _open_output() -> None:
+    """Let the output take every text: letters its encoding lacks, as φ in Windows-1252, are written by their codes."""
+    if sys.stdout is None:  # closed by whoever started us: files are written all the same
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  it is open for as long as we are
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _silence() -> None:

@@ -448,5 +448,7 @@ class Fit(Estimate):
     def __str__(self) -> str:
         return str(self.summary())
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()

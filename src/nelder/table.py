@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any, Self
 from unicodedata import combining, east_asian_width
 
@@ -47,6 +48,7 @@ def numbers(values: NDArray[Any], digits: int = 5) -> list[str]:
     if apart or kept > 7:
         return [number(float(value), digits) for value in values]
     decimals = max(min(digits - 1 - int(np.floor(np.log10(sizes.max()))), 7), kept, 0)
+    values = values + 0.0  # which makes 0 of −0
     return [f"{value:.{decimals}f}" if np.isfinite(value) else number(float(value)) for value in values]
 
 
@@ -105,8 +107,11 @@ class Named(np.ndarray[Any, Any]):
 class Table(Mapping[str, NDArray[Any]]):
     """Columns of one length, by name. `str(table)` is plain text; `to_pandas()`, `to_polars()` and `to_arrow()`
     convert. `notes` are sentences below the table. `bases` are rows that others are compared with: a number that such
-    a row cannot have is nan, and shows as a dash. Of more than `most` rows only the first and the last are shown.
+    a row cannot have is nan, and shows as a dash. `own` are columns under names of the user: their numbers are printed
+    as numbers, though they be called p or z. Of more than `most` rows the first and the last are shown.
     """
+
+    most = SHOWN
 
     def __init__(
         self,
@@ -114,13 +119,13 @@ class Table(Mapping[str, NDArray[Any]]):
         title: str = "",
         notes: Sequence[str] = (),
         bases: Sequence[int] = (),
-        most: int = SHOWN,
+        own: Iterable[str] = (),
     ) -> None:
         self._columns = {name: np.asarray(values) for name, values in columns.items()}
         self.title = title
         self.notes = tuple(notes)
         self.bases = frozenset(bases)
-        self.most = most
+        self.own = frozenset(own)
         assert len({len(values) for values in self._columns.values()}) <= 1
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -142,14 +147,21 @@ class Table(Mapping[str, NDArray[Any]]):
         """The number of rows."""
         return len(next(iter(self._columns.values()), ()))
 
+    def showing(self, most: int) -> Self:
+        """The same table, of which so many rows are shown."""
+        made = copy(self)
+        made.most = most
+        return made
+
     def texts(self, most: int) -> list[list[str]]:
         """Each column as it is printed, its name first; of more than `most` rows the first and last, parted by …"""
         n = self.rows
         shown = list(range(n)) if n <= most else [*range(most // 2), *range(n - most // 2, n)]
         dashed = [row in self.bases for row in shown]
+        printed = {name: _cells("" if name in self.own else name, values[shown]) for name, values in self.items()}
         texts = [
             [name, *(DASH if dash and cell == "nan" else cell for dash, cell in zip(dashed, cells, strict=True))]
-            for name, cells in ((name, _cells(name, values[shown])) for name, values in self._columns.items())
+            for name, cells in printed.items()
         ]
         if n > most:
             for column in texts:

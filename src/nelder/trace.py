@@ -125,8 +125,8 @@ class Trace:
             "passes": self.passes,
             "seconds": self.column("seconds"),
         }
-        names = (f"beta[{name}]" if name in columns else name for name in self.names)
-        return Table(columns | dict(zip(names, self.beta.T, strict=True)))
+        names = [f"beta[{name}]" if name in columns else name for name in self.names]
+        return Table(columns | dict(zip(names, self.beta.T, strict=True)), own=names)
 
     def __str__(self) -> str:
         if not self.records:
@@ -135,7 +135,7 @@ class Trace:
         coefficients = list(table)[-len(self.names) :][:4] if self.names else []
         names = ("step", "deviance", "gradient", "decrement", "size", "halvings", *coefficients)
         columns = {name: table[name][some] for name in names}
-        return str(Table(columns, f"{self.solver}, step by step"))
+        return str(Table(columns, f"{self.solver}, step by step", own=coefficients))
 
     __repr__ = __str__
 

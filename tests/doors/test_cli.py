@@ -190,6 +190,22 @@ def shell(line, folder):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("words", [["fit", "--help"], ["demo"], ["fit", "ships.csv", FORMULA, "--family", "poisson",
+                                                                "--check"]], ids=["help", "demo", "check"])  # fmt: skip
+def test_letters_that_the_output_has_not_are_written_by_their_codes(ships, encoding, words):
+    done = subprocess.run(
+        [*PROGRAM, *words], capture_output=True, timeout=60, cwd=ships, check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stderr.decode(encoding) == ""
+    wide = subprocess.run(
+        [*PROGRAM, *words], capture_output=True, timeout=60, cwd=ships, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    ).stdout.decode()  # fmt: skip
+    assert done.stdout == wide.encode(encoding, "backslashreplace")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("end", ["| true", ">&-", "> /dev/full"])
 def test_an_output_that_takes_nothing_ends_quietly_and_costs_no_file(ships, saved, tmp_path, end):

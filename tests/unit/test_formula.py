@@ -1,6 +1,7 @@
 """Formulas: what they may hold, what they learn, and what they say about rows they cannot use."""
 
 import contextlib
+import re
 import resource
 import subprocess
 import sys
@@ -720,3 +721,13 @@ def test_csv_reads_the_same_without_pyarrow(tmp_path, monkeypatch):
     (tmp_path / "table.parquet").touch()
     with pytest.raises(nd.MissingExtraError, match="files"):
         nd.glm("y ~ x", tmp_path / "table.parquet")
+
+
+@pytest.mark.parametrize("name", ["answer", "yes or no", 'a<b>"c"'])
+def test_the_comparison_that_a_categorical_response_is_told_to_be_can_be_written(data, name):
+    table = {**data, name: list("nynynnyynyny")}
+    with pytest.raises(nd.DataError, match="must be numeric") as refused:
+        nd.glm(f"`{name}` ~ x", table, family="binomial")
+    advised = re.search(r"such as (\{.*\}) in place", str(refused.value))[1]
+    fit = nd.glm(f"{advised} ~ x", table, family="binomial")
+    assert np.isclose(fit.fitted.mean(), 0.5)

@@ -347,6 +347,16 @@ def test_every_picture_is_drawn_or_refused_in_words(name, line):
         assert pictures.INK not in html and pictures.PAPER not in html
 
 
+def test_the_truth_of_a_table_of_ones_own_is_not_asked_for():
+    made = shown(dropped("own.csv", CSV))
+    assert "are not known" in page.attempted(lambda: pictures.picture(made, "truth"))
+
+
+def test_a_panel_that_says_why_it_is_empty_stays():
+    made = shown(dropped("two.csv", b"x,y\n1,2.5\n2,5\n"))
+    assert "no degrees of freedom" in re.sub(r"\s+", " ", pictures.picture(made, "checks"))
+
+
 def test_a_picture_that_holds_too_much_is_sent_as_an_image(monkeypatch, line):
     monkeypatch.setattr(pictures, "HEAVY", 0)
     assert '<img alt="checks" src="data:image/png;base64,' in pictures.picture(line, "checks")

@@ -218,6 +218,8 @@ def test_loss_draws_the_gap_to_the_optimum(poisson):
     assert ax.get_yscale() == "log" and "converged" in ax.get_title(loc="left")
     higher = poisson.plot.loss(optimum=poisson.deviance - 1.0)
     assert np.min(higher.get_lines()[0].get_ydata()) == pytest.approx(1.0)
+    lower = poisson.plot.loss(optimum=poisson.deviance + 1.0)
+    assert lower.get_ylabel() == ax.get_ylabel() and drawn(lower, ax.get_lines()[0].get_ydata())
     with pytest.raises(nd.InputTypeError):
         poisson.plot.loss(optimum="newton")
 
@@ -244,6 +246,17 @@ def test_paths_are_those_of_the_trace(poisson):
         poisson.plot.paths(terms="nothing")
 
 
+def test_a_name_stays_beside_its_path_where_others_are_pushed_apart():
+    codes = np.arange(200) % 5
+    y = np.where(codes == 2, 0, 2 + np.arange(200) % 3)
+    fit = nd.glm("y ~ g", {"g": np.array(list("abcde"))[codes], "y": y}, family="poisson")
+    ax = fit.plot.paths()
+    place = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    lowest = ax.transAxes.inverted().transform(ax.transData.transform((0, fit.trace.beta[-1, 2])))[1]
+    assert place["g[T.c]"] == pytest.approx(lowest)
+    assert np.diff(sorted(place.values())).min() >= 0.055 - 1e-9 and max(place.values()) <= 1
+
+
 def test_a_sweep_is_the_log_likelihood(poisson):
     values = np.linspace(0, 1, 7)
     ax = poisson.plot.sweep("x", values)
@@ -263,6 +276,16 @@ def test_a_contour_has_the_path_of_the_solver(poisson):
     for wrong in ("x", ("x",), ("x", "x"), ("x", "nothing")):
         with pytest.raises(nd.InputError if wrong != "x" and len(wrong) > 1 else nd.InputTypeError):
             poisson.plot.contour(wrong)
+
+
+def test_the_legend_of_a_contour_does_not_hide_the_fit():
+    x = np.arange(20.0)
+    for slope in (2.0, -2.0):
+        y = 1.0 + slope * x + 0.01 * np.sin(x)
+        ax = nd.glm("y ~ x", {"x": x, "y": y}).plot.contour(("Intercept", "x"))
+        ax.figure.canvas.draw()
+        star = next(line for line in ax.get_lines() if line.get_marker() == "*").get_xydata()
+        assert not ax.get_legend().get_window_extent().contains(*ax.transData.transform(star)[0])
 
 
 def test_a_profile_is_that_of_the_fit(poisson):
@@ -383,6 +406,16 @@ def test_an_envelope_is_only_for_residuals_that_are_standard(poisson, fits):
     assert not raw.collections and raw.get_legend() is None
 
 
+def test_a_perfect_fit_has_no_residuals_that_ought_to_be_normal(tmp_path):
+    x = np.arange(20.0)
+    fit = nd.glm("y ~ x", {"x": x, "y": 1 + 2 * x})
+    assert 0 < fit.dispersion < 1e-25  # of rounding
+    ax = fit.plot.quantiles()
+    assert ax.get_ylabel() == "deviance residual" and not ax.collections
+    page = fit.report(tmp_path / "fit.html").read_text(encoding="utf-8")
+    assert "Normal quantiles of the residuals" not in page and "A deviance residual a row" in page
+
+
 def test_wrong_kinds_of_residuals_are_refused(poisson):
     with pytest.raises(nd.UnknownNameError):
         poisson.plot.residuals("large")
@@ -401,6 +434,16 @@ def test_cooks_contours_are_where_cooks_distance_is(poisson):
     np.testing.assert_allclose(y**2 / p * x / (1 - x), 1.0)
     worst = {str(row) for row in influence.rows[np.argsort(-influence.cook)[:3]]}
     assert {text.get_text() for text in ax.texts} >= worst
+
+
+def test_cooks_contours_are_not_drawn_where_no_coefficient_is_finite():
+    x = np.arange(30.0)
+    fit = nd.glm("y ~ x", {"x": x, "y": x > 14.5}, family="binomial")
+    assert not np.isfinite(fit.coef).any()
+    ax = fit.plot.leverage()
+    assert ax.get_legend() is None
+    contours = [line.get_ydata() for line in ax.get_lines() if len(line.get_xdata()) == 201]
+    assert not np.isfinite(contours).any()
 
 
 def test_the_envelope_is_that_of_the_order_of_normal_numbers():
@@ -425,6 +468,18 @@ def test_partial_residuals_are_those_of_the_reader(poisson):
         nd.glm_fit(np.ones((4, 1)), [1.0, 2, 3, 5]).plot.partial()
 
 
+def test_numbers_that_a_term_reads_as_levels_are_drawn_as_levels():
+    random = np.random.default_rng(0)
+    data = {"k": random.choice([60, 65.0, 75], N), "flag": random.random(N) < 0.5, "y": random.poisson(3, N)}
+    fit = nd.glm("y ~ C(k) + flag", data, family="poisson")
+    for term, column, names in (("C(k)", "k", ["60", "65", "75"]), ("flag", "flag", ["False", "True"])):
+        ax = fit.plot.partial(term)
+        assert [label.get_text() for label in ax.get_xticklabels()] == names and not ax.get_lines()
+        _, first = np.unique(data[column], return_index=True)
+        heights = [line[0, 1] for line in ax.collections[2].get_segments()]
+        np.testing.assert_allclose(heights, term_share(fit, term).share[first])
+
+
 def test_the_band_of_a_term_is_that_of_its_difference_from_the_mean(poisson):
     rows = np.arange(N)
     made = term_share(poisson, "x")
@@ -443,6 +498,25 @@ def test_an_effect_is_the_prediction(poisson):
     assert "log scale" in poisson.plot.effect("x", scale="link").get_ylabel()
     with pytest.raises(nd.UnknownNameError):
         poisson.plot.effect("nothing")
+
+
+@pytest.mark.parametrize("many", [4, 19, 40, 90])
+@pytest.mark.parametrize("picture", ["effect", "partial"])
+def test_names_of_levels_do_not_touch_and_levels_left_out_are_counted(picture, many):
+    codes = np.arange(3 * many) % many
+    data = {"g": np.array([f"level {k:02d}" for k in range(many)])[codes], "y": 1.0 + np.arange(3 * many) % 7}
+    ax = getattr(nd.glm("y ~ g", data, family="poisson").plot, picture)("g")
+    ax.figure.canvas.draw()
+    labels = [label for label in ax.get_xticklabels() if label.get_text()]
+    assert {label.get_text() for label in labels} <= set(data["g"]) and len(labels) >= min(many, 30)
+    places = ax.transData.transform([(label.get_position()[0], 0.0) for label in labels])[:, 0]
+    lean = np.sin(np.radians(labels[0].get_rotation())) or None
+    tall = labels[0].get_fontsize() * ax.figure.dpi / 72
+    apart = np.diff(places) * lean if lean else np.diff(places)
+    wide = tall if lean else max(label.get_window_extent().width for label in labels)
+    assert apart.min() > wide
+    said = " ".join(text.get_text() for text in ax.texts)
+    assert (f"the first 40 of {many} levels" in said) == (picture == "effect" and many > 40)
 
 
 def test_bands_are_those_of_the_readers(poisson, yes):
@@ -526,6 +600,16 @@ def test_separated_and_aliased_fits_are_drawn():
     with pytest.raises(nd.CapabilityError, match="aliased"):
         aliased.plot.curves("x")
     assert len(aliased.plot.paths().get_lines()) == 2
+
+
+def test_one_is_not_written_as_several():
+    x = np.arange(6.0)
+    line = nd.glm("y ~ x", {"x": x, "y": np.sqrt(x)})
+    assert line.plot.loss().get_title("left") == "closed form: converged in 1 step"
+    assert "(1 step)" in line.plot.race({}).get_legend().get_texts()[0].get_text()
+    single = nd.glm("y ~ 1", {"y": [3.0]}, family="poisson")
+    assert single.plot.calibration().get_title("left").startswith("Calibration in 1 band,")
+    assert "fitted exactly (leverage 1): 1 row" in {text.get_text() for text in single.plot.leverage().texts}
 
 
 def test_one_row_and_two_are_enough_for_what_has_a_meaning():

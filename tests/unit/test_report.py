@@ -39,6 +39,12 @@ def pages():
     return [each.summary().to_latex() for each in (fit, shape, limit)] + [table.to_latex() for table in tables]
 
 
+def test_a_fit_shows_its_summary_wherever_it_is_shown():
+    fit = nd.glm("incidents ~ type", nd.datasets.ships(), family="poisson")
+    assert repr(fit) == str(fit) == str(fit.summary())
+    assert fit._repr_html_() == fit.summary()._repr_html_()
+
+
 def test_latex_has_nothing_that_latex_would_read_otherwise():
     for page in pages():
         assert page.count(r"\begin{tabular}") == page.count(r"\end{tabular}") >= 1

@@ -175,6 +175,45 @@ def test_a_p_value_is_never_a_bare_zero(p):
     assert text.startswith("< ") if p < 1e-300 else abs(float(text) - p) <= 5.0001e-3 * p
 
 
+@pytest.mark.parametrize("name", ["p", "z", "t", "F", "chi2", "statistic"])
+def test_a_column_of_the_users_is_printed_as_numbers_whatever_it_is_called(name):
+    random = np.random.default_rng(0)
+    data = {name: random.normal(0.0, 1e-3, 60), "x": random.normal(size=60)}
+    fit = nd.glm(f"y ~ {name} + x", data | {"y": 5 - 2e3 * data[name] + random.normal(size=60)})
+    effects = fit.predictions(at={name: [-1e-4, 0.0, 2e-4]}).table()
+    steps, held = fit.trace.table(), fit.profile(name, 5).table()
+    tables = (effects, steps, held, fit.condition_indices(), fit.augment())
+    for made in tables:
+        shown = [float(cell) for cell in next(column for column in made.texts(99) if column[0] == name)[1:]]
+        np.testing.assert_allclose(shown, made[name], rtol=5.1e-3, atol=1e-2 * np.abs(made[name]).min())
+    assert "< 1e-300" not in f"{fit.trace}{held}"
+
+
+@pytest.mark.parametrize("name", ["p", "z", "estimate", "se", "lower"])
+def test_a_variable_called_as_a_measure_keeps_its_column(name):
+    data = {"x": np.arange(40.0), name: np.repeat(["a", "b"], 20)}
+    made = nd.glm(f"y ~ x * {name}", data | {"y": np.arange(40) % 7}, family="poisson")
+    found = made.slopes("x", by=name).table()
+    assert found[f"variable {name}"].tolist() == ["a", "b"]
+    plain = nd.glm("y ~ x * g", {"x": data["x"], "g": data[name], "y": np.arange(40) % 7}, family="poisson")
+    same = plain.slopes("x", by="g").table()
+    for column in ("estimate", "se", "z", "p", "lower", "upper"):
+        assert np.array_equal(found[column], same[column])
+
+
+def test_a_profile_of_a_coefficient_called_deviance_keeps_both():
+    x = np.arange(20.0)
+    made = nd.glm("y ~ deviance + x", {"deviance": np.cos(x), "x": x, "y": x % 5}).profile("deviance", 5)
+    table = made.table()
+    assert np.array_equal(table["coefficient deviance"], made.values) and np.array_equal(
+        table["deviance"], made.deviance
+    )
+
+
+def test_a_zero_has_no_sign():
+    assert numbers(np.array([-0.0, 1.0, -2.0])) == ["0.0000", "1.0000", "-2.0000"]
+
+
 def test_what_a_base_cannot_have_shows_as_a_dash_and_stays_nan():
     made = Table({"level": ["a", "b"], "ratio": [1.0, np.nan], "se": [np.nan, np.nan]}, bases=[0])
     assert str(made).splitlines()[1:] == ["a      1.0000    -", "b         nan  nan"]

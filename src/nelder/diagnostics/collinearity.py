@@ -111,4 +111,5 @@ def condition_indices(fit: Fit) -> Table:
     shares /= shares.sum(axis=0)
     columns: dict[str, Array] = {"index": sizes[0] / sizes}
     columns |= dict(zip(objective.design.names, shares.T, strict=True))
-    return Table(columns, "Condition indices, and shares of the variance of each coefficient")
+    title = "Condition indices, and shares of the variance of each coefficient"
+    return Table(columns, title, own=objective.design.names)

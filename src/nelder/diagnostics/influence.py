@@ -152,9 +152,9 @@ class Influence:
 
 def cook_contour(leverage: Array, distance: float, rank: float) -> Array:
     """How large standardised Pearson residuals r (n,) at leverages h (n,) are where Cook's distance D is as given, for
-    a fit of rank p: D = r² h / (p (1 − h)) (Cook & Weisberg 1982).
+    a fit of rank p: D = r² h / (p (1 − h)) (Cook & Weisberg 1982); nan where there is no coefficient to be moved.
     """
-    return np.sqrt(distance * rank * (1.0 - leverage) / leverage)
+    return np.sqrt(distance * (rank or np.nan) * (1.0 - leverage) / leverage)
 
 
 def influence(fit: Fit) -> Influence:

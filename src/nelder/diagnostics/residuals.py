@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block
+from nelder.diagnosis import PerfectFit
 from nelder.diagnostics.raw_residuals import RAW, raw_kernel
 from nelder.diagnostics.repetitions import repetitions
 from nelder.diagnostics.single_rows import SingleRows, single_rows
@@ -71,6 +72,13 @@ def known_dispersion(fit: Fit) -> float:
         why = "the fit is perfect" if fit.dispersion == 0 else "no degrees of freedom are left"
         raise DataError(f"the dispersion is {fit.dispersion:g}, as {why}: residuals have no scale to be measured on")
     return fit.dispersion
+
+
+def measurable(fit: Fit) -> bool:
+    """Whether residuals have a φ to be measured on that is more than rounding."""
+    known = fit.family.dispersion_known or fit.dispersion_by == "given"
+    perfect = any(isinstance(finding, PerfectFit) for finding in fit.warnings)
+    return bool(np.isfinite(fit.dispersion)) and fit.dispersion > 0 and (known or not perfect)
 
 
 def quantile_residuals(fit: Fit, seed: int | None = None) -> Array:

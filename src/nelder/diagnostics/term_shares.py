@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nelder.diagnostics.residuals import partial_residuals, residuals
 from nelder.errors import unknown_name
 from nelder.fit import Fit
+from nelder.formula.schema import CategoricalFactor
 from nelder.inference.predictions.prediction import standard_errors
 from nelder.inference.wald import two_sided_quantile
 from nelder.linalg import Array
@@ -20,13 +21,14 @@ from nelder.submodels import schema_of
 class TermShare:
     """A term's share of η at the rows of the fit (n,), centred as partial residuals are, and those residuals (n,).
 
-    `columns` are those of the table that the term reads.
+    `columns` are those of the table that the term reads, as levels where it `has_levels`.
     """
 
     term: str
     share: Array
     partial: Array
     columns: tuple[str, ...]
+    has_levels: bool
 
 
 def term_share(fit: Fit, term: object) -> TermShare:
@@ -40,7 +42,8 @@ def term_share(fit: Fit, term: object) -> TermShare:
     place = [name for name, _ in schema.spans].index(term)
     factors = schema.formula.terms[place].factors
     read = tuple(dict.fromkeys(column for factor in factors for column in factor.columns))
-    return TermShare(term, found[term] - left, found[term], read)
+    levels = any(isinstance(schema.factors[factor.text], CategoricalFactor) for factor in factors)
+    return TermShare(term, found[term] - left, found[term], read, levels)
 
 
 def share_interval(fit: Fit, term: str, rows: NDArray[np.integer], level: float = 0.95) -> tuple[Array, Array]:

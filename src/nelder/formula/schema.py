@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nelder.errors import WITHOUT_COMMAS, DataError, FormulaError, LevelError, some_rows
 from nelder.formula.contrasts import FactorCoding, Scoped, full_coding, reduced_coding, scope
 from nelder.formula.expressions import Digests, Expression
-from nelder.formula.grammar import Formula
+from nelder.formula.grammar import Formula, quoted
 from nelder.formula.transforms import Basis, Coded, State
 from nelder.linalg import Array
 from nelder.parts import Coded as CodedPart
@@ -253,8 +253,9 @@ def numeric_column(
     value = expression.evaluate(chunk, states, rows)
     if isinstance(value, Labels | Coded):
         levels = value.levels if isinstance(value, Labels) else value.labels.levels
-        example = f"{{{expression.text} == {levels[-1]!r}}}" if levels else "a comparison in braces"
-        way = f"it must be numeric; a comparison makes it so, such as {example} in place of {expression.text}"
+        written = quoted(expression) if expression.columns == (expression.text,) else expression.text
+        example = f"{{{written} == {levels[-1]!r}}}" if levels else "a comparison in braces"
+        way = f"it must be numeric; a comparison makes it so, such as {example} in place of {written}"
         if levels and all(isinstance(level, str) and WITH_COMMA.fullmatch(level) for level in levels):
             way = WITHOUT_COMMAS
         raise DataError(

@@ -93,7 +93,8 @@ class Estimates:
         return replace(made, adjusting=Adjusting())
 
     def table(self, level: float = 0.95, adjust: str | None = None) -> Table:
-        """Columns: the labels, estimate, se, z or t, p, lower, upper; p and intervals adjusted for their number.
+        """Columns: the labels, estimate, se, z or t, p, lower, upper; p and intervals adjusted for their number. A
+        label that is called as a measure, as a variable p is, has the column `variable p`.
 
         `adjust` is one of `simultaneous.ADJUSTMENTS`, by default that of `adjusting`. Where estimates are shown through
         a link, so are their intervals, and se is by the delta method, while test and p are those of the values.
@@ -101,11 +102,12 @@ class Estimates:
         family = self._adjusted(self.adjusting.method if adjust is None else adjust, level)
         name = "z" if np.isinf(self.df) else "t"
         estimate, se, lower, upper = self._carried(family.reach)
-        columns = {label: np.asarray(column) for label, column in self.labels.items()}
-        columns |= {self.shown.name: estimate, "se": se}
+        columns = {self.shown.name: estimate, "se": se}
         columns |= {name: self.statistic, "p": family.p} if self.shown.tested else {}
+        columns |= {"lower": lower, "upper": upper}
+        labels = {f"variable {each}" if each in columns else each: given for each, given in self.labels.items()}
         notes = (*self.notes, family.note) if family.note else self.notes
-        return Table(columns | {"lower": lower, "upper": upper}, self.title, notes)
+        return Table({**labels, **columns}, self.title, notes, own=labels)
 
     def _carried(self, reach: Array | float) -> tuple[Array, Array, Array, Array]:
         """Estimate, se, lower and upper as they are shown."""

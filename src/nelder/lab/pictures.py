@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nelder.errors import NelderWarning
+from nelder.errors import CapabilityError, NelderWarning
 from nelder.fit import Fit
 from nelder.lab.views import Shown
 from nelder.plots import PICTURES
@@ -51,9 +51,16 @@ PANELS: dict[str, tuple[int, int, tuple[float, float]]] = {"checks": (2, 2, PAGE
 
 
 def picture(shown: Shown, name: str) -> str:
-    """One picture of a fit as HTML. Raises the errors of the picture, where this fit cannot have it."""
+    """One picture of a fit as HTML. Raises the errors of the picture, where this fit cannot have it, and
+    CapabilityError for the truth where that is not known.
+    """
     down, across, size = PANELS.get(name, (1, 1, SINGLE))
     if name == "truth":
+        if not shown.known:
+            raise CapabilityError(
+                "the coefficients that made these data are not known: the tables called Textbook have them, with the "
+                "model that they come with"
+            )
         return drawn(lambda ax: PICTURES[name](shown.fit, dict(shown.known), ax=ax[0]), (1, 1, SINGLE), "truth")
     one = (down, across) == (1, 1)
     return drawn(lambda ax: PICTURES[name](shown.fit, ax=ax[0] if one else ax), (down, across, size), name)
@@ -85,7 +92,7 @@ def drawn(draw: Callable[[Any], object], grid: tuple[int, int, tuple[float, floa
         axes = figure.subplots(down, across, squeeze=False).ravel()
         draw(axes)
         for ax in axes:
-            if not ax.has_data():
+            if not (ax.has_data() or ax.texts):
                 ax.remove()
         return themed(figure, name)
 

@@ -19,6 +19,7 @@ from nelder.plots.canvas import (
     literal,
     mean_label,
     remark,
+    several,
 )
 from nelder.table import number
 
@@ -49,9 +50,8 @@ def calibration(fit: Fit, bands: int = 10, level: float = 0.95, predicted: objec
     remark(ax, f"slope {number(float(slope), 3)}: 1 is right, below 1 too extreme" if np.isfinite(slope) else "")
     response = literal(fit.terms.response, NARROW)
     bars = f", {100 * level:g} % intervals" if known.any() else ""
-    dress(
-        ax, f"Calibration in {table.rows} bands{bars}", f"predicted {mean_label(fit)}", f"observed mean of {response}"
-    )
+    title = f"Calibration in {several(table.rows, 'bands')}{bars}"
+    dress(ax, title, f"predicted {mean_label(fit)}", f"observed mean of {response}")
     return ax
 
 

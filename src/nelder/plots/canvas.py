@@ -128,7 +128,7 @@ def names_on(ax: Axes, names: Sequence[str], y: Array) -> None:
     apart = np.clip(place[order], 0.0, 1.0)
     for k in range(1, len(apart)):
         apart[k] = max(apart[k], apart[k - 1] + gap)
-    apart -= max(0.0, float(apart[-1]) - 1.0) if len(apart) else 0.0
+    apart[-1:] = np.minimum(apart[-1:], 1.0)
     for k in range(len(apart) - 2, -1, -1):
         apart[k] = min(apart[k], apart[k + 1] - gap)
     for k, height in zip(order, apart, strict=True):
@@ -142,6 +142,11 @@ def traced(fit: Fit) -> None:
     """Raise DataError for a fit whose steps were not kept."""
     if not len(fit.trace):
         raise DataError("this fit has no steps to show: it was loaded without them; fit it again to watch it")
+
+
+def several(many: int, unit: str) -> str:
+    """How many of a unit, which is given in the plural."""
+    return f"{many:,} {unit if many != 1 else unit.removesuffix('s')}"
 
 
 def solver_of(fit: Fit) -> str:

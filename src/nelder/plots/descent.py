@@ -24,6 +24,7 @@ from nelder.plots.canvas import (
     literal,
     names_on,
     remark,
+    several,
     solver_of,
     traced,
 )
@@ -56,17 +57,19 @@ def loss(fit: Fit, optimum: float | None = None, ax: Any = None) -> Axes:
     """The loss curve: deviance less that of the optimum, by step, on a log scale.
 
     The optimum is the fit's own where it arrived; give `optimum`, a deviance, where it did not, such as
-    `nd.glm(…).deviance` of Newton's. Without either the deviance itself is drawn. Steps without a finite deviance are
-    marked on the upper edge. Raises DataError for a fit that was loaded without its steps.
+    `nd.glm(…).deviance` of Newton's; the lowest step, where one is lower still. Without either the deviance itself is
+    drawn. Steps without a finite deviance are marked on the upper edge. Raises DataError for a fit that was loaded
+    without its steps.
     """
     traced(fit)
     if optimum is not None and not np.isfinite(a_number(optimum, "optimum")):
         raise InputError(f"optimum={optimum!r}: give a deviance, a finite number")
     step, deviance = fit.trace.step, fit.trace.deviance
     arrived = fit.converged or fit.limit is not None
-    known = best_seen(fit) if arrived and optimum is None else optimum
+    given = best_seen(fit) if arrived and optimum is None else optimum
+    known = None if given is None else min(given, best_seen(fit))
     ax = axes_for(ax)
-    height = deviance if known is None else gaps(deviance, min(known, best_seen(fit)))
+    height = deviance if known is None else gaps(deviance, known)
     mark = "o" if len(step) <= MARKED else ""
     ax.plot(step, np.where(np.isfinite(height), height, np.nan), color=BLUE, marker=mark, markersize=4)
     known_heights = height[np.isfinite(height) & (height > 0)]
@@ -86,10 +89,10 @@ def loss(fit: Fit, optimum: float | None = None, ax: Any = None) -> Axes:
 def ending(fit: Fit) -> str:
     """How it ended, in a few words."""
     if fit.converged:
-        return f"converged in {fit.steps} steps"
+        return f"converged in {several(fit.steps, 'steps')}"
     if fit.limit is not None:
-        return f"separated, limit after {fit.steps} steps"
-    return f"not converged after {fit.steps} steps"
+        return f"separated, limit after {several(fit.steps, 'steps')}"
+    return f"not converged after {several(fit.steps, 'steps')}"
 
 
 def loss_label(fit: Fit, optimum: float | None) -> str:
@@ -175,7 +178,7 @@ def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
         gap = gaps(fit.trace.deviance, lowest)
         style = DASHES[k % len(DASHES)]  # two that take the same steps are both to be seen
         mark = "o" if len(gap) <= MARKED else ""
-        label = f"{literal(name, SHORT)} ({fit.steps} steps)"
+        label = f"{literal(name, SHORT)} ({several(fit.steps, 'steps')})"
         ax.plot(clocks[name], gap, style, color=COLOURS[k % len(COLOURS)], marker=mark, markersize=3, label=label)
     ax.set_yscale("log")
     if by != "seconds" and max(float(np.nanmax(clock)) for clock in clocks.values()) > 100:

@@ -30,6 +30,7 @@ from nelder.plots.canvas import (
     literal,
     panels_for,
     remark,
+    several,
     solver_of,
     traced,
 )
@@ -145,7 +146,7 @@ def curves(fit: Fit, variable: str | None = None, frames: int = 8, ax: Any = Non
     framed(ax, made)
     legend(ax, "best" if len(made.y) <= 500 else "upper right")
     shown = literal(made.variable, SHORT)
-    dress(ax, f"{solver_of(fit)}: fitted curve at {many} steps{made.others}", shown, response_label(fit))
+    dress(ax, f"{solver_of(fit)}: fitted curve at {several(many, 'steps')}{made.others}", shown, response_label(fit))
     remark(ax, said)
     return ax
 

@@ -16,12 +16,24 @@ from nelder.diagnostics.fitted_rows import fitted_rows
 from nelder.diagnostics.influence import CONTOURS, cook_contour
 from nelder.diagnostics.normality import in_order, normal_order
 from nelder.diagnostics.repetitions import repetitions
-from nelder.diagnostics.residuals import KINDS, quantile_sample
+from nelder.diagnostics.residuals import KINDS, measurable, quantile_sample
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
 from nelder.inference.wald import checked_level
 from nelder.linalg import Array
-from nelder.plots.canvas import BLUE, GREEN, GREY, ORANGE, axes_for, dress, legend, link_label, panels_for, remark
+from nelder.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    axes_for,
+    dress,
+    legend,
+    link_label,
+    panels_for,
+    remark,
+    several,
+)
 from nelder.plots.clouds import MANY, SEED, cloud, with_smooth
 from nelder.table import number
 
@@ -68,7 +80,7 @@ def usual_kind(fit: Fit) -> str:
     blocks = objective.design.handles
     odd = any(fit.family.impossible(block.y, block.own_precision).any() for block in blocks)
     whole = repetitions(objective, np.concatenate([block.frequency for block in blocks])) is not None
-    known = np.isfinite(fit.dispersion) and fit.dispersion > 0
+    known = measurable(fit)
     if fit.family.has_distribution and not odd and known and whole:
         return "quantile"
     plain = fit.solved.penalty == "unpenalised" and not objective.sampling
@@ -189,7 +201,7 @@ def leverage(fit: Fit, ax: Any = None) -> Axes:
     contours(ax, influence.single.rank, (max(left, 0.0), right))
     ax.set_ylim(low, high)
     exact = int(np.sum(influence.leverage == 1.0))
-    remark(ax, f"{exact} rows are fitted exactly (leverage 1)" if exact else said)
+    remark(ax, f"fitted exactly (leverage 1): {several(exact, 'rows')}" if exact else said)
     dress(ax, "Leverage: beyond the curves a row moves the fit", "leverage", "standardised Pearson residual")
     return ax
 

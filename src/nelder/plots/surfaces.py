@@ -15,7 +15,20 @@ from nelder.inference.likelihood.profile import place_of
 from nelder.inference.wald import two_sided_quantile
 from nelder.linalg import Array
 from nelder.observations import vector_of
-from nelder.plots.canvas import BLUE, GREEN, GREY, ORANGE, SHORT, axes_for, dress, legend, literal, remark, solver_of
+from nelder.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    SHORT,
+    axes_for,
+    dress,
+    legend,
+    literal,
+    remark,
+    several,
+    solver_of,
+)
 from nelder.table import number
 
 if TYPE_CHECKING:
@@ -173,10 +186,11 @@ def contour(fit: Fit, names: Sequence[str] | None = None, points: int | None = N
     ax.plot(
         *ends, marker="*", markersize=12, linestyle="", color=ORANGE, label="fit" if fit.limit is None else "last step"
     )
-    legend(ax)
+    covered = ends[0] > np.mean(view.x) and ends[1] > np.mean(view.y)
+    legend(ax, "lower right" if covered else "upper right")
     ax.set_xlim(*view.x)
     ax.set_ylim(*view.y)
-    remark(ax, f"{view.outside} steps lie outside the view" if view.outside else "", (0.02, 0.98))
+    remark(ax, f"outside the view: {several(view.outside, 'steps')}" if view.outside else "", (0.02, 0.98))
     first, second = (literal(fit.names[k], SHORT) for k in (i, j))
     dress(ax, f"{kind_of_likelihood(fit)} lost, and {solver_of(fit)}'s path", first, second)
     remark(ax, f"rings: {unit}")

@@ -10,13 +10,26 @@ from numpy.typing import NDArray
 from nelder.diagnostics.term_shares import TermShare, share_interval, term_share
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
+from nelder.formula.transforms import number_labels
 from nelder.inference.effects.cases import Population
 from nelder.inference.effects.rows import sample_of
 from nelder.inference.effects.variables import Variable, named, variables_of
 from nelder.linalg import Array
-from nelder.plots.canvas import BLUE, GREY, ORANGE, SHORT, axes_for, dress, link_label, literal, mean_label, remark
+from nelder.plots.canvas import (
+    BLUE,
+    GREY,
+    ORANGE,
+    SHORT,
+    axes_for,
+    dress,
+    link_label,
+    literal,
+    mean_label,
+    remark,
+    several,
+)
 from nelder.plots.clouds import FEW_VALUES, cloud, jitter, rug
-from nelder.sources import Labels
+from nelder.sources import Column, Labels, Numbers
 from nelder.submodels import schema_of
 from nelder.table import number
 
@@ -26,6 +39,7 @@ if TYPE_CHECKING:
 GRID = 61  # places along a curve
 FEWEST, WIDE = 20, 3.0  # residuals of which some may be left out, and how many times wider the view would be
 SHOWN = 40  # levels of a factor that have room
+UPRIGHT = 20  # levels whose names have room to be slanted, and not upright
 
 
 def effect(
@@ -54,6 +68,8 @@ def effect(
         rug(ax, chosen.numbers, GREY)
     else:
         levels_on(ax, [str(level) for level in values], (y, lower, upper))
+        many = len(chosen.levels)
+        remark(ax, f"the first {len(values)} of {many} levels" if many > len(values) else "", (0.02, 0.98))
     shown = literal(chosen.name, SHORT)
     rest = "" if len(variables) == 1 else ", others typical" if others == "mean" else ", averaged over the others"
     bars = "" if np.isnan(lower).all() else ", 95 % interval"
@@ -79,15 +95,17 @@ def levels_on(ax: Axes, levels: list[str], found: tuple[Array, Array, Array]) ->
 
 
 def level_ticks(ax: Axes, levels: list[str]) -> None:
-    """Names of levels on the x axis, slanted where they would touch."""
-    shown = [literal(level, 16) for level in levels]
+    """Names of levels on the x axis, slanted or upright where they would touch; where there are too many, of some."""
+    named = np.arange(0, len(levels), -(-len(levels) // SHOWN))
+    shown = [literal(levels[k], 16) for k in named]
     crowded = sum(len(text) + 2 for text in shown) > 60
-    ax.set_xticks(np.arange(len(shown)), shown, fontsize="small", rotation=35 if crowded else 0)
-    if crowded:
+    slant = 0 if not crowded else 35 if len(shown) <= UPRIGHT else 90
+    ax.set_xticks(named, shown, fontsize="small", rotation=slant)
+    if slant == 35:
         for label in ax.get_xticklabels():
             label.set_horizontalalignment("right")
             label.set_rotation_mode("anchor")
-    ax.set_xlim(-0.6, len(shown) - 0.4)
+    ax.set_xlim(-0.6, len(levels) - 0.4)
 
 
 def partial(fit: Fit, term: str | None = None, ax: Any = None) -> Axes:
@@ -111,16 +129,16 @@ def partial(fit: Fit, term: str | None = None, ax: Any = None) -> Axes:
     assert fit.kept is not None and fit.kept.chunk is not None
     column = fit.kept.chunk[made.columns[0]]
     ax = axes_for(ax)
-    if isinstance(column, Labels):
-        said = over_levels(ax, fit, made, column)
+    if isinstance(column, Numbers) and not (made.has_levels or column.kind == "b"):
+        said = over_numbers(ax, fit, made, column.values)
     else:
-        said = over_numbers(ax, fit, made, np.asarray(column.values, dtype=float))
+        said = over_levels(ax, fit, made, levels_of(column))
     shown = literal(made.term, SHORT)
     dress(ax, f"Share of {shown} in η, with partial residuals", literal(made.columns[0]), link_label(fit))
     remark(ax, said)
     beyond = np.abs(made.partial[~in_view(made.partial)])
     most = f" (to {number(float(beyond.max()), 3)})" if len(beyond) and np.isfinite(beyond).all() else ""
-    remark(ax, f"{len(beyond):,} residuals lie outside the view{most}" if len(beyond) else "", (0.02, 0.98))
+    remark(ax, f"outside the view: {several(len(beyond), 'residuals')}{most}" if len(beyond) else "", (0.02, 0.98))
     return ax
 
 
@@ -136,6 +154,14 @@ def over_numbers(ax: Axes, fit: Fit, made: TermShare, x: Array) -> str:
     ax.fill_between(x[first], lower, upper, color=ORANGE, alpha=0.25, linewidth=0, zorder=3)
     ax.plot(x[first], made.share[first], line, color=ORANGE, linewidth=1.8, markersize=4, zorder=4)
     return said
+
+
+def levels_of(column: Column) -> Labels:
+    """A column as levels: the different ones of its numbers, as whole ones where they are."""
+    if isinstance(column, Labels):
+        return column
+    whole = column.kind == "f" and np.array_equal(column.values, np.round(column.values))
+    return number_labels(column.values, "i" if whole else column.kind)
 
 
 def over_levels(ax: Axes, fit: Fit, made: TermShare, column: Labels) -> str:

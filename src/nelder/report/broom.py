@@ -68,16 +68,18 @@ def augment(fit: Fit) -> Table:
     predicted = fit.predict(kind="link", interval="confidence")
     assert isinstance(predicted, Table)
     single, notes = of_single_rows(fit)
+    own = columns_of(fit, blocks)
     return Table(
         {
             ".row": np.arange(len(predicted["fit"])) if fit.kept is None else fit.kept.rows,
-            **columns_of(fit, blocks),
+            **own,
             ".fitted": predicted["fit"],
             ".se.fit": predicted["se"],
             ".resid": residuals(fit, "deviance"),
             **single,
         },
         notes=notes,
+        own=own,
     )
 
 

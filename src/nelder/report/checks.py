@@ -13,7 +13,7 @@ from nelder.diagnostics.check import LOOK, PROBLEM, Check
 from nelder.diagnostics.fitted_rows import bands_of, fitted_rows, group_sums, whole_where_whole
 from nelder.diagnostics.influence import CONTOURS, cook_contour
 from nelder.diagnostics.normality import in_order, normal_order
-from nelder.diagnostics.residuals import quantile_sample, standardised_pearson
+from nelder.diagnostics.residuals import measurable, quantile_sample, standardised_pearson
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.mean import UNIT
@@ -45,12 +45,16 @@ class Rows:
 
 
 def rows_of(fit: Fit) -> Rows:
-    """Quantile residuals, else standardised ones, else those of the deviance. Raises DataError without rows."""
+    """Quantile residuals, else standardised ones, else those of the deviance, as where φ is but rounding. Raises
+    DataError without rows.
+    """
     read = fitted_rows(fit, "a picture of residuals")
     mu, times = read.mu, read.times
     numbers = np.arange(len(mu)) if fit.kept is None else fit.kept.rows
     material = Material(fit)
     log = fit.link.name == "log" and bool((mu > 0).all())
+    if not measurable(fit):
+        return Rows(numbers, times, mu, fit.residuals("deviance"), "deviance residual", log)
     sample = material.had("quantile", partial(quantile_sample, fit, 0))
     if sample is not None:
         kind, mu = "quantile residual", mu[sample.rows]

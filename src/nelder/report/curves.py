@@ -130,7 +130,10 @@ def curve(frames: Frames) -> Moving | None:
         np.broadcast_to(over.grid, y.shape),
         y,
         False,
-        Table({over.name: over.grid[few], "start": y[0][few], "last step": y[-1][few], "reported": ends[few]}),
+        Table(
+            {over.name: over.grid[few], "start": y[0][few], "last step": y[-1][few], "reported": ends[few]},
+            own=[over.name],
+        ),
         (f"Drawn are {len(drawn):,} of {len(rows.y):,} rows, by chance.",) if len(drawn) < len(rows.y) else (),
     )
 

@@ -76,7 +76,7 @@ class Summary:
         name = statistic_name(self.fit)
         low, high = f"{100 * (1 - self.level) / 2:g}%", f"{100 * (1 + self.level) / 2:g}%"
         names = {"": "term", "estimate": "estimate", "se": "se", name: name, "p": "p", low: "lower", high: "upper"}
-        return Table({shown: table[column] for shown, column in names.items()}, most=COEFFICIENTS)
+        return Table({shown: table[column] for shown, column in names.items()}).showing(COEFFICIENTS)
 
     def measures(self) -> list[tuple[str, str]]:
         """Dispersion, deviances and criteria."""

@@ -87,7 +87,8 @@ def relativities(fit: Fit, level: float = 0.95) -> Table:
     said: tuple[str, ...] = (start,) if any(line.term == "Intercept" for line in lines) else ()
     bases = [row for row, line in enumerate(lines) if line.column is None]
     said += (BASES,) if bases else ()
-    return Table(columns, f"Relativities of {fit.terms.response}", (*said, *found.notes), bases, COEFFICIENTS)
+    table = Table(columns, f"Relativities of {fit.terms.response}", (*said, *found.notes), bases)
+    return table.showing(COEFFICIENTS)
 
 
 def lines_of(fit: Fit) -> list[Line]:

@@ -46,12 +46,16 @@ class Profile:
     notes: tuple[str, ...] = ()
 
     def table(self) -> Table:
-        """Columns: the coefficient, `signed root` and `deviance`, and the other coefficients by their names."""
-        columns: dict[str, Array] = {self.name: self.values, "signed root": self.root, "deviance": self.deviance}
+        """Columns: the coefficient, `signed root` and `deviance`, and the other coefficients by their names; one
+        that is called as another column is `coefficient deviance`.
+        """
+        measures = {"signed root": self.root, "deviance": self.deviance}
+        called = {name: f"coefficient {name}" if name in measures else name for name in self.names}
+        columns = {called[self.name]: self.values, **measures}
         for name, column in zip(self.names, self.coefficients.T, strict=True):
-            if name != self.name:
-                columns[f"coefficient {name}" if name in columns else name] = column
-        return Table(columns, f"Profile of {self.name}", self.notes)
+            columns.setdefault(called[name], column)
+        own = columns.keys() - measures.keys()
+        return Table(columns, f"Profile of {self.name}", self.notes, own=own)
 
     def __str__(self) -> str:
         return str(self.table())
