@@ -6,6 +6,7 @@
     python3 dev.py check [...]   lint, format, types, imports and packaging, or only those named
     python3 dev.py docs  [...]   build the documentation into build/docs
     python3 dev.py bench [...]   time nelder beside its peers
+    python3 dev.py oldest [...]  run the tests with the oldest releases that pyproject.toml allows
     python3 dev.py pin           choose the newest releases and write them to constraints.txt
 
 The words in place of [...] are passed on.
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -35,6 +37,7 @@ EXTRAS = {
     "docs": "docs",
     "bench": "all,bench,spark",
 }
+AT_THEIR_OLDEST = ("dask", "duckdb", "files", "lab", "plot", "progress", "test")
 PINNED = "all,test,check,docs,bench,spark"
 PIN_HEADER = """\
 # The releases nelder is developed with. Written by `python3 dev.py pin`: run it again rather than edit.
@@ -64,6 +67,8 @@ def main(command="", *words):
         sys.exit(f"nelder needs Python 3.11 or newer; this is Python {sys.version.split()[0]}.")
     if command == "pin":
         return pin()
+    if command == "oldest":
+        return oldest(*words)
     if command not in EXTRAS:
         print(__doc__)
         return 0 if command in ("-h", "--help", "help") else 2
@@ -103,6 +108,24 @@ def pin():
     CONSTRAINTS.write_text(PIN_HEADER + "".join(f"{pin}; {PIN_MARKER}\n" for pin in pins))
     print(f"{len(pins)} releases are pinned in constraints.txt.")
     return 0
+
+
+def oldest(*words):
+    """Test with the oldest releases that pyproject.toml allows, in a fresh environment; newer ones of what these need
+    themselves may warn of them.
+    """
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(each for name in AT_THEIR_OLDEST for each in extras[name])]
+    with tempfile.TemporaryDirectory() as folder:
+        venv, pins = Path(folder) / "venv", Path(folder) / "oldest.txt"
+        pins.write_text("".join(each.replace(">=", "==") + "\n" for each in wanted if ">=" in each))
+        make(venv)
+        problem = install(venv, "test", "-c", str(pins))
+        if problem:
+            sys.exit(problem)
+        program = [*PROGRAMS["test"].split(), "-W", "ignore::DeprecationWarning"]
+        return subprocess.run([script(venv, program[0]), *program[1:], *words], cwd=ROOT, check=False).returncode
 
 
 def provide(command):

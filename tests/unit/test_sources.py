@@ -319,10 +319,14 @@ SETS = [
 ]
 
 
+SIGNED = int(pa.__version__.split(".")[0]) > 22  # older ones read +1 as one thing in a file, another in a column
+
+
 @st.composite
 def csv_texts(draw):
     width = draw(st.integers(1, 3))
-    cells = [st.sampled_from(draw(st.sampled_from(SETS))) for _ in range(width)]
+    sets = [cells if SIGNED else [cell for cell in cells if cell != "+1"] for cells in SETS]
+    cells = [st.sampled_from(draw(st.sampled_from(sets))) for _ in range(width)]
     rows = draw(st.lists(st.tuples(*cells), max_size=25))
     rows = [row for row in rows if width > 1 or row[0] != ""]
     end = draw(st.sampled_from(["\n", "\r\n"]))
