@@ -8,6 +8,7 @@ from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, regular, shape_variance, whole_counts, whole_where_whole
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
+from nelder.inference.reach import information_factor
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Mean, special
@@ -35,11 +36,11 @@ def zero_inflation(fit: Fit) -> Table:
     whole_counts(fit, "the zero-inflation test")
     sums = objective.over_rows(zero_kernel, np.asarray(fit.point), objective.loss)
     observed, expected = float(sums[0, 0]), float(sums[0, 1])
-    kept = np.flatnonzero(~fit.aliased)
-    covariance, notes = fit.covariance_unscaled[np.ix_(kept, kept)], caveats(fit)
+    factored, notes = information_factor(fit), caveats(fit)
     chi2 = []
     for score, information, along, *slope in sums[1:]:
-        explained = float(np.asarray(slope) @ covariance @ np.asarray(slope)) if np.isfinite(slope).all() else np.nan
+        known = np.isfinite(slope).all()
+        explained = float(np.sum(factored.half_solve(np.asarray(slope)) ** 2)) if known else np.nan
         explained += float(along) ** 2 * shape_variance(fit)
         left = float(information) - explained
         chi2.append(float(score) ** 2 / left if LEFT * information < left < np.inf else np.nan)
