@@ -176,6 +176,16 @@ def test_leverages_and_checks_of_a_long_factor_are_those_of_its_columns(long, fa
                 np.testing.assert_allclose(values, expected[column], rtol=1e-7, atol=1e-14)
 
 
+def test_zeros_are_as_many_as_expected_under_right_models_of_many_coefficients(long):
+    random, g, z = np.random.default_rng(11), np.tile(np.arange(200), 10), []
+    for _ in range(30):
+        y = random.poisson(np.exp(0.9 + 0.3 * random.normal(size=200)[g])).astype(float)
+        found = nd.glm("y ~ C(g)", {"y": y, "g": g}, "poisson", compress=False).zero_inflation()
+        z.append(np.sign(found["ratio"] - 1.0) * np.sqrt(found["chi2"]))
+    z = np.array(z)
+    assert np.all(np.abs(z.mean(axis=0)) < 0.6) and np.all(np.abs(z.std(axis=0) - 1.0) < 0.4), (z.mean(0), z.std(0))
+
+
 def test_a_level_of_one_row_has_a_leverage_of_one(long):
     data = table()
     data["g"][17] = "alone"
