@@ -283,6 +283,11 @@ class Design:
         return bool(pattern_of(self.handles).wide)
 
     @lazy
+    def width(self) -> int:
+        """How many columns at most are not zero in one row."""
+        return int(pattern_of(self.handles).width)
+
+    @lazy
     def long(self) -> Coded | None:
         """The factor of the first rows that is better eliminated; see `Block.long`."""
         long: Coded | None = pattern_of(self.handles).long

@@ -155,6 +155,50 @@ def test_what_reads_a_fit_reads_that_of_a_long_factor(long):
     assert ours.score_test("x = 0.3")["p"] == pytest.approx(theirs.score_test("x = 0.3")["p"], rel=1e-8)
 
 
+@pytest.mark.parametrize(("family", "link"), PAIRS)
+def test_leverages_and_checks_of_a_long_factor_are_those_of_its_columns(long, family, link):
+    data = table(family)
+    weights = nd.frequency("w") if family == "poisson" else "w"
+    ours = nd.glm("y ~ g + x + h", data, family, link, weights=weights, compress=False)
+    columns = np.concatenate([block.dense() for block in ours.objective.design.handles])
+    given = nd.frequency(data["w"]) if family == "poisson" else data["w"]
+    theirs = nd.glm_fit(columns, data["y"], family, link, weights=given, compress=False)
+    assert ours.objective.design.long is not None and theirs.objective.design.long is None
+    np.testing.assert_allclose(ours.influence().leverage, theirs.influence().leverage, rtol=1e-9)
+    np.testing.assert_allclose(ours.residuals("studentised"), theirs.residuals("studentised"), rtol=1e-9, atol=1e-12)
+    for name in ("goodness_of_fit", "dispersion_tests", "zero_inflation"):
+        try:
+            expected = getattr(theirs, name)()
+        except (CapabilityError, DataError):
+            continue
+        for column, values in getattr(ours, name)().items():
+            if values.dtype.kind == "f":
+                np.testing.assert_allclose(values, expected[column], rtol=1e-7, atol=1e-14)
+
+
+def test_zeros_are_as_many_as_expected_under_right_models_of_many_coefficients(long):
+    random, g, z = np.random.default_rng(11), np.tile(np.arange(200), 10), []
+    for _ in range(30):
+        y = random.poisson(np.exp(0.9 + 0.3 * random.normal(size=200)[g])).astype(float)
+        found = nd.glm("y ~ C(g)", {"y": y, "g": g}, "poisson", compress=False).zero_inflation()
+        z.append(np.sign(found["ratio"] - 1.0) * np.sqrt(found["chi2"]))
+    z = np.array(z)
+    assert np.all(np.abs(z.mean(axis=0)) < 0.6) and np.all(np.abs(z.std(axis=0) - 1.0) < 0.4), (z.mean(0), z.std(0))
+
+
+def test_a_level_of_one_row_has_a_leverage_of_one(long):
+    data = table()
+    data["g"][17] = "alone"
+    fit = nd.glm("y ~ g + x", data, "poisson")
+    assert np.flatnonzero(fit.influence().leverage == 1.0).tolist() == [17]
+
+
+def test_an_explanation_looks_at_all_rows_of_a_factor_of_many_levels():
+    data = table(n=20_000, k=700)
+    explained = nd.glm("y ~ g + x + h + z", data, "poisson").explain()
+    assert explained.well and "sample" not in str(explained), str(explained)
+
+
 def test_bias_reduction_takes_a_long_factor(long):
     data = table("binomial")
     ours, theirs = (fit("y ~ g + x", data, "binomial", penalty="firth") for fit in (nd.glm, in_full))
@@ -202,7 +246,7 @@ def test_a_vast_fit_predicts_and_is_saved(vast, tmp_path):
         lambda fit: fit.covariance("HC1"),
         lambda fit: fit.predict(interval="confidence"),
         lambda fit: fit.wald_test("x = 0"),
-        lambda fit: fit.influence().leverage,
+        lambda fit: fit.influence().dfbetas,
         lambda fit: fit.vif(),
         lambda fit: str(fit.emmeans("g")),
         lambda fit: fit.profile("x"),
@@ -271,9 +315,12 @@ def test_the_largest_rate_is_that_of_the_matrix_in_full(vast):
 
 
 def test_what_needs_variances_alone_is_open_to_a_vast_fit(vast):
-    data = table()
-    ours, theirs = nd.glm("y ~ g + x", data, "poisson"), in_full("y ~ g + x", data, "poisson")
+    data, formula = table(), "y ~ g + x + h + z"
+    ours, theirs = nd.glm(formula, data, "poisson"), in_full(formula, data, "poisson")
     for reader in (
+        lambda fit: fit.influence().cook,
+        lambda fit: fit.goodness_of_fit()["p"],
+        lambda fit: fit.zero_inflation()["chi2"],
         lambda fit: fit.confint(terms="x")["lower"],
         lambda fit: fit.confint(adjust="holm")["upper"],
         lambda fit: fit.relativities()["lower"],

@@ -10,6 +10,7 @@ import pytest
 
 import nelder as nd
 from nelder.families import FAMILIES
+from nelder.inference.covariances import clustered
 from nelder.inference.covariances.clustered import Clustered
 from nelder.inference.covariances.covariance import COVARIANCES, covariance, with_covariance
 from nelder.inference.covariances.serial import HAC
@@ -607,3 +608,23 @@ def test_robust_standard_errors_of_predictions_do_not_fall_back_on_the_model():
 def test_the_names_of_all_kinds_are_listed():
     assert list(COVARIANCES) == sorted(COVARIANCES)
     assert all(kind.name == name for name, kind in COVARIANCES.items())
+
+
+@pytest.mark.parametrize("room", [1, 200, 10**6])
+def test_clusters_that_hold_coefficients_are_found_some_at_a_time(monkeypatch, room):
+    random, n = np.random.default_rng(8), 400
+    level = np.repeat(np.arange(40), 10)
+    data = {"y": random.normal(size=n), "x": random.normal(size=n), "g": np.array([f"g{k:02}" for k in level])}
+    fit = nd.glm("y ~ x + g", data)
+    monkeypatch.setattr(clustered, "AT_ONCE", room)
+    with pytest.warns(
+        nd.NelderWarning, match=r"nothing would be known of Intercept, g\[T.g01\], .*g\[T.g09\], …,"
+    ) as heard:
+        found = fit.with_covariance(Clustered("g"))
+    assert len(heard) == 1 and "known of x" not in str(heard[0].message)
+    X = np.concatenate([block.dense() for block in fit.objective.design.handles])
+    score = X * (data["y"] - X @ np.asarray(fit.coef))[:, None]
+    sums = np.stack([score[level == k].sum(axis=0) for k in range(40)])
+    bread = np.linalg.inv(X.T @ X)
+    expected = 40 / 39 * (n - 1) / fit.df_resid * bread @ sums.T @ sums @ bread
+    assert found.se["x"] == pytest.approx(np.sqrt(expected[1, 1]), rel=1e-9)

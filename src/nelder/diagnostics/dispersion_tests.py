@@ -15,9 +15,11 @@ from nelder.diagnostics.fitted_rows import caveats, regular, whole_counts
 from nelder.diagnostics.goodness_of_fit import pearson_moments, variance_slope
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
+from nelder.inference.reach import information_factor, reach
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import UNIT, Mean, special
+from nelder.quadratic import Factor
 from nelder.table import Table, number
 
 
@@ -78,12 +80,11 @@ def dispersion_sums(fit: Fit) -> Array:
     whole_counts(fit, "the dispersion test")
     if fit.df_resid <= 0:
         raise DataError("no degrees of freedom are left: with a coefficient for each row the dispersion cannot be seen")
-    beta, kept = np.asarray(fit.point), np.flatnonzero(~fit.aliased)
-    covariance, trials = fit.covariance_unscaled[np.ix_(kept, kept)], fit.family.mean_interval == UNIT
-    return objective.over_rows(dispersion_kernel, beta, objective.loss, covariance, trials)
+    beta, trials = np.asarray(fit.point), fit.family.mean_interval == UNIT
+    return objective.over_rows(dispersion_kernel, beta, objective.loss, information_factor(fit), trials)
 
 
-def dispersion_kernel(block: Block, beta: Array, loss: Loss, covariance: Array, trials: bool) -> Array:
+def dispersion_kernel(block: Block, beta: Array, loss: Loss, factored: Factor, trials: bool) -> Array:
     """The sums of the tests over rows, for counts Y = w y with mean M = w μ, variance U = w V and leverage h.
 
     Of 1; a = ((Y − M)² − Y) / M, a² and a M; Dean's score s ((Y − M)² − U'(Y − M) − U) / U, half its variance, s and
@@ -93,8 +94,7 @@ def dispersion_kernel(block: Block, beta: Array, loss: Loss, covariance: Array, 
     with np.errstate(all="ignore"):
         for rows in block.slices(filled=True):
             mean, times, own = Mean(loss.link, rows.eta(beta)), rows.frequency, rows.own_precision
-            X = rows.dense()
-            leverage = own * loss.family.expected_weight(mean) * np.einsum("ij,ij->i", X @ covariance, X)
+            leverage = own * loss.family.expected_weight(mean) * reach(rows, factored)
             mu, variance, apart = (
                 own * mean.mu,
                 own * loss.family.variance(mean),

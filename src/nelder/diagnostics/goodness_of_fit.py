@@ -17,9 +17,11 @@ from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, regular, shape_variance, whole_where_whole
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
+from nelder.inference.reach import information_factor, reach
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Mean, special
+from nelder.quadratic import Factor
 from nelder.table import Table, number
 
 ROUGH, FAR = 0.2, 1.0  # mean excess kurtosis of the responses: that of counts with mean 5, and with mean 1
@@ -117,12 +119,11 @@ def pearson_moments(fit: Fit) -> Moments:
     coefficients are estimated, as variances are: its score has the mean ½ ∂ log |I| (Cox & Reid 1987).
     """
     objective = regular(fit, "goodness of fit")
-    beta, kept = np.asarray(fit.point), np.flatnonzero(~fit.aliased)
+    beta, factored = np.asarray(fit.point), information_factor(fit)
     sums = objective.over_rows(moments_kernel, beta, objective.loss)
     (spread, kurtosis, ahead, bend), slope = sums[:4].tolist(), sums[4:]
-    covariance = fit.covariance_unscaled[np.ix_(kept, kept)]
-    along = covariance @ slope
-    taken, lower = objective.over_rows(taken_kernel, beta, objective.loss, covariance, along).tolist()
+    along = factored.solve(slope)
+    taken, lower = objective.over_rows(taken_kernel, beta, objective.loss, factored, along).tolist()
     of_shape = shape_variance(fit)
     taken -= 0.5 * bend * of_shape * lower
     variance = spread - float(slope @ along) - bend**2 * of_shape
@@ -152,7 +153,7 @@ def moments_kernel(block: Block, beta: Array, loss: Loss) -> Array:
     return total
 
 
-def taken_kernel(block: Block, beta: Array, loss: Loss, covariance: Array, along: Array) -> Array:
+def taken_kernel(block: Block, beta: Array, loss: Loss, factored: Factor, along: Array) -> Array:
     """How much lower the mean of X² is at the estimates than at the true coefficients, to the order of 1; and how much
     lower log |I| becomes along the axis of the shape, Σ h ∂ log V.
 
@@ -163,10 +164,10 @@ def taken_kernel(block: Block, beta: Array, loss: Loss, covariance: Array, along
     total = np.zeros(2)
     with np.errstate(all="ignore"):
         for rows in block.slices(filled=True):
-            mean, X, own = Mean(loss.link, rows.eta(beta)), rows.dense(), rows.own_precision
-            reach = np.einsum("ij,ij->i", X @ covariance, X)  # x'I⁻¹x
-            leverage = own * loss.family.expected_weight(mean) * reach
-            line = reach * variance_slope(loss, mean) * loss.family.natural_slope(mean) - leverage * (X @ along)
+            mean, own, far = Mean(loss.link, rows.eta(beta)), rows.own_precision, reach(rows, factored)
+            leverage = own * loss.family.expected_weight(mean) * far
+            explained = leverage * rows.along(along)
+            line = far * variance_slope(loss, mean) * loss.family.natural_slope(mean) - explained
             rest = leverage * (1.0 + 0.5 * variance_curvature(loss, mean) / own)
             lower = leverage * loss.family.log_variance_shape_slope(mean)
             total += np.array([rows.frequency @ (rest + 0.5 * line * mean.curvature), rows.frequency @ lower])

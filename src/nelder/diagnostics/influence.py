@@ -55,7 +55,7 @@ class Influence:
     def dfbetas(self) -> Array:
         """`dfbeta` over the coefficient's standard error with the scale without the observation (n, p)."""
         with np.errstate(all="ignore"):
-            return self.dfbeta / np.sqrt(np.diagonal(self.fit.covariance_unscaled)) / self.sigma[:, None]
+            return self.dfbeta / np.sqrt(self.fit.unscaled.diagonal()) / self.sigma[:, None]
 
     @lazy
     def displacement(self) -> Array:
@@ -67,7 +67,7 @@ class Influence:
         fit = self.fit
         objective = fit.rows_of_data("the likelihood displacement")
         moves = self._moves(self.single.pearson * fit.link.sign)[:, ~fit.aliased]
-        known = ~np.isnan(np.diagonal(fit.covariance_unscaled))[~fit.aliased]
+        known = ~np.isnan(fit.unscaled.diagonal())[~fit.aliased]
         base = fit.point
         if isinstance(base, Ray):
             eta = np.concatenate([block.eta(base) for block in objective.design.handles])
@@ -92,7 +92,7 @@ class Influence:
                 share = residual[at] * root_weight / single.root[at] ** 2
                 moves[at.start : at.stop, kept] = (share[:, None] * rows.z) @ bread.root.T
             begin += len(rows.leverage)
-        moves[:, np.isnan(np.diagonal(fit.covariance_unscaled))] = np.nan
+        moves[:, np.isnan(fit.unscaled.diagonal())] = np.nan
         return moves
 
     @lazy

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nelder.design import Block
 from nelder.diagnostics.raw_residuals import raw_kernel
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
 from nelder.inference.covariances.sandwich import FULL, bread_of, each_slice
+from nelder.inference.reach import eliminated, reach
 from nelder.lazy import lazy
 from nelder.linalg import Array
+from nelder.loss import Loss
+from nelder.mean import Mean
+from nelder.quadratic import Factor
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,23 @@ def leverages(fit: Fit) -> Array:
     the other rows' means do not depend.
     """
     objective = fit.rows_of_data("a leverage")
-    found = np.concatenate([rows.leverage for rows in each_slice(objective, bread_of(fit))])
+    factored = eliminated(fit)
+    if factored is None:
+        parts = [rows.leverage for rows in each_slice(objective, bread_of(fit))]
+    else:
+        parts = objective.engine.map(leverage_kernel, objective.design.handles, fit.point, objective.loss, factored)
+    found = np.concatenate(parts)
     return np.where(found >= 1.0 - FULL, 1.0, found)
+
+
+def leverage_kernel(block: Block, beta: Array, loss: Loss, factored: Factor) -> Array:
+    """The leverages (n,) of some rows at β (p,), by the factor of the information."""
+    with np.errstate(all="ignore"):
+        parts = []
+        for rows in block.slices(filled=True):
+            weight = rows.own_precision * loss.family.expected_weight(Mean(loss.link, rows.eta(beta)))
+            parts.append(weight * reach(rows, factored))
+        return np.concatenate(parts)
 
 
 def single_rows(fit: Fit, what: str) -> SingleRows:

@@ -8,9 +8,11 @@ from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, regular, shape_variance, whole_counts, whole_where_whole
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
+from nelder.inference.reach import information_factor, reach
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Mean, special
+from nelder.quadratic import Factor
 from nelder.table import Table
 
 LEFT = 1e-9  # of an information: what is left when the coefficients explain all of it is rounding
@@ -19,10 +21,11 @@ LEFT = 1e-9  # of an information: what is left when the coefficients explain all
 def zero_inflation(fit: Fit) -> Table:
     """Whether there are more zeros, or fewer, than a model of counts expects.
 
-    Columns test, observed, expected (Σ P(Y = 0)), ratio, chi2, df, p. `zero_count` compares the two numbers;
-    `van_den_broek` is the score test of a further probability of zero, the same in every row (van den Broek 1995), here
-    with any link and any family of counts. Both allow for the coefficients being estimated, and a shape such as θ. A
-    row of precision w is the mean of w counts, and a zero where all of them are.
+    Columns test, observed, expected (Σ P(Y = 0), less what estimating the coefficients adds to it), ratio, chi2, df, p.
+    `zero_count` compares the two numbers; `van_den_broek` is the score test of a further probability of zero, the same
+    in every row (van den Broek 1995), here with any link and any family of counts. Both allow for the coefficients
+    being estimated, and a shape such as θ, in their variances and to the order of 1 in their means, which matters where
+    coefficients are many. A row of precision w is the mean of w counts, and a zero where all of them are.
 
     Raises CapabilityError for other families, separated or penalised fits, DataError where responses are no counts.
     """
@@ -33,16 +36,19 @@ def zero_inflation(fit: Fit) -> Table:
         )
     objective = regular(fit, "the zero-inflation test")
     whole_counts(fit, "the zero-inflation test")
-    sums = objective.over_rows(zero_kernel, np.asarray(fit.point), objective.loss)
+    beta, notes = np.asarray(fit.point), caveats(fit)
+    sums = objective.over_rows(zero_kernel, beta, objective.loss)
     observed, expected = float(sums[0, 0]), float(sums[0, 1])
-    kept = np.flatnonzero(~fit.aliased)
-    covariance, notes = fit.covariance_unscaled[np.ix_(kept, kept)], caveats(fit)
-    chi2 = []
-    for score, information, along, *slope in sums[1:]:
-        explained = float(np.asarray(slope) @ covariance @ np.asarray(slope)) if np.isfinite(slope).all() else np.nan
-        explained += float(along) ** 2 * shape_variance(fit)
-        left = float(information) - explained
-        chi2.append(float(score) ** 2 / left if LEFT * information < left < np.inf else np.nan)
+    factored, of_shape, slopes = information_factor(fit), shape_variance(fit), sums[1:, 3:]
+    alongs = np.stack([factored.solve(slope) if np.isfinite(slope).all() else np.nan * slope for slope in slopes])
+    *shifts, lower = objective.over_rows(shift_kernel, beta, objective.loss, factored, alongs).tolist()
+    chi2, means = [], []
+    for (score, information, bend), slope, along, shift in zip(sums[1:, :3], slopes, alongs, shifts, strict=True):
+        mean = shift + 0.5 * float(bend) * of_shape * lower
+        means.append(mean)
+        left = float(information - slope @ along) - float(bend) ** 2 * of_shape
+        chi2.append((float(score) - mean) ** 2 / left if LEFT * information < left < np.inf else np.nan)
+    expected += means[0]
     if np.isnan(chi2).any():
         notes += ("A test is nan where no row has a chance of a zero, or the coefficients explain every one of them.",)
     columns = {
@@ -77,4 +83,25 @@ def zero_kernel(block: Block, beta: Array, loss: Loss) -> Array:
             if loss.family.shape_name:
                 along = times * loss.family.shape_score(none, mean, 1.0, own)
                 total[1:, 2] += np.array([chance @ along, along.sum()])
+    return total
+
+
+def shift_kernel(block: Block, beta: Array, loss: Loss, factored: Factor, alongs: Array) -> Array:
+    """The means of the two scores at the estimates, to the order of 1; and how much lower log |I| becomes along the
+    axis of the shape, Σ h ∂ log V (3,).
+
+    The mean of Σ t (1{y = 0}/P₀ − 1), with t of P₀ or 1, is −½ Σ t r P₀''/P₀ − Σ t (log P₀)' x'b, derivatives by η:
+    r = x'I⁻¹x is the variance of η̂, and b = −½ I⁻¹ X'(h μ''/μ') the bias of the estimates (Cordeiro & McCullagh 1991).
+    """
+    total = np.zeros(3)
+    with np.errstate(all="ignore"):
+        for rows in block.slices(filled=True):
+            mean, times, own = Mean(loss.link, rows.eta(beta)), rows.frequency, rows.own_precision
+            none, far = np.zeros(rows.n), reach(rows, factored)
+            leverage = own * loss.family.expected_weight(mean) * far
+            bent = (own * loss.family.score(none, mean)) ** 2 - own * loss.family.observed_weight(none, mean)
+            chance = np.exp(loss.family.log_density(none, mean, 1.0, own))
+            for place, (share, line) in enumerate(zip((chance, np.ones(rows.n)), rows.lines(alongs), strict=True)):
+                total[place] += 0.5 * float(times @ (leverage * mean.curvature * line - share * bent * far))
+            total[2] += times @ (leverage * loss.family.log_variance_shape_slope(mean))
     return total

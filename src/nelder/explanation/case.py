@@ -20,7 +20,7 @@ from nelder.solvers import BY_RATE
 from nelder.submodels import with_rows_of
 
 NUMBERS = 1_000_000  # of the design: of one with more, a sample of rows is looked at
-FEWEST = 1_000  # rows, however many columns there are
+FEWEST, A_COLUMN = 1_000, 20  # rows, and rows for each column: fewer would be fitted too well to show anything
 LEVEL = 0.05  # of the checks, as in fit.check()
 
 Finding = TypeVar("Finding", bound=Diagnosis)
@@ -52,7 +52,7 @@ class Case:
         fit = self.fit
         objective = fit.rows_of_data("an explanation")
         rows = objective.design.rows
-        many = max(FEWEST, NUMBERS // max(objective.design.p, 1))
+        many = max(FEWEST, A_COLUMN * objective.design.p, NUMBERS // max(objective.design.width, 1))
         if rows <= many or isinstance(fit.point, Ray) or objective.design.vast:
             return fit  # a sample lacks levels of a factor that has so many
         drawn = one_of_each(rows, many)

@@ -42,7 +42,7 @@ def moved(fit: Fit, found: Influence, position: int) -> str:
     objective, before = fit.rows_of_data("influence"), np.asarray(fit.point)
     with np.errstate(all="ignore"):
         step = solve(objective.without(np.array([position])), Newton(start=before.tolist())).step
-    errors = np.sqrt(fit.dispersion * np.diagonal(fit.covariance_unscaled))[~fit.aliased]
+    errors = np.sqrt(fit.dispersion * fit.unscaled.diagonal())[~fit.aliased]
     shift = (step.beta - before) / errors
     most = int(np.nanargmax(np.abs(shift)))
     row, name = int(found.rows[position]), objective.design.names[most]

@@ -28,11 +28,12 @@ from nelder.inference.covariances.sandwich import (
     model_df,
     refuse_without_residuals,
 )
-from nelder.linalg import Array
+from nelder.linalg import Array, triangle
 
 DESIGN = "sampling design"
 NEGATIVE = 1e-12  # of the largest eigenvalue: less is rounding
 ALONE = 1e-8  # how near a cluster's leverage is to 1, and how much of a coefficient it concerns
+AT_ONCE = 2**26  # numbers of rows that are held to look at clusters one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,24 +135,40 @@ def resting_on_one(fit: Fit, bread: Bread, codes: Codes) -> NDArray[np.bool_]:
     The leverages of a cluster are the eigenvalues of Σ w z z' over its rows; they sum to one in each direction, so that
     at most r clusters can have one of 1.
     """
-    r, total = bread.root.shape[1], np.zeros(int(codes.max()) + 1)
+    r, many = bread.root.shape[1], int(codes.max()) + 1
+    total, rows = np.zeros(many), np.bincount(codes, minlength=many)
     for at, found in each_cluster(fit, bread, codes):
         np.add.at(total, at, found.count * found.leverage)
     heavy = np.flatnonzero(total >= 1 - FULL)
-    shares = np.zeros((len(heavy), r, r))
-    for at, found in each_cluster(fit, bread, codes):
-        size = np.einsum("ij,ij->i", found.z, found.z)
-        weight = found.count * found.leverage / np.where(size > 0, size, 1.0)
-        for place, cluster in enumerate(heavy):
-            inside = at == cluster
-            shares[place] += found.z[inside].T @ (weight[inside, None] * found.z[inside])
+    room = np.cumsum(np.minimum(rows[heavy], 2 * r) * r) // AT_ONCE
     alone = np.zeros(len(bread.root), dtype=bool)
     scale = np.linalg.norm(bread.root, axis=1)
-    for share in shares:
-        values, vectors = np.linalg.eigh(share)
-        along = np.abs(bread.root @ vectors[:, values >= 1 - ALONE])
-        alone |= (along > ALONE * scale[:, None]).any(axis=1)
+    for turn in np.unique(room):
+        whole = directions_of_one(fit, bread, codes, heavy[room == turn])
+        alone |= (np.abs(bread.root @ whole.T) > ALONE * scale[:, None]).any(axis=1)
     return alone
+
+
+def directions_of_one(fit: Fit, bread: Bread, codes: Codes, clusters: Codes) -> Array:
+    """The directions (many, r) in which one of these clusters has a leverage of 1: the singular vectors of its rows
+    √(w) z with a value of 1. Of a cluster with more rows than columns the triangle of their QR is kept.
+    """
+    r = bread.root.shape[1]
+    held = dict.fromkeys(clusters.tolist(), np.zeros((0, r)))
+    for at, found in each_cluster(fit, bread, codes):
+        size = np.einsum("ij,ij->i", found.z, found.z)
+        root = np.sqrt(found.count * found.leverage / np.where(size > 0, size, 1.0))
+        here = np.flatnonzero(np.isin(at, clusters))
+        here = here[np.argsort(at[here], kind="stable")]
+        names, begins = np.unique(at[here], return_index=True)
+        for name, own in zip(names.tolist(), np.split(here, begins[1:]), strict=True):
+            joined = np.vstack([held[name], root[own, None] * found.z[own]])
+            held[name] = joined if len(joined) <= 2 * r else triangle(joined)
+    parts = [np.zeros((0, r))]
+    for joined in held.values():
+        _, values, vectors = np.linalg.svd(joined, full_matrices=False)
+        parts.append(vectors[values**2 >= 1 - ALONE])
+    return np.vstack(parts)
 
 
 def words_for(names: list[str]) -> str:
