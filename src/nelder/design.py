@@ -58,6 +58,7 @@ class Block:
 
     `precision` (n,) is the part of the weight that is one observation's own, such as the trials behind a proportion;
     the rest, weight / precision, says how often the observation counts. None means that all of the weight is precision.
+    `trials` (n,) are those of a response whose likelihood is that of its trials to the power of a prior weight.
     """
 
     parts: tuple[Part, ...]
@@ -66,6 +67,7 @@ class Block:
     weight: Array
     offset: Array
     precision: Array | None = None
+    trials: Array | None = None
 
     @lazy
     def n(self) -> int:
@@ -96,6 +98,13 @@ class Block:
     def frequency(self) -> Array:
         """How often each row was observed (n,)."""
         return np.ones(self.n) if self.precision is None else self.weight / self.precision
+
+    @property
+    def density(self) -> tuple[Array, Array]:
+        """How often the density of each row is a factor of the likelihood (n,), and at which precision (n,)."""
+        if self.trials is None:
+            return self.frequency, self.own_precision
+        return self.weight / self.trials, self.trials
 
     def with_vectors(self, given: dict[str, Array]) -> Block:
         """The same rows with another weight, offset or precision (n,)."""
@@ -218,10 +227,9 @@ class Block:
 
     def rows(self, chosen: slice | Codes) -> Block:
         """Some of the rows."""
-        precision = None if self.precision is None else self.precision[chosen]
-        return Block(
-            rows_of(self.parts, chosen), self.p, self.y[chosen], self.weight[chosen], self.offset[chosen], precision
-        )
+        precision, trials = (None if each is None else each[chosen] for each in (self.precision, self.trials))
+        parts, y, weight, offset = rows_of(self.parts, chosen), self.y[chosen], self.weight[chosen], self.offset[chosen]
+        return Block(parts, self.p, y, weight, offset, precision, trials)
 
     def slices(self, size: int | None = None, filled: bool = False) -> Iterator[Block]:
         """The rows in slices that stay in cache. Coded and sparse parts gain nothing from slicing, and are left whole
@@ -346,7 +354,8 @@ def stacked(blocks: Sequence[Block]) -> Block:
     first = blocks[0]
     y, weight, offset = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("y", "weight", "offset"))
     precision = None if first.precision is None else np.concatenate([block.own_precision for block in blocks])
-    return Block(stacked_parts([block.parts for block in blocks]), first.p, y, weight, offset, precision)
+    trials = None if first.trials is None else np.concatenate([block.density[1] for block in blocks])
+    return Block(stacked_parts([block.parts for block in blocks]), first.p, y, weight, offset, precision, trials)
 
 
 def stretches(counts: Sequence[int], size: float) -> Iterator[slice]:

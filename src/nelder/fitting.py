@@ -80,7 +80,7 @@ class Model:
 
 def fit_rows(model: Model, parts: tuple[Part, ...], seen: Observations, terms: Terms, recorder: Recorder) -> Fit:
     """Fit a model to rows in memory. Rows of weight zero are left out before any arithmetic."""
-    block = Block(parts, len(terms.names), seen.y, seen.weight, seen.offset, seen.precision)
+    block = Block(parts, len(terms.names), seen.y, seen.weight, seen.offset, seen.precision, seen.trials)
     block = joined(with_coded_ones(block))
     block = block if isinstance(seen.used, slice) else block.rows(seen.used)
     objective = objective_over(model, model.engine.hold(split(block)), terms, seen)

@@ -294,7 +294,7 @@ def odd_kernel(block: Block, family: Family, sampling: bool) -> int:
     """How many responses do not look like a family's, each as often as it was observed; once where the weights are
     those of a sample.
     """
-    odd = family.odd(block.y, block.own_precision)
+    odd = family.odd(block.y, block.density[1])
     return int(np.sum(odd)) if sampling else round(float(block.frequency[odd].sum()))
 
 
@@ -356,7 +356,8 @@ def saturated_kernel(block: Block, loss: Loss, phi: float) -> float:
     with np.errstate(all="ignore"):
         total = 0.0
         for _, rows in block.bare_slices():
-            total += float(rows.frequency @ loss.family.log_saturated(rows.y, phi, rows.own_precision))
+            times, precision = rows.density
+            total += float(times @ loss.family.log_saturated(rows.y, phi, precision))
         return total
 
 

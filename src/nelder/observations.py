@@ -86,8 +86,8 @@ def index_of(values: object) -> Any:
 @dataclass(frozen=True)
 class Observations:
     """Response y (n,), weight (n,), precision (n,) or None (see `design.Block`), offset (n,), how many they count for,
-    the rows' numbers in the caller's table (n,), whether their weights are those of a sample, and how many rows of the
-    table each stands for (n,), None for one.
+    the rows' numbers in the caller's table (n,), whether their weights are those of a sample, how many rows of the
+    table each stands for (n,), None for one, and the trials beside prior weights (n,) or None.
     """
 
     y: Array
@@ -98,6 +98,7 @@ class Observations:
     rows: Rows
     sampling: bool = False
     occurs: Array | None = None
+    trials: Array | None = None
 
     @lazy
     def used(self) -> slice | Rows:
@@ -234,6 +235,7 @@ def observed(family: Family, response: Sequence[Array], weights: object, offset:
     weight = ones if weights is None else _weights(weights, rows)
     frequencies = weight if counts else ones
     precision: Array | None = ones if counts or sampled else None
+    beside: Array | None = None
     y = response[0]
     if len(response) == 2 and family.mean_interval != UNIT:
         raise CapabilityError(
@@ -243,13 +245,15 @@ def observed(family: Family, response: Sequence[Array], weights: object, offset:
     if len(response) == 2:
         trials = _trials(response[0], response[1], rows)
         y = np.divide(response[0], trials, out=np.zeros(n), where=trials > 0)
-        precision, weight = np.where(trials > 0, trials, 1.0), weight * trials
+        own, weight = np.where(trials > 0, trials, 1.0), weight * trials
+        precision, beside = (own, None) if weights is None or precision is not None else (None, own)
     used = weighed(weight)
     family.validate(y[used], rows[used])
     size = max(float(y[used].max(initial=0.0)), -float(y[used].min(initial=0.0)))
     if size > LARGEST or 0 < size < 1 / LARGEST:
         raise DataError(f"y has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other units")
-    return Observations(y, weight, precision, offset, float(frequencies[used].sum()), rows, sampled)
+    counted = float(frequencies[used].sum())
+    return Observations(y, weight, precision, offset, counted, rows, sampled, trials=beside)
 
 
 def weighed(weight: Array) -> slice | Rows:

@@ -202,7 +202,7 @@ def handles_of(fit: Fit, schema: Schema) -> Sequence[Block]:
     if kept.apart is not None:
         return kept.apart.handles(schema, engine)
     seen, parts = observations_of(fit), schema.parts(kept.chunk, kept.rows)
-    block = Block(parts, len(schema.names), seen.y, seen.weight, seen.offset, seen.precision)
+    block = Block(parts, len(schema.names), seen.y, seen.weight, seen.offset, seen.precision, seen.trials)
     return engine.hold(split(joined(with_coded_ones(block))))
 
 
@@ -267,10 +267,10 @@ def observations_of(fit: Fit) -> Observations:
     y, weight, offset = (
         np.concatenate([getattr(block, name) for block in blocks]) for name in ("y", "weight", "offset")
     )
-    precision = [block.precision for block in blocks if block.precision is not None]
-    joined = np.concatenate(precision) if precision else None
+    given = ([getattr(block, name) for block in blocks] for name in ("precision", "trials"))
+    precision, trials = (None if each[0] is None else np.concatenate(each) for each in given)
     rows = fit.kept.rows if fit.kept is not None else np.arange(len(y))
-    return Observations(y, weight, joined, offset, objective.design.n, rows)
+    return Observations(y, weight, precision, offset, objective.design.n, rows, trials=trials)
 
 
 @dataclass(frozen=True)

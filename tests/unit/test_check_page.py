@@ -249,3 +249,13 @@ def test_a_loaded_fit_has_no_rows_to_check(tmp_path):
         check(nd.load(tmp_path / "fit.json"))
     with pytest.raises(nd.InputError, match="level"):
         check(planted(outlier), level=2)
+
+
+def test_a_check_of_trials_that_are_not_whole_skips_what_counts_them_and_says_so():
+    x, s, f = [0, 1, 2, 3, 4, 1.5, 2.5, 0.5], np.array([1, 5, 3, 8, 6, 2, 7, 4]), np.array([9, 5, 6, 2, 1, 7, 4, 3])
+    weights = (s + f) * np.array([2, 0.5, 3, 1, 1.5, 2, 1, 4])
+    with pytest.warns(nd.ResponseWarning, match="successes that is not whole"):
+        fit = nd.glm("p ~ x", {"p": s / (s + f), "x": x}, "binomial", weights=weights)
+    (line,) = (each for each in fit.check().lines if each.check == "outliers")
+    assert line.verdict == SKIPPED
+    assert "must be whole numbers to draw from or to count in" in line.meaning

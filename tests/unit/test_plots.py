@@ -390,12 +390,12 @@ def test_a_picture_says_of_what_and_of_how_many_its_residuals_are(monkeypatch):
         assert "5,500 observations" in words and "those of 5,500 of 6,000 observations" in words and "rows" not in words
 
 
-def test_rows_that_are_no_whole_numbers_of_observations_have_standardised_residuals():
+def test_rows_with_parts_of_successes_have_standardised_residuals():
     data, random = table()
     data |= {"s": random.integers(0, 3, N), "f": random.integers(1, 3, N), "w": random.uniform(0.5, 2, N)}
     fit = nd.glm("cbind(s, f) ~ x", data, "binomial", weights="w")
     assert "standardised" in fit.plot.quantiles().get_ylabel()
-    with pytest.raises(nd.CapabilityError, match="not all whole numbers"):
+    with pytest.raises(nd.CapabilityError, match="have a number of successes that is not whole"):
         fit.plot.quantiles("quantile")
 
 

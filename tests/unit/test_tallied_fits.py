@@ -162,11 +162,10 @@ def test_quantile_residuals_of_counted_rows_are_normal_where_those_of_all_rows_a
     assert p[1].min() > 1e-4 and np.abs(p[0].mean() - p[1].mean()) < 0.25
 
 
-def test_counted_rows_whose_weights_hide_how_many_they_are_cannot_be_dealt(true):
+def test_counted_rows_with_prior_weights_are_dealt_as_the_rows_that_they_are(true):
     _, path = true
     fit = nd.glm("cbind(s, f) ~ x", path, "binomial", weights="w", engine=TIGHT)
-    with pytest.raises(nd.CapabilityError, match=r"hide how many .* distinct rows is: fit with compress=False"):
-        fit.cross_validate()
     rows = nd.glm("cbind(s, f) ~ x", path, "binomial", weights="w", engine=TIGHT, compress=False)
-    assert rows.cross_validate().folds["rows"].dtype.kind == "f"
+    assert fit.cross_validate().folds["rows"].sum() == rows.cross_validate().folds["rows"].sum()
+    assert np.allclose(fit.with_covariance("HC0").se, rows.with_covariance("HC0").se, rtol=1e-9)
     assert np.isfinite(fit.cross_validate(np.arange(fit.objective.design.rows) % 4).deviance)

@@ -166,6 +166,26 @@ def test_two_columns_of_counts_may_be_sampled():
     assert np.allclose(pair.covariance(), 6 / 5 * covariance(share, "HC0"), rtol=1e-9)
 
 
+def test_prior_weights_beside_two_columns_of_counts_are_part_of_one_observation():
+    data = {"s": [1, 5, 3, 8, 6, 2, 7, 4], "u": [9, 5, 6, 2, 1, 7, 4, 3], "x": [0, 1, 2, 3, 4, 1.5, 2.5, 0.5]}
+    data |= {"w": [2, 0.5, 3, 1, 1.5, 2, 1, 4], "g": list("abababab")}
+    fit = nd.glm("cbind(s, u) ~ x", data, "binomial", weights="w")
+    # R 4.2.2 with sandwich 3.0-2
+    hc0, hc3 = [0.708402713633, 0.280784032373], [1.152682634888, 0.454118844493]
+    clustered, hac = [0.993960669764, 0.351640013586], [0.818220070624, 0.317940925400]
+    for kind, se in (("HC0", hc0), ("HC3", hc3), (Clustered("g"), clustered), (nd.HAC(1), hac)):
+        assert np.allclose(with_covariance(fit, kind).se, se, rtol=1e-9)
+    influence = fit.influence()
+    assert np.allclose(influence.leverage[:3], [0.3868223927980, 0.0508931423111, 0.2670329779276], rtol=1e-9)
+    assert np.allclose(influence.cook[:3], [1.2172886713491, 0.0106795823647, 0.7891058478181], rtol=1e-9)
+    assert np.allclose(fit.residuals("studentised")[:2], [-2.085477627360, 0.620255335425], rtol=1e-9)
+    assert np.allclose(fit.residuals("standardised")[:2], [-2.158318355672, 0.619666723927], rtol=1e-9)
+    assert np.isclose(fit.aic, 60.0356682832, rtol=1e-11)
+    assert np.isclose(fit.predictions().table()["estimate"][0], 0.479368933571, rtol=1e-9)
+    means = nd.glm("cbind(s, u) ~ x + g", data, "binomial", weights="w").emmeans("g")
+    assert np.allclose(means.table()["estimate"], [-0.509677548072, 0.413269400218], rtol=1e-9)
+
+
 def test_missing_rows_and_weights_of_zero_are_no_part_of_the_sample():
     data = data_of("poisson")
     data["y"][3], data["w"][7] = np.nan, 0.0

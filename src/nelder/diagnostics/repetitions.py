@@ -12,7 +12,7 @@ ROUNDED = 1e-9  # relative: how far weight over precision may be from the whole 
 
 def repetitions(objective: Objective, times: Array) -> Array | None:
     """How many identical observations each row stands for (n,), in whole numbers, from how many `times` (n,) it counts:
-    one with sampling weights. None where some are not whole numbers, as under prior weights of trials.
+    one with sampling weights. None where some are not whole numbers.
     """
     if objective.sampling:
         return np.ones(len(times))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import InputError
+from nelder.errors import DataError
 from nelder.families.anscombe import binomial_anscombe
 from nelder.families.base import Family, poisson_gap, stirling_remainder
 from nelder.families.incomplete import beta_tails
@@ -116,9 +116,7 @@ class Binomial(Family):
 
 
 def whole_trials(weight: Array) -> Array:
-    """The trials; raises InputError where they are not whole numbers."""
+    """The trials; raises DataError where they are not whole numbers."""
     if (weight != np.round(weight)).any():
-        raise InputError(
-            "the trials of a binomial, given as weights, must be whole numbers to draw from or to count in"
-        )
+        raise DataError("the trials of a binomial, given as weights, must be whole numbers to draw from or to count in")
     return weight

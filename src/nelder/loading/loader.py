@@ -94,7 +94,7 @@ class Loader:
             row = self.named(problem, chunk, rows)
             place = part.partition.label if row is None else part.partition.where(row - part.begin)
             raise type(problem)(f"{place}: {problem}") from None
-        block = Block(columns, len(self.schema.names), seen.y, seen.weight, seen.offset, seen.precision)
+        block = Block(columns, len(self.schema.names), seen.y, seen.weight, seen.offset, seen.precision, seen.trials)
         block = narrowed(joined(block))
         block = block if isinstance(seen.used, slice) else block.rows(seen.used)
         if not block.n:

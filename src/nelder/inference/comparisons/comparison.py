@@ -91,7 +91,7 @@ def refuse_unlike(fit: Fit, other: Fit) -> None:
         )
     refuse_other_rows(fit, other)
     mine, its = (each.rows_of_data(WHAT).design.handles for each in (fit, other))
-    for role in ("y", "weight", "precision"):
+    for role in ("y", "weight", "precision", "trials"):
         pairs = (
             (block.weight if values is None else values, twin.weight if others is None else others)
             for block, twin in zip(mine, its, strict=True)
