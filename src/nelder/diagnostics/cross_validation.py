@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nelder.design import Block, Ray
 from nelder.diagnostics.fitted_rows import whole_where_whole
 from nelder.diagnostics.repetitions import repetitions
-from nelder.errors import CapabilityError, DataError, InputError, a_count
+from nelder.errors import DataError, InputError, a_count
 from nelder.fit import Fit
 from nelder.fitting import conclusion
 from nelder.inference.covariances.groups import codes_of
@@ -256,12 +256,7 @@ def portions_of(fit: Fit, folds: object, seed: int, groups: object) -> tuple[NDA
     often = np.concatenate([block.frequency for block in objective.design.handles])
     if groups is None and not names_folds(folds):
         count = repetitions(objective, often)
-        if count is None and fit.kept is not None and fit.kept.distinct:
-            raise CapabilityError(
-                "cross-validation deals observations, and the weights of this fit, which are not whole numbers, hide "
-                f"how many of them each of its {len(often):,} distinct rows is: fit with compress=False"
-            )
-        if count is not None and (count > 1.0).any():
+        if (count > 1.0).any():
             return spread_out(count, a_count(folds, "folds"), seed)
     names, fold = np.unique(labels_of(fit, folds, seed, groups), return_inverse=True)
     return names, Portions(np.arange(len(fold)), fold, often, often)

@@ -122,20 +122,14 @@ def quantile_sample(fit: Fit, seed: int | None = None) -> QuantileSample:
     """A quantile residual for each observation; of more than a million, where rows stand for several, for as many by
     chance. Where nothing is random one residual stands for all observations of its row.
 
-    Raises as `quantile_residuals`, and CapabilityError where rows count other than whole numbers of times.
+    Raises as `quantile_residuals`.
     """
     objective = known_quantiles(fit)
     looks = [look(fit, block) for block in objective.design.handles]
     times, n = np.concatenate([each for each, _ in looks]), objective.design.rows
     often = repetitions(objective, times)
-    if not any(stepped for _, stepped in looks) or (often is not None and (often == 1.0).all()):
+    if not any(stepped for _, stepped in looks) or (often == 1.0).all():
         return QuantileSample(quantile_residuals(fit, seed), np.arange(n), times, float(times.sum()))
-    if often is None:
-        raise CapabilityError(
-            "quantile residuals of responses in steps are drawn for each observation, and the weights of this fit say "
-            f"that rows stand for {times.min():g} to {times.max():g} of them, not all whole numbers: give whole "
-            "numbers as weights, or use kind='standardised'"
-        )
     random, total, most = random_stream(seed, STREAM), float(often.sum()), max(MOST, n)
     count = often.astype(np.intp) if total <= most else among(often.astype(np.intp), most, random)
     values = scores(fit, count, random)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from nelder.diagnostics.fitted_rows import fitted_rows
 from nelder.diagnostics.influence import CONTOURS, cook_contour
 from nelder.diagnostics.normality import in_order, normal_order
-from nelder.diagnostics.repetitions import repetitions
 from nelder.diagnostics.residuals import KINDS, measurable, quantile_sample
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
@@ -79,9 +78,8 @@ def usual_kind(fit: Fit) -> str:
     objective = fit.rows_of_data("a picture of residuals")
     blocks = objective.design.handles
     odd = any(fit.family.impossible(block.y, block.own_precision).any() for block in blocks)
-    whole = repetitions(objective, np.concatenate([block.frequency for block in blocks])) is not None
     known = measurable(fit)
-    if fit.family.has_distribution and not odd and known and whole:
+    if fit.family.has_distribution and not odd and known:
         return "quantile"
     plain = fit.solved.penalty == "unpenalised" and not objective.sampling
     return "standardised" if known and plain else "deviance"
