@@ -213,3 +213,15 @@ def test_where_every_row_is_at_a_limit_nothing_is_left_to_influence():
         fit = nd.glm("y ~ 1", {"y": np.zeros(3)}, "poisson")
     found = influence(fit)
     assert (found.leverage == 0).all() and not found.influential.any()
+
+
+def test_rows_stand_out_without_a_number_for_each_coefficient_of_each(monkeypatch):
+    random, n = np.random.default_rng(12), 9_000
+    data = {"y": random.poisson(2.0, n).astype(float), "x": random.normal(size=n), "g": random.integers(0, 40, n)}
+    data["y"][[5, 8_000]], data["x"][[5, 8_000]] = 60.0, 9.0
+    found = nd.glm("y ~ x + C(g)", data, "poisson").influence()
+    far = (np.abs(found.dfbetas) > 1.0).any(axis=1)
+    assert far[[5, 8_000]].all() and np.array_equal(found.marks["dfbetas"], far)
+    again = nd.glm("y ~ x + C(g)", data, "poisson").influence()
+    monkeypatch.setattr(type(again), "_moves", None)  # which makes them all
+    assert np.array_equal(again.influential, found.influential) and "stand out" in str(again)

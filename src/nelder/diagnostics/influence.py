@@ -6,6 +6,7 @@ exception: where a link falls, R's dfbeta and dfbetas have the wrong sign, and t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -81,19 +82,34 @@ class Influence:
 
     def _moves(self, residual: Array) -> Array:
         """(X'WX)⁻¹ x √W residual / (1 − h) for each row (n, p)."""
+        moves = np.empty((len(residual), len(self.fit.names)))
+        for at, some in self._each_move(residual):
+            moves[at] = some
+        return moves
+
+    def _each_move(self, residual: Array) -> Iterator[tuple[slice, Array]]:
+        """The same in slices of rows: all at once are as many numbers as the design has in full."""
         fit, single = self.fit, self.single
-        bread, moves = bread_of(fit), np.full((len(residual), len(fit.names)), np.nan)
+        bread, unknown = bread_of(fit), np.isnan(fit.unscaled.diagonal())
         kept, begin = np.flatnonzero(~fit.aliased), 0
         for rows in each_slice(fit.rows_of_data("influence"), bread):
             at = slice(begin, begin + len(rows.leverage))
+            moves = np.full((len(rows.leverage), len(unknown)), np.nan)
             with np.errstate(all="ignore"):
                 length = np.sqrt(np.einsum("ij,ij->i", rows.z, rows.z))
                 root_weight = np.where(length > 0, np.sqrt(rows.leverage) / length, 0.0)
                 share = residual[at] * root_weight / single.root[at] ** 2
-                moves[at.start : at.stop, kept] = (share[:, None] * rows.z) @ bread.root.T
-            begin += len(rows.leverage)
-        moves[:, np.isnan(fit.unscaled.diagonal())] = np.nan
-        return moves
+                moves[:, kept] = (share[:, None] * rows.z) @ bread.root.T
+            moves[:, unknown] = np.nan
+            yield at, moves
+            begin = at.stop
+
+    def _moved_far(self) -> NDArray[np.bool_]:
+        """Whether any of `dfbetas` is beyond 1 (n,)."""
+        far, errors = np.zeros(len(self.rows), dtype=bool), np.sqrt(self.fit.unscaled.diagonal())
+        for at, moves in self._each_move(self.single.deviance):
+            far[at] = (np.abs(moves) / errors / self.sigma[at, None] > 1.0).any(axis=1)
+        return far
 
     @lazy
     def marks(self) -> dict[str, NDArray[np.bool_]]:
@@ -105,7 +121,7 @@ class Influence:
         share = p / (n - p) if n > p else np.nan
         with np.errstate(all="ignore"):
             return {
-                "dfbetas": (np.abs(self.dfbetas) > 1.0).any(axis=1),
+                "dfbetas": self._moved_far(),
                 "dffits": np.abs(self.dffits) > 3.0 * np.sqrt(share),
                 "covratio": np.abs(1.0 - self.covratio) > 3.0 * share,
                 "cook": self.cook > (f_quantile(0.5, p, n - p) if n > p > 0 else np.nan),
