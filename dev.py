@@ -124,8 +124,7 @@ def oldest(*words):
         problem = install(venv, "test", "-c", str(pins))
         if problem:
             sys.exit(problem)
-        program = [*PROGRAMS["test"].split(), "-W", "ignore::DeprecationWarning"]
-        return subprocess.run([script(venv, program[0]), *program[1:], *words], cwd=ROOT, check=False).returncode
+        return run(*PROGRAMS["test"].split(), "-W", "ignore::DeprecationWarning", *words, venv=venv)
 
 
 def provide(command):
@@ -171,9 +170,9 @@ def install(venv, extras, *options):
     return f"{said}\n\npip could not install {name}. If the network was away, run it again when it is back."
 
 
-def run(program, *words):
-    """Run a program of .venv and wait for it, also after Ctrl-C; its exit code."""
-    process = subprocess.Popen([script(VENV, program), *words], cwd=ROOT)
+def run(program, *words, venv=VENV):
+    """Run a program of an environment and wait for it, also after Ctrl-C; its exit code."""
+    process = subprocess.Popen([script(venv, program), *words], cwd=ROOT)
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -93,9 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--kind", default="response", help="response (default), the mean, or link, the linear predictor"
     )
     predict.add_argument(
-        "--interval",
-        action="store_true",
-        help="add the linear predictor's standard error, and the interval",
+        "--interval", action="store_true", help="add the linear predictor's standard error, and the interval"
     )
     predict.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
     predict.set_defaults(run=run_predict)

@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 
 from nelder.arrow import Variances, in_full
 from nelder.design import Ray
-from nelder.diagnosis import Diagnosis
+from nelder.diagnosis import Diagnosis, PerfectFit
 from nelder.errors import DataError
 from nelder.families import Family
 from nelder.formula import Schema
+from nelder.lazy import lazy
 from nelder.linalg import Array
 from nelder.loading import Apart
 from nelder.mean import Link
 from nelder.objective import Objective
 from nelder.observations import same_rows
+from nelder.quadratic import Factor
+from nelder.solvers.newton import precise_model
 from nelder.sources import Chunk
 from nelder.table import Named
 from nelder.trace import Trace
@@ -279,6 +282,11 @@ class Estimate:
         return self.solved.converged
 
     @property
+    def perfect(self) -> bool:
+        """Whether nothing is left of the response but rounding."""
+        return any(isinstance(finding, PerfectFit) for finding in self.warnings)
+
+    @property
     def reason(self) -> str:
         """Why the solver stopped, in words."""
         return self.solved.reason
@@ -331,6 +339,16 @@ class Estimate:
             return self.uncertainty.df
         known = self.family.dispersion_known or self.dispersion_by == "given"
         return np.inf if known else self.df_resid
+
+    @lazy
+    def information_factor(self) -> Factor:
+        """The factor of the expected information at a finite estimate, for which the rows are passed over once. Raises
+        DataError where that is singular, and without the data.
+        """
+        factored = precise_model(self.rows_of_data("the information"), np.asarray(self.point)).factored
+        if factored is None:
+            raise DataError("the information is singular at the coefficients: leverages need its inverse")
+        return factored
 
     def rows_of_data(self, what: str) -> Objective:
         """The objective of a fit that still has its data; raises DataError for one that was loaded without."""

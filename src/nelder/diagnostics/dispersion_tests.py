@@ -15,7 +15,7 @@ from nelder.diagnostics.fitted_rows import caveats, regular, whole_counts
 from nelder.diagnostics.goodness_of_fit import pearson_moments, variance_slope
 from nelder.errors import CapabilityError, DataError, unknown_name
 from nelder.fit import Fit
-from nelder.inference.reach import information_factor, reach
+from nelder.inference.reach import reach
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import UNIT, Mean, special
@@ -81,7 +81,7 @@ def dispersion_sums(fit: Fit) -> Array:
     if fit.df_resid <= 0:
         raise DataError("no degrees of freedom are left: with a coefficient for each row the dispersion cannot be seen")
     beta, trials = np.asarray(fit.point), fit.family.mean_interval == UNIT
-    return objective.over_rows(dispersion_kernel, beta, objective.loss, information_factor(fit), trials)
+    return objective.over_rows(dispersion_kernel, beta, objective.loss, fit.information_factor, trials)
 
 
 def dispersion_kernel(block: Block, beta: Array, loss: Loss, factored: Factor, trials: bool) -> Array:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block, Design, Ray
-from nelder.diagnosis import PerfectFit
 from nelder.errors import CapabilityError, DataError, a_count, some_rows
 from nelder.estimate import Kept
 from nelder.fit import Fit, Terms
@@ -167,7 +166,7 @@ def regular(fit: Fit, what: str) -> Objective:
             f"{what} needs means inside their domain, and some are at its edge (see fit.warnings): use a link that "
             "keeps them inside"
         )
-    if any(isinstance(finding, PerfectFit) for finding in fit.warnings):
+    if fit.perfect:
         raise CapabilityError(f"{what} needs residuals, and the fit is perfect: what is left is rounding")
     if objective.sampling:
         raise CapabilityError(f"{what} supposes independent observations, and sampling weights say they are not")

@@ -17,7 +17,7 @@ from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, regular, shape_variance, whole_where_whole
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
-from nelder.inference.reach import information_factor, reach
+from nelder.inference.reach import reach
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Mean, special
@@ -119,7 +119,7 @@ def pearson_moments(fit: Fit) -> Moments:
     coefficients are estimated, as variances are: its score has the mean ½ ∂ log |I| (Cox & Reid 1987).
     """
     objective = regular(fit, "goodness of fit")
-    beta, factored = np.asarray(fit.point), information_factor(fit)
+    beta, factored = np.asarray(fit.point), fit.information_factor
     sums = objective.over_rows(moments_kernel, beta, objective.loss)
     (spread, kurtosis, ahead, bend), slope = sums[:4].tolist(), sums[4:]
     along = factored.solve(slope)

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block
-from nelder.diagnosis import PerfectFit
 from nelder.diagnostics.raw_residuals import RAW, raw_kernel
 from nelder.diagnostics.repetitions import repetitions
 from nelder.diagnostics.single_rows import SingleRows, single_rows
@@ -77,7 +76,7 @@ def known_dispersion(fit: Fit) -> float:
 def measurable(fit: Fit) -> bool:
     """Whether residuals have a φ to be measured on that is more than rounding."""
     known = fit.family.dispersion_known or fit.dispersion_by == "given"
-    perfect = any(isinstance(finding, PerfectFit) for finding in fit.warnings)
+    perfect = fit.perfect
     return bool(np.isfinite(fit.dispersion)) and fit.dispersion > 0 and (known or not perfect)
 
 

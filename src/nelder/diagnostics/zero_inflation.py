@@ -8,7 +8,7 @@ from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, regular, shape_variance, whole_counts, whole_where_whole
 from nelder.errors import CapabilityError
 from nelder.fit import Fit
-from nelder.inference.reach import information_factor, reach
+from nelder.inference.reach import reach
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Mean, special
@@ -39,7 +39,7 @@ def zero_inflation(fit: Fit) -> Table:
     beta, notes = np.asarray(fit.point), caveats(fit)
     sums = objective.over_rows(zero_kernel, beta, objective.loss)
     observed, expected = float(sums[0, 0]), float(sums[0, 1])
-    factored, of_shape, slopes = information_factor(fit), shape_variance(fit), sums[1:, 3:]
+    factored, of_shape, slopes = fit.information_factor, shape_variance(fit), sums[1:, 3:]
     alongs = np.stack([factored.solve(slope) if np.isfinite(slope).all() else np.nan * slope for slope in slopes])
     *shifts, lower = objective.over_rows(shift_kernel, beta, objective.loss, factored, alongs).tolist()
     chi2, means = [], []

@@ -6,31 +6,20 @@ import numpy as np
 
 from nelder.arrow import ArrowFactored
 from nelder.design import Block
-from nelder.errors import DataError
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.quadratic import Factor
 from nelder.solvers import Reason
-from nelder.solvers.newton import precise_model
-
-
-def information_factor(fit: Fit) -> Factor:
-    """The factor of the expected information at a finite estimate. Raises DataError where that is singular."""
-    objective = fit.rows_of_data("the information")
-    factored = precise_model(objective, np.asarray(fit.point)).factored
-    if factored is None:
-        raise DataError("the information is singular at the coefficients: leverages need its inverse")
-    return factored
 
 
 def eliminated(fit: Fit) -> ArrowFactored | None:
-    """That factor where the design has a long factor, which it eliminates; None where it has none, or the optimum is
-    not finite or not inside its domain.
+    """The factor of the information where the design has a long factor, which it eliminates; None where it has none, or
+    the optimum is not finite or not inside its domain.
     """
     objective = fit.rows_of_data("the information")
     if objective.design.long is None or fit.limit is not None or fit.reason == Reason.AT_EDGE.value:
         return None
-    factored = information_factor(fit)
+    factored = fit.information_factor
     return factored if isinstance(factored, ArrowFactored) else None
 
 

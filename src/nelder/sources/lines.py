@@ -12,7 +12,7 @@ from nelder.sources.arrow import first_line
 
 BLOCK = 1 << 23  # bytes of a file that are looked at at once
 BEGINNING = 1 << 20  # bytes in which the header ends
-SEPARATORS = ",;\t"
+SEPARATORS, ENOUGH = ",;\t", 1 << 16  # and characters of a header in which they show
 FOREIGN = {  # how files begin that are no CSV in UTF-8, and what to do with them
     b"\xff\xfe": "it is UTF-16: save it as UTF-8",
     b"\xfe\xff": "it is UTF-16: save it as UTF-8",
@@ -27,7 +27,7 @@ def separator_of(path: str) -> str:
     """
     try:
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
-            bare = re.sub('"[^"]*"', "", lines.read(BEGINNING)).lstrip("\r\n")
+            bare = re.sub('"[^"]*("|$)', "", lines.read(ENOUGH)).lstrip("\r\n")
     except OSError:
         return SEPARATORS[0]  # whoever reads it says so
     named = re.split("[\r\n]", bare, maxsplit=1)[0]

@@ -21,8 +21,7 @@ def spill(reader: object, folder: str | Path | None = None) -> ParquetSource:
     pandas' `read_csv(…, chunksize=…)`; also a source of nelder, as `nd.sql("select … using sample …")`, whose rows are
     to stay as they are. They are written to a Parquet file in `folder`, by default where temporary files are kept; it
     is removed when the source is not used any more, and at the latest when Python ends, or, where that was killed, when
-    the next one is made. Raises DataError where the disk
-    is full or the rows cannot be read; nothing is left behind.
+    the next one is made. Raises DataError where the disk is full or the rows cannot be read; nothing is left behind.
     """
     try:
         import pyarrow as pa

@@ -220,9 +220,8 @@ def reference_of(fit: Fit, test: str) -> Reference:
     """φ and degrees of freedom as the largest model estimates them; no φ where the fit is perfect to rounding."""
     if by_likelihood(fit):
         return Reference(test, 1.0, np.inf)
-    perfect = any(isinstance(finding, PerfectFit) for finding in fit.warnings)
     df = fit.df_resid if test == "F" else np.inf
-    return Reference(test, float("nan") if perfect else fit.dispersion, df)
+    return Reference(test, float("nan") if fit.perfect else fit.dispersion, df)
 
 
 def fallen(changes: Sequence[Change], fit: Fit) -> dict[str, Array]:

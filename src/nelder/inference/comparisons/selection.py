@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nelder.diagnosis import PerfectFit
 from nelder.errors import InputError, unknown_name
 from nelder.fit import Fit
 from nelder.formula import Schema, Term, restricted
@@ -112,10 +111,9 @@ def scaled_as(fit: Fit, larger: Fit | None) -> Fit:
     """The larger model of a pair, with φ had in the way of the fit; the fit itself where that is given or there is no
     other.
     """
-    perfect = larger is not None and any(isinstance(finding, PerfectFit) for finding in larger.warnings)
     if larger is None or larger is fit or fit.dispersion_by == "given":
         return fit
-    return larger if perfect or fit.dispersion_by == "pearson" else with_dispersion(larger, fit.dispersion_by)
+    return larger if larger.perfect or fit.dispersion_by == "pearson" else with_dispersion(larger, fit.dispersion_by)
 
 
 def single_terms(fit: Fit, rows: Sequence[Neighbour], test: str, title: str) -> Table:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import STILL, Block, Ray
-from nelder.diagnosis import Diagnosis, PerfectFit
+from nelder.diagnosis import Diagnosis
 from nelder.errors import CapabilityError, DataError, NelderWarning
 from nelder.estimate import DISTINCT, Uncertainty
 from nelder.fit import Fit
@@ -202,7 +202,7 @@ def finished(fit: Fit, bread: Bread, meat: Array, named: tuple[str, float]) -> F
     unscaled = np.einsum("ij,ij->i", bread.root, bread.root)
     covariance = (covariance + covariance.T) / 2
     gone = (np.diagonal(covariance) <= NO_VARIANCE * fit.dispersion * unscaled) & (unscaled > 0)
-    if gone.sum() == (unscaled > 0).sum() or any(isinstance(finding, PerfectFit) for finding in fit.warnings):
+    if gone.sum() == (unscaled > 0).sum() or fit.perfect:
         raise DataError(
             f"the residuals are zero, or cancel, throughout, measured by φ = {fit.dispersion:g}: covariance {name!r} "
             "is made of them; use another"

@@ -117,11 +117,7 @@ def refuse_unsorted(labels: Sequence[Any]) -> None:
 
 def words_of(label: str) -> str:
     """What a text says beside the numbers in it; nothing, where it is a number or a single letter."""
-    try:
-        float(label)
-    except ValueError:
-        return re.sub("[0-9]+", "#", label) if len(label) > 1 else ""
-    return ""
+    return "" if len(label) == 1 else "#".join(by_numbers(label)[::2])
 
 
 def by_numbers(label: str) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nelder.design import Ray
-from nelder.diagnosis import Aliased, IllConditioned, Imprecise, OddResponse, PerfectFit, Runaway
+from nelder.diagnosis import Aliased, IllConditioned, Imprecise, OddResponse, Runaway
 from nelder.errors import CapabilityError, DataError, InputError
 from nelder.fit import Fit
 from nelder.inference.hypotheses.linear import Hypotheses, listed, matrix_of_hypotheses
@@ -82,7 +82,7 @@ def refuse_without_dispersion(fit: Fit, what: str) -> None:
             f"{what} measures deviances by φ, and {fit.df_resid:g} residual degrees of freedom are left to estimate "
             "it: fit fewer coefficients or more rows"
         )
-    if not fit.dispersion > 0 or any(isinstance(finding, PerfectFit) for finding in fit.warnings):
+    if not fit.dispersion > 0 or fit.perfect:
         raise CapabilityError(
             f"{what} measures deviances by φ, and this fit is perfect, so that φ is nothing but rounding: fit fewer "
             "columns, or look for the response among the predictors"
