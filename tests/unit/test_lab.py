@@ -1,6 +1,7 @@
 """The lab without its page: choices become code, the code gives the same fit, and what cannot be done is said."""
 
 import ast
+import asyncio
 import io
 import re
 import socket
@@ -407,3 +408,17 @@ def test_without_marimo_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(server, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"nelder\[lab\]"):
         server.open_lab(server.Opening())
+
+
+def test_a_page_that_was_closed_is_no_news(caplog):
+    async def told_too_late():
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+        for _ in range(20):  # steps of a fit, in one turn of the server
+            transport.write(b"step")
+        transport.close()
+
+    asyncio.run(told_too_late())
+    assert any(each.name == "asyncio" for each in caplog.records)
+    assert not any(server.worth_saying(each) for each in caplog.records if each.name == "asyncio")

@@ -58,7 +58,8 @@ def serve(port: int, token: str, browser: bool) -> int:
     before = sys.argv
     words = ["marimo", "--quiet", "--yes", "--log-level", "critical", "run", "--host", HOST, "--port", str(port)]
     words += ["--token", "--token-password", token, "--no-sandbox", "--no-check"]
-    logging.getLogger("uvicorn.error").addFilter(worth_saying)
+    for name in ("uvicorn.error", "asyncio"):
+        logging.getLogger(name).addFilter(worth_saying)
     code = 0
     try:
         sys.argv = [*words, *([] if browser else ["--headless"]), str(APP)]
@@ -86,8 +87,10 @@ def leave(code: int) -> int:
 
 
 def worth_saying(record: logging.LogRecord) -> bool:
-    """Whether a line of the server's log is more than that it was told to stop."""
-    return "CancelledError" not in record.getMessage()
+    """Whether a line of the server's log is more than that it was told to stop, or that a page was closed while a fit
+    still told it of its steps.
+    """
+    return not any(words in record.getMessage() for words in ("CancelledError", "socket.send() raised exception"))
 
 
 def free_port(asked: int | None) -> int:
