@@ -21,6 +21,7 @@ from nelder.mean import Link
 from nelder.objective import Objective
 from nelder.observations import same_rows
 from nelder.quadratic import Factor
+from nelder.solvers import Reason
 from nelder.solvers.newton import precise_model
 from nelder.sources import Chunk
 from nelder.table import Named
@@ -290,6 +291,11 @@ class Estimate:
     def reason(self) -> str:
         """Why the solver stopped, in words."""
         return self.solved.reason
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether that is the edge of the means allowed, where some row has the last mean of its domain."""
+        return self.reason == Reason.AT_EDGE.value
 
     @property
     def steps(self) -> int:

@@ -20,7 +20,7 @@ from nelder.objective import Objective
 from nelder.observations import vector_of
 from nelder.parts import Dense, bincount
 from nelder.penalties import Unpenalised
-from nelder.solvers import ClosedForm, Newton, Reason
+from nelder.solvers import ClosedForm, Newton
 from nelder.table import Table
 from nelder.trace import Recorder
 
@@ -161,7 +161,7 @@ def regular(fit: Fit, what: str) -> Objective:
             f"{what} needs finite coefficients, and here some are infinite (separation; see fit.warnings): refit "
             "without the columns that separate the data"
         )
-    if fit.reason == Reason.AT_EDGE.value:
+    if fit.at_edge:
         raise CapabilityError(
             f"{what} needs means inside their domain, and some are at its edge (see fit.warnings): use a link that "
             "keeps them inside"

@@ -11,7 +11,7 @@ from nelder.explanation.calls import anew
 from nelder.explanation.case import Case
 from nelder.explanation.endings import EXPLAINED, sentence
 from nelder.explanation.reasons import Gravity, Said
-from nelder.solvers import Reason, Tolerance
+from nelder.solvers import Tolerance
 
 ELSEWHERE: tuple[type[Diagnosis], ...] = (*EXPLAINED, OddResponse)
 
@@ -44,7 +44,7 @@ def well(case: Case) -> Said | None:
 
 def certificate(case: Case) -> str:
     """What shows that the coefficients are the optimum."""
-    if case.fit.reason == Reason.AT_EDGE.value:
+    if case.fit.at_edge:
         return "the gradient vanishes along it and points out over it elsewhere"
     distance = float(case.fit.trace.column("distance")[-1]) if len(case.fit.trace) else math.nan
     if math.isnan(distance):

@@ -18,7 +18,6 @@ from nelder.inference.likelihood.score import EDGE, signed_score
 from nelder.inference.likelihood.tests import held_shape, likelihood_of
 from nelder.inference.simultaneous import adjustment
 from nelder.inference.wald import checked_level
-from nelder.solvers import Reason
 from nelder.table import Table, count
 
 MEASURES: dict[str, Measure] = {"profile": signed_root, "score": signed_score}
@@ -45,7 +44,7 @@ def confint(
     if kind == "profile" and fit.rows_of_data("a profile").penalty.adjustment is not None:
         return penalised_intervals(fit, rows, (level, adjust), title)
     likelihood_of(fit, f"an interval of kind {kind!r}")
-    if kind == "score" and fit.reason == Reason.AT_EDGE.value:
+    if kind == "score" and fit.at_edge:
         raise CapabilityError(f"this fit lies {EDGE}, and nothing can be inverted: use kind='profile'")
     known = rows[~fit.aliased[rows]]
     reach, note = reach_of(fit, len(known), level, adjust)
@@ -116,7 +115,7 @@ def without_wald(fit: Fit, rows: NDArray[np.integer]) -> list[str]:
         return [f"no standard errors: the fit is penalised ({fit.solved.penalty})"]
     if len(rows) and not (fit.df_reference > 0 and np.isfinite(fit.dispersion)):
         return [f"no standard errors: {fit.df_reference:g} degrees of freedom are left for them"]
-    coef, held = np.asarray(fit.coef), fit.reason == Reason.AT_EDGE.value
+    coef, held = np.asarray(fit.coef), fit.at_edge
     reasons = {
         "aliased, and so without intervals: {}": fit.aliased,
         "Wald's interval has no meaning where an estimate is infinite ({}): kind='profile'": np.isinf(coef),

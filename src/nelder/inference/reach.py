@@ -9,7 +9,6 @@ from nelder.design import Block
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.quadratic import Factor
-from nelder.solvers import Reason
 
 
 def eliminated(fit: Fit) -> ArrowFactored | None:
@@ -17,7 +16,7 @@ def eliminated(fit: Fit) -> ArrowFactored | None:
     the optimum is not finite or not inside its domain.
     """
     objective = fit.rows_of_data("the information")
-    if objective.design.long is None or fit.limit is not None or fit.reason == Reason.AT_EDGE.value:
+    if objective.design.long is None or fit.limit is not None or fit.at_edge:
         return None
     factored = fit.information_factor
     return factored if isinstance(factored, ArrowFactored) else None

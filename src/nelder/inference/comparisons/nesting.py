@@ -18,7 +18,6 @@ from nelder.linalg import Array, independent_columns, powers_of_two, triangular_
 from nelder.objective import Objective
 from nelder.parts import Dense
 from nelder.quadratic import Triangle
-from nelder.solvers import Reason
 
 OUTSIDE = 1e-11  # of the size of the columns that cancel: what is left of a column that is no combination of others
 
@@ -69,7 +68,7 @@ def score_statistic(larger: Fit, smaller: Fit) -> float:
     lies at an edge of the means allowed.
     """
     objective, point = larger.rows_of_data("the score test"), smaller.point
-    if smaller.reason == Reason.AT_EDGE.value:
+    if smaller.at_edge:
         return float("nan")
     own = smaller.rows_of_data("the score test")
     objective = replace(objective, loss=own.loss)  # with the shape that goes with the smaller model's estimate

@@ -25,7 +25,6 @@ from nelder.loss import Loss
 from nelder.mean import Mean
 from nelder.objective import Objective
 from nelder.quadratic import Triangle
-from nelder.solvers import Reason
 from nelder.solvers.newton import precise_model
 
 FULL = 1e-10  # a leverage this near 1 is 1: the row has a coefficient to itself
@@ -97,7 +96,7 @@ class Scores:
 def bread_of(fit: Fit) -> Bread:
     """The root at the estimate. Raises DataError where the information is singular."""
     objective = fit.rows_of_data("this covariance")
-    whole, face = objective.sampling, fit.solved.reason == Reason.AT_EDGE.value
+    whole, face = objective.sampling, fit.at_edge
     if fit.limit is not None or face:
         unscaled = fit.limit.ray.covariance if fit.limit is not None else fit.covariance_unscaled
         kept = np.flatnonzero(~fit.aliased)

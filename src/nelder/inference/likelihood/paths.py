@@ -77,8 +77,7 @@ class Path:
     @lazy
     def within(self) -> Array:
         """A β (k,) well inside the domain: that of the start, unless the fit lies at an edge."""
-        at_edge = self.fit.reason == Reason.AT_EDGE.value
-        return usual(self.objective)[0] if at_edge else self.start.beta
+        return usual(self.objective)[0] if self.fit.at_edge else self.start.beta
 
     def coefficients(self, held: Held) -> Array:
         """All k coefficients at a fit on the path."""
@@ -198,8 +197,7 @@ def path_along(fit: Fit, column: int) -> Path:
     estimate = float(np.asarray(fit.coef)[~fit.aliased][column])
     everything, gone = np.arange(objective.design.p), np.zeros(objective.design.p)
     if not isinstance(point, Ray):
-        interior = fit.reason != Reason.AT_EDGE.value
-        found = settle(objective, point, column, near_edge=True) if interior else None
+        found = None if fit.at_edge else settle(objective, point, column, near_edge=True)
         start = found or at_edge(point, fit.deviance / 2, column)
         return Path(fit, column, estimate, start.half, start, everything, gone)
     others = replace(objective, design=selected(objective, everything != column))

@@ -28,7 +28,6 @@ from nelder.objective import Objective
 from nelder.observations import matrix_of
 from nelder.parts import Dense
 from nelder.quadratic import Triangle
-from nelder.solvers import Reason
 from nelder.solvers.newton import precise_model
 from nelder.sources.frames import column_labels
 from nelder.table import Table
@@ -45,7 +44,7 @@ def score_test(fit: Fit, hypotheses: object) -> Table:
     `likelihood_ratio`; CapabilityError too where the fit under them lies at an edge of the means allowed.
     """
     compared = under(fit, hypotheses, "a score test")
-    if compared.best.fit.reason == Reason.AT_EDGE.value:
+    if compared.best.fit.at_edge:
         raise CapabilityError(f"under {listed(compared.asked.labels)} the fit lies {EDGE}: use likelihood_ratio")
     model = at_rest(compared.rows(fit), compared.point(fit))
     score = scaled_score(model, np.flatnonzero(independent_columns(model.upper)[0]))
@@ -62,7 +61,7 @@ def score_of(fit: Fit, columns: object, names: Sequence[str] | None = None, join
     columns of another length, or that cannot be told apart where that matters.
     """
     objective = likelihood_of(fit, "a score test")
-    if fit.reason == Reason.AT_EDGE.value:
+    if fit.at_edge:
         raise CapabilityError(f"this fit lies {EDGE}: fit the larger model, and use likelihood_ratio")
     given = matrix_of(columns, "columns")
     m, k = given.shape[1], objective.design.p
