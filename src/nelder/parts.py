@@ -20,6 +20,7 @@ from nelder.twofold import Twofold, exact_bits, leading, twofold
 
 Codes = NDArray[np.integer]
 PIECE = 2**17  # numbers of W^½X at a time, half of a core's own cache
+LONGER = 4_096, 8 * PIECE  # rows, and numbers at most, of a piece that lies by columns: short columns cost NumPy more
 HALF = 26  # bits of two numbers whose product is exact
 
 
@@ -212,7 +213,8 @@ def sharing(parts: Sequence[Part], made: Sequence[Part]) -> tuple[Part, ...]:
 class Dense(Part):
     """X (n, k) as it is, row by row or column by column.
 
-    Products are NumPy's `dot`: while `@` makes few numbers of many, it keeps Python's lock, and other threads wait.
+    Products that make few numbers of many are NumPy's `dot`: `@` keeps Python's lock meanwhile, and other threads wait.
+    One that makes many is `@`: `dot` copies rows of a matrix that lies column by column.
     """
 
     X: Array
@@ -223,12 +225,14 @@ class Dense(Part):
         return self.X.strides[0] < self.X.strides[1]
 
     def times(self, beta: Array) -> Array:
-        return np.dot(self.X, beta)
+        return self.X @ beta
 
     def magnitude(self, beta: Array) -> Array:
         return np.abs(self.X) @ np.abs(beta)
 
     def transpose_times(self, values: Array) -> Array:
+        if self.by_columns and values.ndim == 1 and not self.X.flags.forc:  # a product with all of them would copy them
+            return np.array([np.dot(column, values) for column in self.X.T])
         return np.dot(self.X.T, values)
 
     def fine_times(self, beta: Array) -> Twofold:
@@ -255,6 +259,8 @@ class Dense(Part):
         """
         n, k = self.X.shape
         total, size = np.zeros((k, k)), max(256, PIECE // max(k, 1))
+        if self.by_columns:
+            size = max(size, min(LONGER[0], LONGER[1] // max(k, 1)))
         for start in range(0, n, size):
             rows, weight = self.X[start : start + size], root[start : start + size]
             room = scratch(k, len(rows)).T if self.by_columns else scratch(len(rows), k)  # laid out as X is
