@@ -119,6 +119,15 @@ def test_memory_that_cannot_be_had_is_the_same_kind_of_error(dask_client):
         nd.Dask(dask_client).load(PARTS[:2], without_memory)
 
 
+def without_a_library(part):
+    import no_such_library  # noqa: F401
+
+
+def test_a_library_that_workers_lack_is_named(dask_client):
+    with pytest.raises(nd.EngineError, match="worker cannot import no_such_library: install there what is installed"):
+        nd.Dask(dask_client).load(PARTS[:2], without_a_library)
+
+
 def test_a_cluster_that_is_closed_under_a_fit_is_one_clear_error():
     with cluster_of() as (cluster, client):
 

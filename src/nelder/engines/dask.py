@@ -42,7 +42,6 @@ KILLED = (
 )
 PAUSED = "all Dask workers have stopped working, because their memory is full: " + KILLED.partition(": ")[2]
 LONELY = "the Dask cluster has no workers: start some, wait for them (client.wait_for_workers(1)), and fit again"
-ABSENT = "{who} cannot import {name}: install there what is installed here"
 
 
 def distributed() -> Any:
@@ -297,7 +296,7 @@ def refuse_other_versions(client: Any) -> None:
         found["the Dask scheduler"] = problem
     for who, theirs in found.items():
         if isinstance(theirs, ImportError):
-            raise EngineError(ABSENT.format(who=who, name=theirs.name))
+            raise EngineError(remote.ABSENT.format(who=who, name=theirs.name))
         if theirs != remote.version():
             raise EngineError(remote.OTHER_VERSION.format(who=who, theirs=theirs, ours=remote.version()))
 
@@ -358,6 +357,6 @@ def in_words(problem: BaseException, client: Any) -> EngineError | None:
     if isinstance(problem, library.KilledWorker):
         return EngineError(KILLED.format(times=problem.allowed_failures + 1))
     if isinstance(problem, ModuleNotFoundError):
-        return EngineError(ABSENT.format(who="a Dask worker", name=problem.name))
+        return EngineError(remote.ABSENT.format(who="a Dask worker", name=problem.name))
     lost = isinstance(problem, Exception) and client.status != "running"
     return EngineError(CLOSED) if lost or isinstance(problem, concurrent.futures.CancelledError) else None

@@ -30,6 +30,7 @@ CHANGED = (
     "the data must not change during a fit"
 )
 NO_MEMORY = "a worker had no memory left ({problem}): give workers more memory, or the data in smaller partitions"
+ABSENT = "{who} cannot import {name}: install there what is installed here"
 OTHER_VERSION = "{who} has nelder {theirs} and this process {ours}: install the same version on both"
 
 
@@ -103,6 +104,8 @@ def answered(work: Callable[[], Any]) -> Any:
         return Failed(error)
     except MemoryError as problem:
         return Failed(EngineError(NO_MEMORY.format(problem=problem)))
+    except ModuleNotFoundError as problem:
+        return Failed(EngineError(ABSENT.format(who="a worker", name=problem.name)))
 
 
 def sealed(part: Any) -> bytes:
