@@ -32,6 +32,7 @@ from nelder.sources.base import (
 from nelder.sources.paths import files_of, folder_kind, is_paths, suffix_of
 from nelder.sources.tallies import Rows, asked_of_files, quoted, tally_of, text, value
 
+BUFFER = 2**18  # bytes of a column read at once: all of a row group would take memory, and its decoding begin late
 SMALL = 4 * PIECE  # consecutive row groups are one partition while they have no more rows than this
 
 
@@ -249,7 +250,9 @@ def opened(path: str, texts: Sequence[str] = ()) -> Any:
     """A Parquet file, whose texts are read as codes; where its pages have checksums, these are verified."""
     from pyarrow import parquet
 
-    return parquet.ParquetFile(path, read_dictionary=list(texts), page_checksum_verification=True)
+    return parquet.ParquetFile(
+        path, read_dictionary=list(texts), page_checksum_verification=True, pre_buffer=False, buffer_size=BUFFER
+    )
 
 
 def footer(path: str) -> Footer:
