@@ -435,6 +435,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell in the
 many = "from range(3000000) a, range(3000000) b"
 added = nd.sql(f"select sum(a.range * b.range)::double as s {many}")
 streamed = nd.sql(f"select a.range * b.range as x {many} where a.range * b.range % 99991 = 7")
+nd.glm("x ~ 1", nd.sql("select range as x from range(9)"))  # libraries that are imported now are not broken off then
 print("begun", flush=True)
 try:
     {action}
