@@ -1,5 +1,6 @@
 """Predictions, slopes and comparisons averaged over rows: laws, edges, and what they say where they cannot."""
 
+import json
 from dataclasses import replace
 
 import mpmath as mp
@@ -407,10 +408,17 @@ def test_a_slope_where_the_data_separate_is_infinite_or_none():
     assert slopes(whole).values == 0 and np.isnan(slopes(whole, kind="eyex").values)
 
 
-def test_a_separated_fit_without_its_rows_refuses(separated, tmp_path):
-    separated.save(tmp_path / "fit.json")
+def test_a_separated_fit_knows_what_its_rows_settled_after_loading_too(separated, tmp_path):
+    path, over = tmp_path / "fit.json", Averaging(others=Population({"g": ["c", "c", "t"]}))
+    separated.save(path)
+    loaded, there = predictions(nd.load(path), over), predictions(separated, over)
+    assert loaded.table()["estimate"] == pytest.approx(2 / 3)
+    assert (loaded.values, loaded.se) == (there.values, there.se)
+    document = json.loads(path.read_text())
+    document["limit"]["settled"] = None
+    path.write_text(json.dumps(document))
     with pytest.raises(nd.DataError, match="whose optimum is not finite needs the rows"):
-        predictions(nd.load(tmp_path / "fit.json"), Averaging(others=Population({"g": ["c"]})))
+        predictions(nd.load(path), over)
 
 
 def test_aliased_columns_do_not_move_alone():
