@@ -421,6 +421,20 @@ def test_a_separated_fit_knows_what_its_rows_settled_after_loading_too(separated
         predictions(nd.load(path), over)
 
 
+def test_slopes_of_two_splines_that_share_columns_are_known_at_the_last_knot_too():
+    # both hold the cubics; where x is largest, the slope of most of their columns is zero but for rounding
+    random = np.random.default_rng(19)
+    data = pd.DataFrame({"x": random.uniform(-2, 2, 80)})
+    data["y"] = random.poisson(np.exp(0.3 * data["x"])).astype(float)
+    with pytest.warns(nd.AliasedWarning):
+        fit = nd.glm("y ~ bs(x, df=5) + bs(x, knots=[-0.5, 0.4])", data, "poisson")
+    x = np.sort(data["x"])[[0, 40, -1]]
+    found = slopes(fit, "x", Averaging(at={"x": x.tolist()}))
+    inside = np.array([[x[0], x[0] + 1e-6], [x[1] - 1e-6, x[1] + 1e-6], [x[2] - 1e-6, x[2]]])
+    means = fit.predict({"x": inside.ravel()}).reshape(3, 2)
+    assert found.values == pytest.approx(np.diff(means)[:, 0] / np.diff(inside)[:, 0], rel=1e-4)
+
+
 def test_aliased_columns_do_not_move_alone():
     X = np.column_stack([np.ones(N), DATA.x, 2 * DATA.x, DATA.z])
     with pytest.warns(nd.AliasedWarning):
