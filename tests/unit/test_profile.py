@@ -672,3 +672,11 @@ def test_an_interval_stays_in_the_lowest_valley():
     assert profile(fit, "z", [-15.0]).deviance[0] <= deviance
     # the score at the lowest deviance with z held, by its own formula
     assert confint(fit, kind="score", terms="z")["lower"][0] == pytest.approx(-2.5219534, rel=1e-7)
+
+
+def test_a_test_under_a_hypothesis_finds_the_valley_that_the_profile_walks():
+    # started near zero, the fit with z held stands at a deviance of 13.742, and the test would be 3.83
+    fit = nd.glm("y ~ x + z", steep_shares(), "binomial", "cauchit")
+    lost = profile(fit, "z", [-2.5]).deviance[0] - fit.deviance
+    assert lost == pytest.approx(1.22285, abs=1e-5)
+    assert fit.likelihood_ratio("z = -2.5")["chi2"][0] == pytest.approx(lost, rel=1e-9)
