@@ -75,12 +75,13 @@ class Solved:
 @dataclass(frozen=True)
 class Limit:
     """Where an optimum that is not finite lies: a ray in the coefficients (p,), which are aliased (p,), and whether the
-    ray is the only one.
+    ray is the only one. A fit that was loaded remembers what its rows had `settled` (k, k): see `inference.estimable`.
     """
 
     ray: Ray
     aliased: NDArray[np.bool_]
     unique: bool = True
+    settled: Array | None = None
 
 
 # why a column, or an order, is not to be had of a fit that keeps columns but no table: see `Kept.distinct`

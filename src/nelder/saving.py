@@ -24,6 +24,7 @@ from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Limit, Shape, Solved, Statistics, Terms, Uncertainty
 from nelder.formula.saved import schema_from_json, schema_to_json
 from nelder.inference.dispersions import METHODS
+from nelder.inference.estimable import aliases_of, settled_by
 from nelder.linalg import Array
 from nelder.links import LINKS
 from nelder.mean import Link
@@ -77,8 +78,8 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "response": terms.response,
         "offset_given": terms.offset_given,
         "schema": schema_to_json(terms.schema) if terms.schema is not None else None,
-        "limit": _limit_to_json(fit.limit),
-        "combination": fit.combination.tolist() if fit.combination is not None else None,
+        "limit": _limit_to_json(fit),
+        "combination": _combination_to_json(fit),
         "warnings": [finding.sentence for finding in fit.warnings],
         "notes": list(fit.notes),
     }
@@ -161,12 +162,22 @@ def _uncertainty_from_json(saved: Any, k: int) -> Uncertainty | None:
     return Uncertainty(_text(saved["name"]), covariance, df)
 
 
-def _limit_to_json(limit: Limit | None) -> dict[str, Any] | None:
+def _combination_to_json(fit: Fit) -> list[Any] | None:
+    """What the aliased columns are of the others, without rounding that only the rows can tell."""
+    aliases = aliases_of(fit)
+    return None if aliases is None else np.where(fit.aliased, aliases.pattern, 0.0).tolist()
+
+
+def _limit_to_json(fit: Fit) -> dict[str, Any] | None:
+    limit = fit.limit
     if limit is None:
         return None
-    ray = limit.ray
+    ray, known = limit.ray, fit.objective is not None or limit.settled is not None
+    settled = settled_by(fit) if known else None
     arrays = {"base": ray.base, "direction": ray.direction, "covariance": ray.covariance, "aliased": limit.aliased}
-    return {**{name: array.tolist() for name, array in arrays.items()}, "unique": limit.unique}
+    return {**{name: array.tolist() for name, array in arrays.items()}, "unique": limit.unique} | {
+        "settled": None if settled is None else settled.pattern.tolist()
+    }
 
 
 def _limit_from_json(saved: Any, p: int) -> Limit | None:
@@ -177,7 +188,8 @@ def _limit_from_json(saved: Any, p: int) -> Limit | None:
     if aliased.shape != (p,) or not is_covariance(covariance):
         raise SavedFitError("its limit does not fit its coefficients")
     ray = Ray(_array(saved["base"], (p,)), _array(saved["direction"], (p,)), covariance)
-    return Limit(ray, aliased, _flag(saved["unique"]))
+    k, settled = int((~aliased).sum()), saved.get("settled")
+    return Limit(ray, aliased, _flag(saved["unique"]), None if settled is None else _array(settled, (k, k)))
 
 
 def _statistics(saved: Mapping[str, Any]) -> Statistics:

@@ -1,5 +1,6 @@
 """Predictions, slopes and comparisons averaged over rows: laws, edges, and what they say where they cannot."""
 
+import json
 from dataclasses import replace
 
 import mpmath as mp
@@ -407,10 +408,31 @@ def test_a_slope_where_the_data_separate_is_infinite_or_none():
     assert slopes(whole).values == 0 and np.isnan(slopes(whole, kind="eyex").values)
 
 
-def test_a_separated_fit_without_its_rows_refuses(separated, tmp_path):
-    separated.save(tmp_path / "fit.json")
+def test_a_separated_fit_knows_what_its_rows_settled_after_loading_too(separated, tmp_path):
+    path, over = tmp_path / "fit.json", Averaging(others=Population({"g": ["c", "c", "t"]}))
+    separated.save(path)
+    loaded, there = predictions(nd.load(path), over), predictions(separated, over)
+    assert loaded.table()["estimate"] == pytest.approx(2 / 3)
+    assert (loaded.values, loaded.se) == (there.values, there.se)
+    document = json.loads(path.read_text())
+    document["limit"]["settled"] = None
+    path.write_text(json.dumps(document))
     with pytest.raises(nd.DataError, match="whose optimum is not finite needs the rows"):
-        predictions(nd.load(tmp_path / "fit.json"), Averaging(others=Population({"g": ["c"]})))
+        predictions(nd.load(path), over)
+
+
+def test_slopes_of_two_splines_that_share_columns_are_known_at_the_last_knot_too():
+    # both hold the cubics; where x is largest, the slope of most of their columns is zero but for rounding
+    random = np.random.default_rng(19)
+    data = pd.DataFrame({"x": random.uniform(-2, 2, 80)})
+    data["y"] = random.poisson(np.exp(0.3 * data["x"])).astype(float)
+    with pytest.warns(nd.AliasedWarning):
+        fit = nd.glm("y ~ bs(x, df=5) + bs(x, knots=[-0.5, 0.4])", data, "poisson")
+    x = np.sort(data["x"])[[0, 40, -1]]
+    found = slopes(fit, "x", Averaging(at={"x": x.tolist()}))
+    inside = np.array([[x[0], x[0] + 1e-6], [x[1] - 1e-6, x[1] + 1e-6], [x[2] - 1e-6, x[2]]])
+    means = fit.predict({"x": inside.ravel()}).reshape(3, 2)
+    assert found.values == pytest.approx(np.diff(means)[:, 0] / np.diff(inside)[:, 0], rel=1e-4)
 
 
 def test_aliased_columns_do_not_move_alone():

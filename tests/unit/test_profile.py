@@ -650,3 +650,33 @@ def test_a_coefficient_that_is_called_deviance_does_not_hide_it():
     made = profile(nd.glm_fit(X, y, "poisson", names=["one", "x", "deviance"]), "x", 3)
     assert list(made.table()) == ["x", "signed root", "deviance", "one", "coefficient deviance"]
     assert np.array_equal(made.table()["deviance"], made.deviance)
+
+
+def steep_shares():
+    """Few zeros and ones that x nearly parts: under cauchit the deviance has several valleys."""
+    x = "-0.05 -0.02 -0.08 -0.71 -0.98 -0.78 0.24 -0.29 -0.71 -0.84 0.72 0.09 0.68 0.26"
+    z = "0.08 0.43 0.31 0.4 -0.05 -0.98 -1.93 0.8 1.01 0.38 0.27 0.33 0.71 1.73"
+    y = "1 1 1 1 1 1 0 1 0 1 0 1 0 0"
+    return {name: np.array(text.split(), dtype=float) for name, text in (("x", x), ("z", z), ("y", y))}
+
+
+def test_an_interval_stays_in_the_lowest_valley():
+    # with z held at -15 these coefficients lose less than 3.84: nothing that is not rejected may be left out
+    data = steep_shares()
+    fit = nd.glm("y ~ x + z", data, "binomial", "cauchit")
+    chance = 0.5 + np.arctan(32.9 - 277.0 * data["x"] - 15.0 * data["z"]) / np.pi
+    deviance = -2.0 * np.sum(np.log(np.where(data["y"] == 1, chance, 1.0 - chance)))
+    assert deviance - fit.deviance < stats.chi2.ppf(0.95, 1)
+    found = confint(fit, kind="profile", terms="z")
+    assert (found["lower"][0], found["upper"][0]) == pytest.approx((-18.2575130, 29.1120754), rel=1e-8)
+    assert profile(fit, "z", [-15.0]).deviance[0] <= deviance
+    # the score at the lowest deviance with z held, by its own formula
+    assert confint(fit, kind="score", terms="z")["lower"][0] == pytest.approx(-2.5219534, rel=1e-7)
+
+
+def test_a_test_under_a_hypothesis_finds_the_valley_that_the_profile_walks():
+    # started near zero, the fit with z held stands at a deviance of 13.742, and the test would be 3.83
+    fit = nd.glm("y ~ x + z", steep_shares(), "binomial", "cauchit")
+    lost = profile(fit, "z", [-2.5]).deviance[0] - fit.deviance
+    assert lost == pytest.approx(1.22285, abs=1e-5)
+    assert fit.likelihood_ratio("z = -2.5")["chi2"][0] == pytest.approx(lost, rel=1e-9)

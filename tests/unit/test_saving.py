@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nelder as nd
+from nelder.inference.effects.averaging import Averaging
+from nelder.inference.effects.cases import Population
+from nelder.inference.effects.predictions import predictions
 
 SENTINEL = 7.654321012345
 
@@ -126,6 +129,32 @@ def test_aliased_coefficients_come_back(path):
     assert loaded.aliased.tolist() == fit.aliased.tolist()
     assert_same(loaded, fit, {name: values[:9] for name, values in data.items()})
     assert "twice = 2 x" in str(loaded.summary())
+
+
+def test_aliased_columns_of_any_unit_predict_after_loading_too(path):
+    # the share of z in w is 1e-13, which is not rounding where z is of the size of 1e13
+    random = np.random.default_rng(0)
+    x, z = random.normal(size=50), 1e13 * random.normal(size=50)
+    data = {"x": x, "z": z, "w": x + 1e-13 * z, "y": random.poisson(np.exp(0.3 * x)).astype(float)}
+    with pytest.warns(nd.AliasedWarning):
+        fit = nd.glm("y ~ x + z + w", data, "poisson")
+    assert np.isfinite(fit.predict(data)).all()
+    np.testing.assert_array_equal(again(fit, path).predict(data), fit.predict(data))
+
+
+def test_a_mean_that_separated_data_cannot_tell_is_not_told_after_loading_either(path):
+    # a and b each turn all responses to 1: how far from each other, nobody knows, and so not the mean at b − a
+    random = np.random.default_rng(0)
+    a, b, z = np.repeat([0.0, 1, 0], 20), np.repeat([0.0, 0, 1], 20), random.normal(size=60)
+    y = np.append(np.tile([0.0, 1], 10), np.ones(40))
+    with pytest.warns(nd.BoundaryWarning, match="separation"):
+        fit = nd.glm("y ~ a + b + z", {"a": a, "b": b, "z": z, "y": y}, "binomial")
+    new = {"a": [0.0, -1.0], "b": [0.0, 1], "z": [0.5, 0.5]}
+    for each in (fit, again(fit, path), again(again(fit, path), path)):
+        with pytest.warns(nd.BoundaryWarning, match="cannot be told"):
+            told = each.predict(new)
+        np.testing.assert_array_equal(told, [fit.predict({"a": [0.0], "b": [0.0], "z": [0.5]})[0], np.nan])
+        assert np.isnan(predictions(each, Averaging(others=Population(new))).values).all()
 
 
 def test_a_fit_that_did_not_converge_comes_back_as_such(path):

@@ -18,6 +18,7 @@ from nelder.solvers.newton import scoring_steps
 SCOUT = 25  # steps to look ahead from each start of an objective that may have several minima
 SETTLED = 1e-8  # of φ: the squared Newton decrement at which such a look ahead has found a minimum
 APART = 1e-6  # relative difference of two values that are not the same minimum
+SHARES = (30.0, 10.0, 3.0, 1.0, 0.7, 0.3)  # of the way from a point inside the domain to another start
 SAMPLE = 256  # rows from which exact fits to a few of them are drawn
 
 
@@ -43,9 +44,9 @@ def start(objective: Objective) -> Start:
         return Start(best[0])
     tried, kept = _effort(objective)
     more = np.vstack([_exact_fits(objective, tried), _scattered(objective, best[0], tried)])
-    # those outside the domain are drawn towards a point inside
-    nearer = [best[0] + share * (more - best[0]) for share in (1.0, 0.7, 0.3)]
-    return _lowest_end(objective, [*best, *_best(objective, np.vstack(nearer), kept)])
+    # those outside the domain are drawn towards a point inside, and others away from it, as valleys may be far
+    along = [best[0] + share * (more - best[0]) for share in SHARES]
+    return _lowest_end(objective, [*best, *_best(objective, np.vstack(along), kept)])
 
 
 def usual(objective: Objective) -> Array:

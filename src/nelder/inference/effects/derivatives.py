@@ -21,6 +21,7 @@ from nelder.linalg import Array
 from nelder.sources import Chunk
 
 CUBIC = 3
+ROUNDING = 16 * np.finfo(float).eps  # of what cancels into a slope
 
 
 def derivative(expression: Expression, column: str, chunk: Chunk, states: dict[str, State], spread: float) -> Any:
@@ -109,7 +110,10 @@ def slope_of_pieces(at: Callable[[Array], Array], x: Array, reach: Array, state:
         width = np.where((x < breaks[0]) | (x > breaks[-1]), whole, np.diff(breaks)[piece])
     share = (1.0 - np.cos((2 * np.arange(degree + 1) + 1) * np.pi / (2 * degree + 2))) / 2.0  # inside (0, 1)
     weight = _lagrange_slopes(share, (x - left) / width) / width[:, None]
-    return np.asarray(sum(weight[:, [j]] * at(left + share[j] * width) for j in range(degree + 1)))
+    terms = np.stack([weight[:, [j]] * at(left + share[j] * width) for j in range(degree + 1)])
+    total = terms.sum(axis=0)
+    # a slope of zero is one: the rounding left of it would break the pattern of aliased columns
+    return np.where(np.abs(total) > ROUNDING * np.abs(terms).sum(axis=0), total, 0.0)
 
 
 def _lagrange_slopes(nodes: Array, s: Array) -> Array:

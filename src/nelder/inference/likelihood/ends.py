@@ -66,7 +66,7 @@ def end(path: Path, side: float, limit: Limit) -> End:
                     f"at {found.value:.6g} what ends the interval leaps over its limit, as the other "
                     "coefficients jump from one minimum to another"
                 )
-            there = found if path.objective.is_convex else path.afresh(found.value)
+            there = found if path.objective.is_convex else lowest(path, found, here)
             above = limit.above(there)
             if above > -SAME * limit.reach or there.half > found.half * (1 + SAME):
                 return End(found.value, False, other)
@@ -79,6 +79,11 @@ def end(path: Path, side: float, limit: Limit) -> End:
         distance *= min(max(1.2 * limit.reach / reached, 1.25), 3.0) if reached > 0 else 3.0
         here = there
     return End(side * np.inf, False, other)
+
+
+def lowest(path: Path, found: Held, inner: Held) -> Held:
+    """The lowest of the fits at a value: that found, that which follows from one further in, that of all the starts."""
+    return min(found, path.at(found.value, inner), path.afresh(found.value), key=lambda held: held.half)
 
 
 def inside(path: Path, side: float, limit: Limit) -> Held:

@@ -22,6 +22,8 @@ from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import Newton, Reason, solve
 from nelder.solvers.starts import usual
 
+HALVINGS = 6  # of a step
+ASTRAY = 0.25  # of what a deviance rises by in one
 ROUNDED = 1e-9  # of its size: a coefficient moves by less for rounding alone
 
 
@@ -85,8 +87,20 @@ class Path:
         beta[self.columns] = held.beta
         return np.where(self.gone == 0, beta, self.gone)
 
-    def at(self, value: float, near: Held) -> Held:
-        """The best fit at a value, from one near it; half the deviance is infinite where there is none."""
+    def at(self, value: float, near: Held, halvings: int = HALVINGS) -> Held:
+        """The best fit at a value, from one near it; half the deviance is infinite where there is none.
+
+        Where there may be several minima, a step that did not follow the valley it began in is taken again in halves.
+        """
+        there = self.stepped(value, near)
+        middle = 0.5 * (near.value + value)
+        if self.objective.is_convex or not halvings or middle in (near.value, value) or follows(near, there):
+            return there
+        again = self.at(value, self.at(middle, near, halvings - 1), halvings - 1)
+        return min(there, again, key=lambda held: held.half)
+
+    def stepped(self, value: float, near: Held) -> Held:
+        """The same in one step."""
         guesses = near.beta + (value - near.value) * np.stack([near.tangent, unit(self.column, len(near.beta))])
         guesses[:, self.column] = value
         guesses = guesses[np.isfinite(guesses).all(axis=1)]
@@ -164,6 +178,12 @@ def optimum(objective: Objective, guess: Array | None) -> tuple[Array, bool]:
     if not ended.certified or isinstance(ended.point, Ray):
         raise CapabilityError(ended.reason.value)
     return ended.point, ended.reason is not Reason.AT_EDGE
+
+
+def follows(near: Held, there: Held) -> bool:
+    """Whether the deviances of two fits on the path differ by what their slopes say, as they do along a valley."""
+    risen = there.half - near.half
+    return not abs(risen - 0.5 * (near.slope + there.slope) * (there.value - near.value)) > ASTRAY * abs(risen)
 
 
 def at_edge(beta: Array, half: float, column: int) -> Held:

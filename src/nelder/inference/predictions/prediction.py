@@ -215,7 +215,7 @@ def _settled(fit: Fit, block: Block) -> Block:
     """The block, of the columns that were estimated, with offset nan in rows that only some of several directions to a
     limit leave where they are.
     """
-    if fit.limit is None or fit.limit.unique or fit.objective is None:
+    if fit.limit is None or fit.limit.unique:
         return block
     settled = settled_by(fit)
     loose = np.isfinite(block.eta(fit.point)) & (settled is not None and settled.broken_by(block.dense()))
