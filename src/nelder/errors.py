@@ -196,7 +196,7 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameE
     near = difflib.get_close_matches(str(given), names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     listed = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
-    return UnknownNameError(f"unknown {kind} {given!r}: {hint}known: {listed}")
+    return UnknownNameError(f"unknown {kind} {given!r}: {hint}" + (f"known: {listed}" if names else "there is none"))
 
 
 def some_rows(rows: Sequence[int], shown: int = 5, many: int | None = None) -> str:

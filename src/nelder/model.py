@@ -21,7 +21,7 @@ from nelder.links import LINKS
 from nelder.mean import Link
 from nelder.model_frame import asked, model_frame
 from nelder.names import resolve
-from nelder.observations import design_of, numeric, observe, same_rows, vector_of
+from nelder.observations import Response, design_of, numeric, observe, same_rows, vector_of
 from nelder.penalties import PENALTIES, Penalty
 from nelder.solvers import SOLVERS, Solver
 from nelder.sources.frames import column_labels
@@ -48,7 +48,9 @@ def glm(
     `data` is a pandas, Polars or Arrow table, a dictionary of columns, the path of CSV or Parquet files or of their
     folder, or a query by `nd.sql`. Rows that do not fit into memory are read in parts, and `engine` says where they are
     worked on: here (`nd.Threads(memory="1GB")`), or on a cluster.
-    `family`, `link`, `solver` and `penalty` take a name or an object. `weights` are prior weights (an array or an
+    `family`, `link`, `solver` and `penalty` take a name, as "poisson" (an unknown one is answered with those known), or
+    an object, as `nd.Tweedie(1.5)`; `link=None` is the family's own, and solver="auto" the one that suits.
+    `weights` are prior weights (an array or an
     expression on the data), or say what else they are: `nd.frequency(counts)`, `nd.sampling(weights)`. `offset` is an
     array or an expression, beside any offset() in the formula. Rows with a missing value in a column that is used are
     dropped and counted, or with missing="error" refused. `compress` says whether rows with equal covariates are solved
@@ -72,7 +74,7 @@ def glm(
     frame = model_frame(wanted)
     schema = learn(wanted.formula, frame.chunk, frame.rows)
     added = schema.offset(frame.chunk, frame.rows) + frame.offset(offset)
-    seen = observe(model.family, frame.response(), frame.weights(), added, frame.rows)
+    seen = observe(model.family, Response(frame.response(), response), frame.weights(), added, frame.rows)
     terms = Terms(schema.names, response, schema, offset is not None)
     with recording(watch) as recorder:
         fit = fit_rows(model, schema.parts(frame.chunk, frame.rows), seen, terms, recorder)
@@ -116,7 +118,7 @@ def glm_fit(
     added = np.broadcast_to(0.0, n) if offset is None else vector_of(offset, "offset", n)
     # all that is kept of rows that are the caller's
     rows: NDArray[np.integer] = np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)
-    seen = observe(model.family, response, weights, added, rows)
+    seen = observe(model.family, Response(response), weights, added, rows)
     terms = Terms(named, "y", offset_given=offset is not None)
     with recording(watch) as recorder:
         fit = fit_rows(model, (columns,), seen, terms, recorder)

@@ -208,8 +208,16 @@ def finite(array: Array, argument: str) -> Array:
     return array
 
 
-def observe(family: Family, response: Sequence[Array], weights: object, offset: Array, rows: Rows) -> Observations:
-    """Check a response, y or (successes, failures), with weights of any kind or None, against the family. Those of a
+@dataclass(frozen=True)
+class Response:
+    """The columns (n,) of a response, y or successes and failures, and how it is called."""
+
+    columns: Sequence[Array]
+    name: str = "y"
+
+
+def observe(family: Family, response: Response, weights: object, offset: Array, rows: Rows) -> Observations:
+    """Check a response with weights of any kind or None, against the family. Those of a
     sample are scaled to a mean of one over the rows that have any.
 
     `rows` (n,) are the numbers of these rows in the caller's table, for errors. Raises SupportError naming rows the
@@ -227,7 +235,7 @@ def observe(family: Family, response: Sequence[Array], weights: object, offset: 
     return seen
 
 
-def observed(family: Family, response: Sequence[Array], weights: object, offset: Array, rows: Rows) -> Observations:
+def observed(family: Family, response: Response, weights: object, offset: Array, rows: Rows) -> Observations:
     """Some rows of a table, checked as by `observe`; there may be none, and all may have the weight zero."""
     n = len(offset)
     ones = np.broadcast_to(1.0, n)
@@ -236,22 +244,25 @@ def observed(family: Family, response: Sequence[Array], weights: object, offset:
     frequencies = weight if counts else ones
     precision: Array | None = ones if counts or sampled else None
     beside: Array | None = None
-    y = response[0]
-    if len(response) == 2 and family.mean_interval != UNIT:
+    y, *failures = response.columns
+    if failures and family.mean_interval != UNIT:
         raise CapabilityError(
             f"two columns are successes and failures, which {family.label()} does not count: use family='binomial', or "
             "give one column"
         )
-    if len(response) == 2:
-        trials = _trials(response[0], response[1], rows)
-        y = np.divide(response[0], trials, out=np.zeros(n), where=trials > 0)
+    if failures:
+        trials = _trials(y, failures[0], rows)
+        y = np.divide(y, trials, out=np.zeros(n), where=trials > 0)
         own, weight = np.where(trials > 0, trials, 1.0), weight * trials
         precision, beside = (own, None) if weights is None or precision is not None else (None, own)
     used = weighed(weight)
-    family.validate(y[used], rows[used])
+    family.validate(y[used], rows[used], response.name)
     size = max(float(y[used].max(initial=0.0)), -float(y[used].min(initial=0.0)))
     if size > LARGEST or 0 < size < 1 / LARGEST:
-        raise DataError(f"y has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other units")
+        raise DataError(
+            f"{response.name} has values of size {size:.0e}, beyond what can be squared (1e±150): give it in other "
+            "units"
+        )
     counted = float(frequencies[used].sum())
     return Observations(y, weight, precision, offset, counted, rows, sampled, trials=beside)
 

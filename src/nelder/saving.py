@@ -48,6 +48,8 @@ def load(path: str | Path, family: Family | None = None, link: Link | None = Non
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SavedFitError(f"{str(path)!r}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as problem:
         raise SavedFitError(f"{str(path)!r} cannot be read: {problem}") from None
     try:

@@ -54,7 +54,7 @@ def update(fit: Fit, changes: Changes) -> Fit:
     objective = objective_with(fit, schema, changes)
     solver = None if changes.solver in (None, "auto") else resolve("solver", SOLVERS, changes.solver, Solver)
     seen = observations_of(fit)
-    objective.loss.family.validate(seen.y, seen.rows)
+    objective.loss.family.validate(seen.y, seen.rows, fit.terms.response)
     terms = Terms(objective.design.names, fit.terms.response, schema, fit.terms.offset_given)
     with np.errstate(all="ignore"):  # numbers out of range are judged, not announced by NumPy
         made = fit_objective(objective, solver, terms, Recorder(()))

@@ -13,7 +13,7 @@ from nelder.families import FAMILIES
 from nelder.fit import Terms
 from nelder.fitting import Model, fit_objective, fit_rows
 from nelder.mean import Mean
-from nelder.observations import observe
+from nelder.observations import Response, observe
 from nelder.parts import Dense
 from nelder.penalties import Unpenalised
 from nelder.trace import Recorder
@@ -157,7 +157,7 @@ def test_an_exposure_is_an_offset_or_a_weight(name, power):
 
 def fit_in_blocks(name, size, engine):
     X, y, weight = drawn(name)
-    seen = observe(MEMBERS[name], [y], weight, np.zeros(N), np.arange(N))
+    seen = observe(MEMBERS[name], Response([y]), weight, np.zeros(N), np.arange(N))
     whole = nd.glm_fit(X, y, MEMBERS[name], weights=weight).objective
     blocks = split(whole.design.handles[0], size)
     design = Design(blocks, whole.design.names, whole.design.constant, seen.counted)
@@ -179,7 +179,7 @@ def test_blocks_of_any_size_and_any_number_of_threads(name, size):
 def test_long_tables_are_cut_alike_for_any_number_of_threads(name):
     n = 2 * BLOCK_ROWS + 5
     X, y, weight = drawn(name, n)
-    seen = observe(MEMBERS[name], [y], weight, np.zeros(n), np.arange(n))
+    seen = observe(MEMBERS[name], Response([y]), weight, np.zeros(n), np.arange(n))
     terms, parts = Terms(("a", "b", "c"), "y"), (Dense(X=X, columns=np.arange(3)),)
     family = MEMBERS[name]
     one, two = (

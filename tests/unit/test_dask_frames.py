@@ -76,7 +76,7 @@ def test_a_partition_that_fails_is_named(table, engine):
 
 def test_a_response_that_cannot_be_is_named_with_its_partition(table, engine):
     wrong = table.assign(count=np.where(table.index == 2500, -1, table["count"]))
-    with pytest.raises(nd.SupportError, match=r"^partition 2 of the Dask dataframe: poisson .* row 2500 of y has -1"):
+    with pytest.raises(nd.SupportError, match=r"^partition 2 of the .*: poisson .* row 2500 of count has -1"):
         nd.glm(FORMULA, dd.from_pandas(wrong, npartitions=3), "poisson", engine=engine)
 
 

@@ -642,3 +642,21 @@ def test_tables_are_what_is_printed():
     assert (holm["p"] >= found.table()["p"]).all() and "Holm" in holm.notes[-1]
     wide = found.table(level=0.999)
     assert (wide["lower"] < found.table()["lower"]).all()
+
+
+@pytest.mark.parametrize("name", ["variable", "contrast"])
+def test_a_group_called_as_a_label_keeps_its_levels_beside_that_label(name):
+    data = {
+        "y": [1, 2, 3, 4, 0, 2, 5, 1],
+        "x": [1.0, 2, 3, 4, 5, 7, 8, 9],
+        name: list("abababab"),
+        "g": list("uuuuvvvv"),
+    }
+    fit = nd.glm(f"y ~ x + g + {name}", data, family="poisson")
+    for table in (fit.slopes("x", by=name).table(), fit.comparisons("x", by=name).table()):
+        assert list(table["variable"]) == ["x", "x"]
+        assert list(table[f"variable {name}"]) == ["a", "b"]
+        assert list(table["contrast"]) in (["slope"] * 2, ["+1"] * 2)
+    contrasts = fit.emmeans("g", by=name).pairs().table()
+    assert list(contrasts[name if name == "variable" else "variable contrast"]) == ["a", "b"]
+    assert len(contrasts["contrast"]) == 2

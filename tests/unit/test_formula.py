@@ -731,3 +731,18 @@ def test_the_comparison_that_a_categorical_response_is_told_to_be_can_be_written
     advised = re.search(r"such as (\{.*\}) in place", str(refused.value))[1]
     fit = nd.glm(f"{advised} ~ x", table, family="binomial")
     assert np.isclose(fit.fitted.mean(), 0.5)
+
+
+def test_a_column_of_truth_values_takes_no_other_numbers_at_prediction(tmp_path):
+    data = {"y": [1, 2, 3, 4, 0, 2], "b": [True, False, True, True, False, False], "x": [1.0, 2, 3, 4, 5, 7]}
+    fit = nd.glm("y ~ b + x", data, family="poisson")
+    fit.save(tmp_path / "fit.json")
+    for each in (fit, nd.load(tmp_path / "fit.json")):
+        with pytest.raises(nd.DataError, match=r"column 'b' was true or false .* is 3 at rows 1, 2: give True"):
+            each.predict({"b": [1, 3, 0.5], "x": [1, 2, 3]})
+        assert (each.predict({"b": [1, 0], "x": [1, 2]}) == each.predict({"b": [True, False], "x": [1, 2]})).all()
+
+
+def test_a_table_without_columns_is_said_to_have_none():
+    with pytest.raises(nd.UnknownNameError, match=r"^unknown column 'y': there is none$"):
+        nd.glm("y ~ x", {})

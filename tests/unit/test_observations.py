@@ -523,3 +523,15 @@ def test_categories_that_are_numbers_are_no_numbers():
         nd.glm("y ~ 1", {"y": y}, weights=coded)
     with pytest.raises(nd.InputTypeError, match="y holds categories"):
         nd.glm_fit(np.ones((4, 1)), pd.Series(coded))
+
+
+def test_an_error_of_a_response_says_how_the_response_is_called():
+    data = {"claims": [1.0, -2.0, 3.0], "x": [1.0, 2.0, 4.0]}
+    with pytest.raises(nd.SupportError, match=r"row 1 of claims has -2"):
+        nd.glm("claims ~ x", data, family="poisson")
+    with pytest.raises(nd.SupportError, match=r"row 1 of claims has -2"):
+        nd.glm("claims ~ x", data).update(family="poisson")
+    with pytest.raises(nd.SupportError, match=r"row 1 of y has -2"):
+        nd.glm_fit([[1.0], [2.0], [4.0]], data["claims"], family="poisson")
+    with pytest.raises(nd.DataError, match=r"^claims has values of size 1e\+200"):
+        nd.glm("claims ~ x", data | {"claims": [1.0, 2.0, 1e200]})

@@ -493,3 +493,8 @@ def is_result_or_refusal(call):
         return call()
     except nd.NelderError:
         return True
+
+
+def test_a_saved_fit_that_is_not_there_is_said_to_be_none():
+    with pytest.raises(nd.SavedFitError, match=r"^'none\.json': there is no such file$"):
+        nd.load("none.json")

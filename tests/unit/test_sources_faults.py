@@ -578,3 +578,8 @@ def test_a_column_may_have_the_name_of_a_method():
     table = pa.table({"readline": [1.0, 2.0, 4.0], "execute": [1, 2, 3]})
     for data in (table, table.to_pandas(), duckdb.from_arrow(table)):
         assert nd.glm("readline ~ execute", data).df_resid == 1
+
+
+def test_a_formula_in_the_place_of_the_data_is_called_one():
+    with pytest.raises(nd.DataError, match=r"^'y ~ x': there is no such file or folder; a formula is given apart"):
+        nd.glm({"y": [1.0, 2.0], "x": [0.0, 1.0]}, "y ~ x")

@@ -257,15 +257,18 @@ class Family(ABC):
         """The word on so many of them."""
         return f"{many} rows have a response that does not look like {self.label()}"
 
-    def validate(self, y: Array, rows: NDArray[np.integer] | None = None) -> None:
-        """Raise SupportError naming the rows that this family cannot have produced, by their numbers in `rows` (n,)."""
+    def validate(self, y: Array, rows: NDArray[np.integer] | None = None, name: str = "y") -> None:
+        """Raise SupportError naming the rows of the response, called `name`, that this family cannot have produced, by
+        their numbers in `rows` (n,).
+        """
         inside = self.in_support(y)
         if not inside.all():
             bad = np.flatnonzero(~inside)
-            numbers = bad if rows is None else rows[bad]
+            numbers = some_rows((bad if rows is None else rows[bad]).tolist())
+            verb = "has" if bad.size == 1 else "have"
             raise SupportError(
-                f"{self.label()} needs a response that is {self.support}: {some_rows(numbers.tolist())} "
-                f"of y {'has' if bad.size == 1 else 'have'} {', '.join(f'{v:g}' for v in y[bad[:5]])}{self.remedy()}"
+                f"{self.label()} needs a response that is {self.support}: {numbers} "
+                f"of {name} {verb} {', '.join(f'{v:g}' for v in y[bad[:5]])}{self.remedy()}"
             )
 
     def remedy(self) -> str:

@@ -44,7 +44,7 @@ def schema_from_json(saved: Any) -> Schema:
 
 def _factor_to_json(factor: Factor) -> dict[str, Any]:
     if isinstance(factor, NumericFactor):
-        return {"columns": list(factor.names)}
+        return {"columns": list(factor.names)} | ({"truth": True} if factor.truth else {})
     coding = factor.reduced.coding
     return {
         "levels": list(factor.levels),
@@ -56,7 +56,8 @@ def _factor_to_json(factor: Factor) -> dict[str, Any]:
 
 def _factor_from_json(expression: Expression, saved: Any) -> Factor:
     if "columns" in saved:
-        return NumericFactor(expression, tuple(_word(name) for name in saved["columns"]))
+        names = tuple(_word(name) for name in saved["columns"])
+        return NumericFactor(expression, names, saved.get("truth") is True)
     levels: tuple[Level, ...] = tuple(saved["levels"])
     if not all(isinstance(level, str | int | float | bool) for level in levels) or len(set(levels)) < len(levels):
         raise SavedFitError(f"the levels of {expression.text!r} are not levels")

@@ -35,10 +35,11 @@ Slips = tuple[tuple[str, ...], bool]  # a few texts that make a factor of number
 
 @dataclass(frozen=True)
 class NumericFactor:
-    """A factor that gives numbers; `names` are those of its columns."""
+    """A factor that gives numbers; `names` are those of its columns, `truth` whether it is a column of truth values."""
 
     expression: Expression
     names: tuple[str, ...]
+    truth: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,8 @@ class Schema:
             return _codes(name, factor.levels, labels, rows)
         if isinstance(value, Labels | Coded):
             raise DataError(f"column {name!r} was numeric when the model was fitted and is categorical now")
-        return _finite(name, _matrix(value, len(rows)), rows)
+        matrix = _finite(name, _matrix(value, len(rows)), rows)
+        return _true_or_false(name, matrix, rows) if factor.truth else matrix
 
 
 def learn(
@@ -189,7 +191,8 @@ def learn(
     for expression in (factor for term in formula.terms for factor in term.factors):
         if expression.text not in factors:
             value, n = learned_value(expression, states, (chunk, rows), whole, digests)
-            factors[expression.text] = _learned(expression, value, n)
+            truth = expression.is_column and getattr(chunk[expression.columns[0]], "kind", "") == "b"
+            factors[expression.text] = _learned(expression, value, n, truth)
     for expression in formula.offsets:
         learned_value(expression, states, (chunk, rows), whole, digests)
     schema = assemble(formula, factors, states)
@@ -287,7 +290,18 @@ def _finite(name: str, matrix: Array, rows: NDArray[np.integer]) -> Array:
     return matrix
 
 
-def _learned(expression: Expression, value: Any, n: int) -> Factor:
+def _true_or_false(name: str, matrix: Array, rows: NDArray[np.integer]) -> Array:
+    """The numbers (n, 1) of a column that held truth values when the model was fitted."""
+    bad = np.flatnonzero((matrix != 0).ravel() & (matrix != 1).ravel())
+    if len(bad):
+        raise DataError(
+            f"column {name!r} was true or false when the model was fitted and is {matrix[bad[0], 0]:g} at "
+            f"{some_rows(rows[bad].tolist())}: give True and False, or 1 and 0"
+        )
+    return matrix
+
+
+def _learned(expression: Expression, value: Any, n: int, truth: bool) -> Factor:
     name = expression.text
     if isinstance(value, Labels):
         value = Coded(value)
@@ -300,7 +314,7 @@ def _learned(expression: Expression, value: Any, n: int) -> Factor:
     if isinstance(value, Basis):
         return NumericFactor(expression, tuple(f"{name}[{field}]" for field in value.fields))
     width = _matrix(value, n).shape[1]
-    return NumericFactor(expression, (name,) if width == 1 else tuple(f"{name}[{k + 1}]" for k in range(width)))
+    return NumericFactor(expression, (name,) if width == 1 else tuple(f"{name}[{k + 1}]" for k in range(width)), truth)
 
 
 def _codes(name: str, levels: tuple[Level, ...], labels: Labels, rows: NDArray[np.integer]) -> NDArray[np.integer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,11 @@ from nelder.linalg import Array
 from nelder.links import Log
 from nelder.mean import REALS, Interval, Link, Mean
 from nelder.table import Table
+
+
+def apart(name: str, taken: Container[str]) -> str:
+    """The column of a variable's levels: its name, or `variable name` where another column is called so."""
+    return f"variable {name}" if name in taken else name
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Estimates:
         columns = {self.shown.name: estimate, "se": se}
         columns |= {name: self.statistic, "p": family.p} if self.shown.tested else {}
         columns |= {"lower": lower, "upper": upper}
-        labels = {f"variable {each}" if each in columns else each: given for each, given in self.labels.items()}
+        labels = {apart(each, columns): given for each, given in self.labels.items()}
         notes = (*self.notes, family.note) if family.note else self.notes
         return Table({**labels, **columns}, self.title, notes, own=labels)
 

@@ -16,7 +16,7 @@ from nelder.formula import Expression, Schema, complete_rows, numeric_column
 from nelder.formula.transforms import State
 from nelder.joining import joined
 from nelder.linalg import Array
-from nelder.observations import Observations, Weights, observed
+from nelder.observations import Observations, Response, Weights, observed
 from nelder.parts import Coded, Codes, Dense
 from nelder.parts import Part as Columns
 from nelder.sources import Chunk, Partition, concatenated
@@ -123,7 +123,8 @@ class Loader:
         if weights is not None:
             assert isinstance(weights.given, Expression)
             weights = replace(weights, given=numeric_column(weights.given, chunk, rows, self.states, "weights"))
-        return observed(self.family, response, weights, self.schema.offset(chunk, rows), rows)
+        named = Response(response, self.read.response[0].text)
+        return observed(self.family, named, weights, self.schema.offset(chunk, rows), rows)
 
     def reading(self, names: Sequence[str], every: bool) -> Loader:
         """One that reads these columns beside those that say which rows there are and what their response is; where

@@ -197,7 +197,8 @@ def readable(given: str) -> None:
     """Raise DataError for a file whose ending is not known, or that is not there."""
     path = Path(given)
     if not path.suffix and not path.exists():
-        raise DataError(f"{given!r}: there is no such file or folder")
+        swapped = "; a formula is given apart from the data, nd.glm('y ~ x', data)" if "~" in str(given) else ""
+        raise DataError(f"{given!r}: there is no such file or folder{swapped}")
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{given!r}: nelder reads .csv, .tsv and .parquet files, told by their ending")
     if not path.is_file():

@@ -15,7 +15,7 @@ from nelder.inference.effects.groups import grouped
 from nelder.inference.effects.rows import sample_of
 from nelder.inference.effects.settings import ESTIMATES, Grid, grid_of, listed
 from nelder.inference.effects.variables import Variable, variables_of
-from nelder.inference.estimates import Estimates, Shown
+from nelder.inference.estimates import Estimates, Shown, apart
 from nelder.inference.variances import covariance_of
 from nelder.linalg import Array
 from nelder.loss import Loss
@@ -50,16 +50,18 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     def labels(self, first: Mapping[str, Sequence[object]]) -> dict[str, list[object]]:
-        """Columns that name each estimate: those of `first` slowest, then the settings, the groups fastest."""
+        """Columns that name each estimate: those of `first` slowest, then the settings, the groups fastest. A variable
+        that is called as one of `first`, as `contrast`, has the column `variable contrast`.
+        """
         groups, settings = self.sample.groups, len(self.grid.settings)
         leading = len(next(iter(first.values()), [None]))
         columns: dict[str, list[object]] = {}
         for name, values in first.items():
             columns[name] = [value for value in values for _ in range(settings * groups)]
         for name, values in self.grid.labels.items():
-            columns[name] = [value for value in values for _ in range(groups)] * leading
+            columns[apart(name, first)] = [value for value in values for _ in range(groups)] * leading
         for name, values in self.sample.labels.items():
-            columns[name] = list(values) * (settings * leading)
+            columns[apart(name, first)] = list(values) * (settings * leading)
         return columns
 
 

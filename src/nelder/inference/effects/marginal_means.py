@@ -26,7 +26,7 @@ from nelder.inference.effects.predictions import SCALES
 from nelder.inference.effects.rows import sample_of
 from nelder.inference.effects.settings import OFFSET, checked_mapping, listed
 from nelder.inference.effects.variables import Value, Variable, named, variables_of
-from nelder.inference.estimates import Adjusting, Estimates, Shown
+from nelder.inference.estimates import Adjusting, Estimates, Shown, apart
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Mean
@@ -155,9 +155,10 @@ class MarginalMeans:
         columns: dict[str, Sequence[object]] = {
             "contrast": [name.format("/" if ratio else "−") for name in chosen.names] * len(rows)
         }
-        for name in self.by:
-            columns[name] = [self.means.labels[name][group[0]] for group in rows for _ in range(count)]
-        adjusting = Adjusting(adjust, self.by, chosen.pairwise)
+        by = tuple(apart(name, columns) for name in self.by)
+        for name, own in zip(self.by, by, strict=True):
+            columns[own] = [self.means.labels[name][group[0]] for group in rows for _ in range(count)]
+        adjusting = Adjusting(adjust, by, chosen.pairwise)
         uneven = np.abs(chosen.matrix.sum(axis=1)) > 1e-9 * np.abs(chosen.matrix).sum(axis=1)
         notes = (*found.notes, *self.notes)
         notes += tuple(f"the weights of {chosen.names[k]!r} do not sum to 0" for k in np.flatnonzero(uneven))
