@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from at_scale.beyond import beyond
+from at_scale.markdown import table
+
 HEAD = """# How far nelder goes
 
 <!-- Written by `python3 dev.py bench scale --write-docs`: run it again rather than edit. -->
@@ -34,14 +37,6 @@ ABSENT = """
 
 H2O and dask-glm run where they are installed: `pip install -c constraints.txt -e '.[rivals]'` into an environment of
 their own, and `python3 dev.py bench scale --rivals-python` with the Python of that."""
-TARGET = 10**12
-CORES = 64  # of a machine
-PRICE = 0.05  # dollars a core and hour, about what clouds ask
-LINE = 10e9 / 8  # bytes a second into one machine
-GROUP = 1_000_000  # rows of a partition
-COLUMNS = 31
-SHARE = 8  # tasks a core
-TASK = 0.2e-3  # seconds that a scheduler takes for a task, as Dask's documentation has it
 
 
 def write_page(run: dict[str, Any], docs: Path) -> str:
@@ -49,12 +44,6 @@ def write_page(run: dict[str, Any], docs: Path) -> str:
     text = [HEAD, curve(run), peers(run), counted(run), beyond(run), conditions(run)]
     (docs / "scale.md").write_text("\n".join(part for part in text if part), encoding="utf-8")
     return "scale.md"
-
-
-def table(rows: list[list[str]]) -> str:
-    """Markdown."""
-    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *body]) + "\n"
 
 
 def shown(job: dict[str, Any] | None) -> tuple[str, str]:
@@ -108,59 +97,6 @@ def counted(run: dict[str, Any]) -> str:
         f"\n## Factors alone\n\n{run['counted']['rows']:,} rows of 6 factors and a count: {seconds}, {peak}. "
         f"`{job['notes'][0]}`\n"
     )
-
-
-def beyond(run: dict[str, Any]) -> str:
-    """1e12 rows, from the largest file that was fitted."""
-    done = [each for each in run["curve"] if each["jobs"].get("nelder", {}).get("state") == "done"]
-    if not done:
-        return ""
-    most = done[-1]
-    fit, cores = most["jobs"]["nelder"], run["machine"]["cores"]
-    core_seconds = cores * fit["seconds"] / most["rows"] * TARGET
-    size, packed = most["bytes"] / most["rows"] * TARGET, (8.0 * (17 + 1) + 1) * TARGET
-    blocks, passes = TARGET // GROUP, fit.get("passes") or 6.0
-    matrix, together = (
-        8.0 * COLUMNS**2,
-        16,
-    )  # partitions a task, as in engines/dask.py
-    machines, results = 100, blocks / together * matrix
-    hours = core_seconds / 3600 / (machines * CORES)
-    rows = [
-        ["what", "how much", "from"],
-        ["the files", f"{size / 1e12:.0f} TB", "bytes a row of the largest file above"],
-        ["blocks, packed", f"{packed / 1e12:.0f} TB", "17 numbers, the response and a code of both factors a row"],
-        ["work", f"{core_seconds / 3600:,.0f} core hours", f"{cores} cores for {fit['seconds']:.0f} s above"],
-        [f"on {machines} machines of {CORES} cores", f"{hours:.1f} hours", "if reading keeps up"],
-        ["price", f"{core_seconds / 3600 * PRICE:,.0f} dollars", f"{PRICE} dollars a core and hour"],
-        ["partitions", f"{blocks:,}", f"{GROUP:,} rows each"],
-        ["a task loads, and is asked, so many", f"{together}", f"for {SHARE} tasks a core"],
-        ["tasks of a pass, scheduled", f"{blocks / together * TASK:,.0f} s", "a fifth of a millisecond each"],
-        [
-            "results of a pass of an information",
-            f"{blocks / together * matrix / 1e9:.2g} GB",
-            f"{COLUMNS}² numbers a task",
-        ],
-        ["their way to one machine", f"{results / LINE:.1f} s", "10 Gbit a second"],
-    ]
-    return f"""
-## A million million rows
-
-Nothing here was run. These are the figures above, multiplied, for {TARGET:,} rows of the same table and {passes:.0f}
-passes.
-
-{table(rows)}
-The merge tree has {len(bin(blocks)) - 2} levels, so that rounding in the sums grows by that many roundings and not by a
-million million: the answer keeps its digits.
-
-What would break first is not the mathematics. It is the one process that everything passes through: a result is small,
-but were there one of each partition, a million of them would arrive, and a scheduler would hand out a million tasks a
-pass. On Dask a task has {together} partitions that follow one another, and adds up what it finds: that is a node of the
-merge tree, so that the sum has the same digits. On Spark each partition is a task.
-Next comes memory: {packed / 1e12:.0f} TB of blocks are {packed / machines / 1e12:.1f} TB a machine, so that blocks lie
-on local disks, and a pass is bound by these. Then the machines themselves: over hours some of a hundred fail, and what
-they held is read again, which engines do and tests kill workers to show.
-"""
 
 
 def conditions(run: dict[str, Any]) -> str:
