@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nelder as nd
+from nelder.formula.elsewhere import ELSEWHERE
 from nelder.sources import source_of
 
 N = 12
@@ -381,6 +382,16 @@ def test_a_formula_is_a_text(formula, data):
         ("y ~ C(a, levels=['u'])", "level"),
         ("y ~ C(f, 'a')", "C"),
         ("y ~ C(f, [[1], [2], [3]])", "one row for each of its 2 levels"),
+        ("y ~ C(f, x)", "'x' is no contrast: known: contr.treatment"),
+        ("y ~ C(f, levels=x)", "'x' is no contrast"),
+        ("y ~ C(a, levels=3)", r"a list of levels, as in levels=\['low', 'high'\], not 3"),
+        ("y ~ C(a, levels='uv')", "a list of levels"),
+        ("y ~ C(a, levels=[['u'], ['v']])", "a list of levels"),
+        ("y ~ factor(a)", r"there is no factor here: write C\(g\)"),
+        ("y ~ as.factor(a)", r"there is no as.factor here: write C\(g\)"),
+        ("y ~ I(x^2)", r"there is no \^ here: write I\(x\*\*2\)"),
+        ("y ~ C(f, Sum)", r"there is no Sum here: write C\(g, contr.sum\)"),
+        ("y ~ C(a, Treatment('u'))", "there is no Treatment here: write"),
         ("y ~ bs(a, df=4)", "numeric"),
         ("y ~ bs(x, df=4.5)", "bs"),
         ("y ~ bs(x, foo=4)", "bs"),
@@ -399,6 +410,23 @@ def test_a_formula_is_a_text(formula, data):
 def test_what_cannot_be_meant_is_named(formula, words, data):
     with pytest.raises(nd.InputError, match=words):
         nd.glm(formula, data)
+
+
+@pytest.mark.parametrize("written", sorted(set(ELSEWHERE.values())))
+def test_what_errors_advise_to_write_can_be_fitted(written):
+    """What functions of R, mgcv and Patsy are called here."""
+    random = np.random.default_rng(5)
+    data = {name: random.normal(size=30) for name in ("y", "x", "a name")}
+    data["x"] = np.exp(data["x"])
+    data |= {"g": list("abc") * 10, "a": list("ab") * 15, "b": list("uvw") * 10}
+    assert nd.glm(f"y ~ {written}", data).converged
+
+
+def test_a_natural_spline_has_the_fit_of_ns_in_r():
+    """lm(y ~ splines::ns(x, 3)) of R 4.2.2 has this deviance on the same rows."""
+    x = np.arange(1, 25) ** 1.5
+    fit = nd.glm("y ~ cr(x, df=3, constraints='center')", {"x": x, "y": np.sin(x / 20) + np.arange(24) % 3})
+    np.testing.assert_allclose(fit.deviance, 16.350537812285, rtol=1e-12)
 
 
 # Names and levels

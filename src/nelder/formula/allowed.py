@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nelder.errors import FormulaError, unknown_name
+from nelder.formula.elsewhere import written_here
 from nelder.formula.transforms import CONTRASTS, TRANSFORMS
 
 # NumPy's elementary functions by their number of arguments; a further one would be where NumPy writes its result
@@ -121,20 +122,35 @@ class Gate(ast.NodeVisitor):
         """A registered function, transform or contrast, with plain arguments."""
         name = called(node.func)
         if name is None or not (name.removeprefix("np.") in FUNCTIONS or name in TRANSFORMS or is_contrast(name)):
-            given = name or ast.unparse(node.func)
-            raise FormulaError(f"{self.text!r}: {unknown_name('function', given, {**FUNCTIONS, **TRANSFORMS})}")
+            self._refuse_function(name or ast.unparse(node.func))
         if any(keyword.arg is None for keyword in node.keywords):
             self.refuse("**")
         plain = name.removeprefix("np.")
         if plain in ARITY and (len(node.args) != ARITY[plain] or node.keywords):
             count = ("one argument", "two arguments", "three arguments")[ARITY[plain] - 1]
             raise FormulaError(f"{plain}() in {self.text!r} takes {count}, without names")
+        if name == "C":
+            self._refuse_columns([*node.args[1:], *(keyword.value for keyword in node.keywords)])
         for child in [*node.args, *(keyword.value for keyword in node.keywords)]:
             self.visit(child)
+
+    def _refuse_function(self, name: str) -> NoReturn:
+        here = written_here(name) or str(unknown_name("function", name, {**FUNCTIONS, **TRANSFORMS}))
+        raise FormulaError(f"{self.text!r}: {here}")
+
+    def _refuse_columns(self, beside: list[ast.expr]) -> None:
+        """Beside its column, C() takes a contrast and levels: a name there is a contrast of elsewhere, or a mistake."""
+        for name in (part.id for each in beside for part in ast.walk(each) if isinstance(part, ast.Name)):
+            if name != "contr":
+                known = ", ".join(f"contr.{each}" for each in CONTRASTS)
+                here = written_here(name) or f"{name!r} is no contrast: known: {known}"
+                raise FormulaError(f"{self.text!r}: {here}")
 
     def _parts(self, node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.operator | ast.cmpop | ast.unaryop):
+                if isinstance(child, ast.BitXor):
+                    raise FormulaError(f"{self.text!r}: {written_here('^')}")
                 if type(child) not in OPERATORS:
                     self.refuse(f"the operator {type(child).__name__.lower()}")
             elif not isinstance(child, ast.expr_context):

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from nelder.errors import FormulaError, InputTypeError
+from nelder.formula.elsewhere import first_of_elsewhere
 from nelder.formula.expressions import Expression, lookup, parse
 
 # what may hold a dot that is part of a name or text, then the dot that stands for the terms there are
@@ -148,7 +149,7 @@ def _by_formulaic(text: str, available: Sequence[str]) -> Any:
     except Exception as problem:  # the parser has errors of its own, and stumbles over some texts with others
         said = re.sub(r"⧛?\x1b?\[[0-9;]*m⧚?|[⧛⧚]", "", str(problem)).strip().splitlines()
         reason = re.sub(r"\[\d+(;\d+)?m", "", said[0]) if said else "it is not understood"
-        raise FormulaError(f"cannot read the formula {text!r:.200}: {reason}") from None
+        raise FormulaError(f"cannot read the formula {text!r:.200}: {first_of_elsewhere(text) or reason}") from None
 
 
 def _check_tokens(text: str, tokens: Sequence[Any]) -> None:

@@ -279,7 +279,9 @@ def number_labels(values: Array, kind: str = "f") -> Labels:
     return Labels(full, levels)
 
 
-def _reordered(labels: Labels, levels: list[Any]) -> Labels:
+def _reordered(labels: Labels, levels: Any) -> Labels:
+    if not isinstance(levels, list) or any(isinstance(level, list) for level in levels):
+        raise FormulaError(f"levels= of C() is a list of levels, as in levels=['low', 'high'], not {levels!r}")
     place = {level: code for code, level in enumerate(levels)}
     if len(place) < len(levels):
         raise FormulaError("levels=[…] of C() names a level twice")
