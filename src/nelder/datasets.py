@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nelder.errors import InputError, unknown_name
+from nelder.errors import a_count, a_seed, refuse_unknown
 from nelder.linalg import Array
 from nelder.table import Table
 
@@ -71,8 +71,8 @@ def motor(n: int = 678_013, seed: int = 0) -> Table:
     policy's claims is gamma with MOTOR_SEVERITY under MOTOR_SEVERITY_FORMULA, weights claims and shape
     MOTOR_SEVERITY_SHAPE. All are of this module.
     """
-    asked(n, "motor", "policies")
-    random = np.random.default_rng(seed)
+    n = a_count(n, "n")
+    random = np.random.default_rng(a_seed(seed))
     area = random.choice(6, n, p=(0.15, 0.11, 0.28, 0.22, 0.20, 0.04))
     brand = random.choice(5, n, p=(0.35, 0.25, 0.2, 0.15, 0.05))
     petrol = random.random(n) < 0.49
@@ -99,23 +99,17 @@ def _effects(coefficients: dict[str, float], columns: dict[str, Array], n: int) 
     return eta
 
 
-def asked(n: int, name: str, what: str) -> None:
-    """Raise InputError for a table of no rows."""
-    if n < 1:
-        raise InputError(f"{name}(n={n}): ask for 1 or more {what}")
-
-
 def line(n: int = 200, seed: int = 1) -> Table:
     """Points about the line y = 3x, with x uniform on (0, 1) and errors of standard deviation 0.1: x, y."""
-    asked(n, "line", "points")
-    random = np.random.default_rng(seed)
+    n = a_count(n, "n")
+    random = np.random.default_rng(a_seed(seed))
     x = random.uniform(0, 1, n)
     return Table({"x": x, "y": 3 * x + random.normal(0, 0.1, n)})
 
 
 def yes_no(n: int = 1000, seed: int = 4) -> Table:
     """Ones and zeros from a logistic regression on nine normal columns: x1 to x9, yes."""
-    asked(n, "yes_no", "rows")
+    n = a_count(n, "n")
     columns, _, responses = scratch(n, seed)
     return Table({**columns, "yes": responses["yes"]})
 
@@ -124,14 +118,14 @@ def counts(n: int = 1000, seed: int = 4) -> Table:
     """Counts from a Poisson regression, with half the coefficients of `yes_no`, on nine normal columns: x1 to x9,
     count.
     """
-    asked(n, "counts", "rows")
+    n = a_count(n, "n")
     columns, _, responses = scratch(n, seed)
     return Table({**columns, "count": responses["count"]})
 
 
 def scratch(n: int, seed: int) -> tuple[dict[str, Array], dict[str, float], dict[str, Any]]:
     """The columns, the coefficients by name and the responses that the tutorial on GLMs from scratch draws."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(a_seed(seed))
     X = np.column_stack([np.ones(n), random.normal(size=(n, 9))])
     beta = random.normal(size=10)
     random.normal(size=n)  # the errors of the tutorial's linear model, drawn before the others
@@ -154,8 +148,7 @@ def true_coefficients(name: str) -> dict[str, float]:
     """The coefficients that made a table as it comes without arguments: of line, yes_no and counts on all their
     columns, of motor those of the claims. Raises UnknownNameError for a table whose coefficients nobody knows.
     """
-    if name not in TRUE_COEFFICIENTS:
-        raise unknown_name("table with known coefficients", name, TRUE_COEFFICIENTS)
+    refuse_unknown("table with known coefficients", name, TRUE_COEFFICIENTS)
     return TRUE_COEFFICIENTS[name]()
 
 

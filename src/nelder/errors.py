@@ -30,8 +30,12 @@ from __future__ import annotations
 import difflib
 import inspect
 import numbers
+import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
 
 __all__ = [
     "WITHOUT_COMMAS",
@@ -59,6 +63,9 @@ __all__ = [
     "UnknownNameError",
     "a_count",
     "a_number",
+    "a_path",
+    "a_seed",
+    "a_truth",
     "some_rows",
     "unknown_name",
     "warn",
@@ -164,6 +171,9 @@ class SeveralMinimaWarning(NelderWarning):
     """The deviance has more than one minimum."""
 
 
+MOST = 2**31 - 1  # of anything that is counted
+
+
 def a_number(value: object, argument: str) -> float:
     """An option that must be a number, as a float; raises InputTypeError or InputError naming it."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -179,7 +189,33 @@ def a_count(value: object, argument: str) -> int:
     given = a_number(value, argument)
     if not (given.is_integer() and given >= 1):
         raise InputError(f"{argument}={value!r}: give a whole number, 1 or more")
+    if given > MOST:
+        raise InputError(f"{argument}={value!r:.40}: give at most {MOST:,}")
     return int(given)
+
+
+def a_truth(value: object, argument: str) -> bool:
+    """An option that must be True or False; raises InputTypeError naming it."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputTypeError(f"{argument} must be True or False, not {type(value).__name__}: {value!r:.60}")
+    return bool(value)
+
+
+def a_seed(value: object) -> int | None:
+    """A seed, which is None or a whole number, 0 or more; raises InputTypeError or InputError."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    given = a_number(value, "seed")
+    if not (given.is_integer() and given >= 0):
+        raise InputError(f"seed={value!r}: a seed is a whole number, 0 or more")
+    return int(given)
+
+
+def a_path(value: object, argument: str) -> Path:
+    """A path, which is a text or a pathlib.Path; raises InputTypeError naming it."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputTypeError(f"{argument} is a text or a pathlib.Path, not {type(value).__name__}")
+    return Path(value)
 
 
 def warn(sentence: str, category: type[NelderWarning]) -> None:
@@ -197,6 +233,12 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameE
     hint = f"did you mean {near[0]!r}? " if near else ""
     listed = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
     return UnknownNameError(f"unknown {kind} {given!r}: {hint}" + (f"known: {listed}" if names else "there is none"))
+
+
+def refuse_unknown(kind: str, given: object, known: Collection[str]) -> None:
+    """Raise that error unless what was given is one of the `known` names."""
+    if not isinstance(given, str) or given not in known:
+        raise unknown_name(kind, given, known)
 
 
 def some_rows(rows: Sequence[int], shown: int = 5, many: int | None = None) -> str:

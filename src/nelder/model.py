@@ -156,6 +156,6 @@ def resolve_model(family: object, link: object, solver: object, penalty: object,
         chosen,
         chosen.default_link if link is None else resolve("link", LINKS, link, Link),
         resolve("penalty", PENALTIES, penalty, Penalty),
-        None if solver == "auto" else resolve("solver", SOLVERS, solver, Solver),
+        None if isinstance(solver, str) and solver == "auto" else resolve("solver", SOLVERS, solver, Solver),
         resolve("engine", ENGINES, engine, Engine),
     )

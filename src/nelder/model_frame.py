@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.completeness import Completeness
-from nelder.errors import FormulaError, unknown_name
+from nelder.errors import FormulaError, refuse_unknown
 from nelder.formula import Expression, Formula, complete_rows, numeric_column, parse, parse_formula
 from nelder.formula.transforms import State
 from nelder.linalg import Array
@@ -53,16 +53,14 @@ def asked(formula: str, data: object, weights: object, missing: str) -> Asked:
     """What was asked for, checked. Raises FormulaError without a response, UnknownNameError for a column that is not
     there.
     """
-    if missing not in MISSING:
-        raise unknown_name("missing=", missing, MISSING)
+    refuse_unknown("missing=", missing, MISSING)
     source = source_of(data)
     parsed = parse_formula(formula, source.names)
     if not parsed.response:
         raise FormulaError(f"{formula!r} has no response: write it before ~, as in 'y ~ x'")
     found = Asked(parsed, source, in_words(weights), missing)
     for name in found.needed:
-        if name not in source.names:
-            raise unknown_name("column", name, source.names)
+        refuse_unknown("column", name, source.names)
     return found
 
 

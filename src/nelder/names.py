@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from nelder.errors import InputError, InputTypeError, UnknownNameError, unknown_name
@@ -28,6 +28,13 @@ ELSEWHERE = {
     "gd": "gradient_descent",
     "sgd": "stochastic_gradient_descent",
 }
+
+
+def listed(values: object) -> list[object]:
+    """One value or several as a list."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return [values]
+    return list(values)
 
 
 def resolve(kind: str, known: Mapping[str, Callable[..., Kind]], given: object, base: type[Any]) -> Kind:

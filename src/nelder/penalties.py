@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from nelder.arrow import Arrow, Matrix, full
-from nelder.errors import InputError, a_number, unknown_name
+from nelder.errors import InputError, a_number, refuse_unknown
 from nelder.linalg import Array, triangle
 from nelder.quadratic import Gram, Implicit, Quadratic, Triangle
 
@@ -173,8 +173,7 @@ class Firth(ScoreAdjustment):
     needs_likelihood = False
 
     def __post_init__(self) -> None:
-        if self.dispersion not in ("mean", "median"):
-            raise unknown_name("dispersion of firth", self.dispersion, ("mean", "median"))
+        refuse_unknown("dispersion of firth", self.dispersion, ("mean", "median"))
 
     def of_leverage(self, curvature: Array, variance_slope: Array) -> Array:
         return 0.5 * curvature

@@ -19,7 +19,7 @@ import numpy as np
 from nelder.arrow import Variances
 from nelder.design import Ray
 from nelder.diagnosis import Remembered
-from nelder.errors import NelderError, SavedFitError
+from nelder.errors import NelderError, SavedFitError, a_path
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit, Limit, Shape, Solved, Statistics, Terms, Uncertainty
 from nelder.formula.saved import schema_from_json, schema_to_json
@@ -44,10 +44,11 @@ def save(fit: Fit, path: str | Path) -> None:
 def load(path: str | Path, family: Family | None = None, link: Link | None = None) -> Fit:
     """Read a fit that `save` wrote. A family or link of one's own is not in the file and must be given again: the same.
 
-    Raises SavedFitError saying what is wrong with the file.
+    Raises SavedFitError saying what is wrong with the file, InputTypeError for what is not a path.
     """
+    file = a_path(path, "the path of a saved fit")
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SavedFitError(f"{str(path)!r}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as problem:

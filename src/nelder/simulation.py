@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nelder.errors import DataError, InputError, NelderError, a_count, a_number, some_rows
+from nelder.errors import DataError, InputError, InputTypeError, NelderError, a_count, a_number, a_seed, some_rows
 from nelder.families import FAMILIES, Family
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -19,16 +19,10 @@ from nelder.observations import design_of, vector_of
 LARGEST_COUNT = 2.0**53  # counts above are no longer whole numbers in float64, and NumPy cannot draw much beyond
 
 
-def check_seed(seed: object) -> None:
-    """Raise InputError for a seed that is not None or a whole number, 0 or more."""
-    if seed is not None and not (a_number(seed, "seed").is_integer() and a_number(seed, "seed") >= 0):
-        raise InputError(f"seed={seed!r}: a seed is a whole number, 0 or more")
-
-
 def random_stream(seed: int | None, purpose: int) -> np.random.Generator:
     """A generator for a purpose of its own, so that the seed that made the data does not draw them once more."""
-    check_seed(seed)
-    return np.random.default_rng(None if seed is None else [int(seed), purpose])
+    seed = a_seed(seed)
+    return np.random.default_rng(None if seed is None else [seed, purpose])
 
 
 @dataclass(frozen=True)
@@ -42,7 +36,7 @@ class Draw:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phi", a_number(self.phi, "phi"))
-        check_seed(self.seed)
+        object.__setattr__(self, "seed", a_seed(self.seed))
         if not (np.isfinite(self.phi) and self.phi > 0):
             raise InputError(f"phi={self.phi}: the dispersion is a positive number")
 
@@ -65,7 +59,9 @@ def simulate(
     chosen = resolve("family", FAMILIES, family, Family)
     chosen.require_shape("simulate")
     through = chosen.default_link if link is None else resolve("link", LINKS, link, Link)
-    drawn = options or Draw()
+    drawn = Draw() if options is None else options
+    if not isinstance(drawn, Draw):
+        raise InputTypeError(f"options are nd.Draw(phi=…, weights=…, offset=…, seed=…), not {type(drawn).__name__}")
     matrix, coefficients = design_of(X, "X"), vector_of(beta, "beta")
     n, p = matrix.X.shape
     if len(coefficients) != p:
@@ -121,8 +117,7 @@ def simulate_fit(fit: Fit, draws: int, seed: int | None) -> Array:
 
     Raises DataError for a fit that was loaded without its data.
     """
-    times = a_count(draws, "draws")
-    check_seed(seed)
+    times, seed = a_count(draws, "draws"), a_seed(seed)
     if fit.objective is None:
         raise DataError(
             "this fit was loaded without its data: simulate from its coefficients with nd.simulate(X, beta, …)"
@@ -143,4 +138,7 @@ def simulate_fit(fit: Fit, draws: int, seed: int | None) -> Array:
     if fit.dispersion == 0:
         return np.tile(fit.link.mean(eta), (times, 1))
     mean, random = checked_mean(loss, eta), np.random.default_rng(seed)
-    return np.stack([draw(loss.family, mean, (fit.dispersion, weight), random) for _ in range(times)])
+    drawn = np.empty((times, len(eta)))
+    for each in drawn:
+        each[:] = draw(loss.family, mean, (fit.dispersion, weight), random)
+    return drawn

@@ -17,7 +17,7 @@ from nelder.compression import EXACT
 from nelder.design import Block, Design, split
 from nelder.diagnosis import PerfectFit
 from nelder.dispersion import pearson_dispersion
-from nelder.errors import CapabilityError, DataError, InputError, some_rows, unknown_name
+from nelder.errors import CapabilityError, DataError, InputError, refuse_unknown, some_rows
 from nelder.estimate import DISTINCT
 from nelder.fit import Fit, Solved, Statistics, Terms
 from nelder.fitting import constants, fit_objective
@@ -140,8 +140,7 @@ def with_terms(fit: Fit, names: Sequence[str]) -> Fit:
     schema = schema_of(fit)
     known = [term.name for term in schema.formula.terms]
     for name in names:
-        if name not in known:
-            raise unknown_name("term", name, known)
+        refuse_unknown("term", name, known)
     return with_schema(fit, restricted(schema, names))
 
 

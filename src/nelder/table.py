@@ -11,7 +11,7 @@ from unicodedata import combining, east_asian_width
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import MissingExtraError, unknown_name
+from nelder.errors import MissingExtraError, refuse_unknown
 
 P_VALUES = ("p", "p_adjusted", "p.value")
 STATISTICS = ("z", "t", "F", "chi2", "statistic")
@@ -82,8 +82,7 @@ class Named(np.ndarray[Any, Any]):
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
-            if key not in self.names:
-                raise unknown_name("name", key, self.names)
+            refuse_unknown("name", key, self.names)
             return float(np.asarray(self)[self.names.index(key)])
         return np.asarray(self)[key]
 
@@ -129,8 +128,7 @@ class Table(Mapping[str, NDArray[Any]]):
         assert len({len(values) for values in self._columns.values()}) <= 1
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        if name not in self._columns:
-            raise unknown_name("column of the table", name, self._columns)
+        refuse_unknown("column of the table", name, self._columns)
         return self._columns[name]
 
     def __contains__(self, name: object) -> bool:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
-from nelder.errors import InputError, InputTypeError
+from nelder.errors import InputError, a_path
 
 
 def refuse_unwritable(path: object, error: type[InputError] = InputError) -> Path:
     """The file that a path means, or a link of that name leads to. Raises `error` for what can be no file,
     InputTypeError for what is not a path.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise InputTypeError(f"a path to write to is a text or a pathlib.Path, not {type(path).__name__}")
-    target = Path(path)
+    target = a_path(path, "a path to write to")
     if not target.name:
         raise error(f"{str(path)!r} is not the name of a file to write to, such as 'fit.html'")
     try:

@@ -112,5 +112,5 @@ def test_the_problems_of_the_tutorials_recover_their_coefficients(name, formula,
 def test_the_truth_of_real_tables_is_not_known():
     with pytest.raises(nd.UnknownNameError, match="ships"):
         datasets.true_coefficients("ships")
-    with pytest.raises(nd.InputError, match="1 or more"):
+    with pytest.raises(nd.InputError, match="n=0: give a whole number, 1 or more"):
         datasets.line(0)

@@ -51,6 +51,16 @@ def test_what_is_written_is_what_predict_gives(fit, folder, kind, interval):
     assert all(table[name].to_pylist() == read[name].to_pylist() for name in ("id", "g", "kept"))
 
 
+@pytest.mark.parametrize("out", ["out.parquet", "out"])
+@pytest.mark.parametrize("kind", ["file", "dictionary", "frame"])
+def test_a_column_that_is_not_there_is_named_before_anything_is_written(fit, tmp_path, kind, out):
+    pq.write_table(pa.table({"x": [1.0, 2.0]}), tmp_path / "new.parquet")
+    new = {"file": tmp_path / "new.parquet", "dictionary": {"x": [1.0, 2.0]}, "frame": pa.table({"x": [1.0, 2.0]})}
+    with pytest.raises(nd.UnknownNameError, match=r"unknown column 'g': .*known: x"):
+        fit.predict_to(tmp_path / out, new[kind])
+    assert not (tmp_path / out).exists()
+
+
 def test_a_folder_gets_a_file_a_part(fit, folder):
     assert fit.predict_to(folder / "out", folder / "new") == 66
     names = sorted(path.name for path in (folder / "out").iterdir())

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nelder.design import Block, Ray
 from nelder.diagnostics.fitted_rows import whole_where_whole
 from nelder.diagnostics.repetitions import repetitions
-from nelder.errors import DataError, InputError, a_count
+from nelder.errors import DataError, InputError, a_count, a_seed
 from nelder.fit import Fit
 from nelder.fitting import conclusion
 from nelder.inference.covariances.groups import codes_of
@@ -27,7 +27,6 @@ from nelder.parts import bincount
 from nelder.penalties import Unpenalised
 from nelder.ranks import find_aliases, selected
 from nelder.shapes import shaped
-from nelder.simulation import check_seed
 from nelder.solvers import automatic
 from nelder.table import Table, number
 from nelder.trace import Recorder
@@ -269,8 +268,7 @@ def spread_out(often: Array, many: int, seed: int) -> tuple[NDArray[np.generic],
         places = np.repeat(np.arange(len(count)), count) * many + dealt(total, many, seed, "observations")
         parts.append(np.unique(places, return_counts=True))
     else:
-        check_seed(seed)
-        random, size = np.random.default_rng(seed), max(1, CELLS // many)
+        random, size = np.random.default_rng(a_seed(seed)), max(1, CELLS // many)
         for begin in range(0, len(count), size):
             drawn = random.multinomial(count[begin : begin + size], np.full(many, 1.0 / many)).reshape(-1)
             filled = np.flatnonzero(drawn)
@@ -299,11 +297,11 @@ def labels_of(fit: Fit, folds: object, seed: int, groups: object) -> NDArray[np.
 
 def dealt(there: int, many: int, seed: int, what: str) -> Labels:
     """The folds, from 0, of so many units, as evenly as can be."""
-    check_seed(seed)
+    random = np.random.default_rng(a_seed(seed))
     if many > there:
         raise DataError(f"folds={many} for {there} {what}: at most one fold for each, folds={there}")
     dealt = np.empty(there, dtype=np.intp)
-    dealt[np.random.default_rng(seed).permutation(there)] = np.arange(there) % many
+    dealt[random.permutation(there)] = np.arange(there) % many
     return dealt
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from nelder.design import Block
 from nelder.diagnostics.fitted_rows import caveats, regular, whole_counts
 from nelder.diagnostics.goodness_of_fit import pearson_moments, variance_slope
-from nelder.errors import CapabilityError, DataError, unknown_name
+from nelder.errors import CapabilityError, DataError, refuse_unknown
 from nelder.fit import Fit
 from nelder.inference.reach import reach
 from nelder.linalg import Array
@@ -52,8 +52,7 @@ def dispersion_tests(fit: Fit, alternative: str = "greater") -> Table:
 
     Raises CapabilityError where φ is estimated, for zeros and ones, and for separated or penalised fits.
     """
-    if alternative not in ALTERNATIVES:
-        raise unknown_name("alternative", alternative, ALTERNATIVES)
+    refuse_unknown("alternative", alternative, ALTERNATIVES)
     if not fit.family.dispersion_known:
         raise CapabilityError(
             f"{fit.family.label()} estimates φ ({number(fit.dispersion)} here) rather than supposing 1: to test φ = 1 "

@@ -17,7 +17,7 @@ from nelder.design import Block
 from nelder.diagnostics.raw_residuals import RAW, raw_kernel
 from nelder.diagnostics.repetitions import repetitions
 from nelder.diagnostics.single_rows import SingleRows, single_rows
-from nelder.errors import CapabilityError, DataError, unknown_name
+from nelder.errors import CapabilityError, DataError, refuse_unknown
 from nelder.families import Family
 from nelder.fit import Fit
 from nelder.linalg import Array
@@ -240,6 +240,7 @@ def residuals(fit: Fit, kind: str = "deviance", seed: int | None = None) -> Arra
     partial; or quantile, for which alone `seed` is. Raises UnknownNameError for another, DataError for a fit that was
     loaded without its data.
     """
+    refuse_unknown("kind of residual", kind, KINDS)
     if kind in OF_ONE_ROW:
         with np.errstate(all="ignore"):
             return OF_ONE_ROW[kind](fit)
@@ -248,7 +249,5 @@ def residuals(fit: Fit, kind: str = "deviance", seed: int | None = None) -> Arra
     if kind == "partial":
         shares = partial_residuals(fit)
         return np.reshape([*shares.values()], (len(shares), -1)).T if shares else np.zeros((len(residuals(fit)), 0))
-    if kind not in RAW:
-        raise unknown_name("kind of residual", kind, KINDS)
     objective = fit.rows_of_data("a residual")
     return np.concatenate(objective.engine.map(raw_kernel, objective.design.handles, fit.point, objective.loss, kind))

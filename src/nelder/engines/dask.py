@@ -23,7 +23,7 @@ from nelder.engines import remote
 from nelder.engines.base import BOUND, Engine, Handles
 from nelder.engines.merging import crown
 from nelder.engines.remote import Failed, Program, sealed
-from nelder.errors import CapabilityError, EngineError, InputTypeError, MissingExtraError, NelderError
+from nelder.errors import CapabilityError, EngineError, InputTypeError, MissingExtraError, NelderError, a_truth
 from nelder.lazy import lazy
 
 ANSWERS = 10  # seconds in which a scheduler has to
@@ -65,7 +65,7 @@ class Dask(Engine):
 
     def __init__(self, client: object = None, rows_stay: bool = False) -> None:
         self.client = connected(client)
-        self.rows_stay = rows_stay
+        self.rows_stay = a_truth(rows_stay, "rows_stay")
 
     def __getstate__(self) -> object:
         raise CapabilityError(BOUND)

@@ -23,7 +23,7 @@ from nelder.engines.spark_files import Mark, Seen, mark_of
 from nelder.engines.spark_jobs import Jobs, released
 from nelder.engines.spark_tables import Parts
 from nelder.engines.spark_work import Asking, Deriving, Files, Loading, Mapping, itself, nothing, whole
-from nelder.errors import CapabilityError, DataError, EngineError, InputTypeError, MissingExtraError
+from nelder.errors import CapabilityError, DataError, EngineError, InputTypeError, MissingExtraError, a_truth
 from nelder.lazy import lazy
 
 START = "start one, such as: from pyspark.sql import SparkSession; spark = SparkSession.builder.getOrCreate()"
@@ -57,7 +57,7 @@ class Spark(Engine):
     def __init__(self, session: object = None, rows_stay: bool = False) -> None:
         self.session = connected(session)
         self.jobs = Jobs(self.session.sparkContext)
-        self.rows_stay = rows_stay
+        self.rows_stay = a_truth(rows_stay, "rows_stay")
 
     def __getstate__(self) -> object:
         raise CapabilityError(BOUND)

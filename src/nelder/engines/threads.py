@@ -15,7 +15,7 @@ from nelder.engines.base import Engine, Handles
 from nelder.engines.memory import bytes_of
 from nelder.engines.pools import in_threads, keep_freed_memory
 from nelder.engines.spilled import Derived, Spilled
-from nelder.errors import InputError, a_count
+from nelder.errors import InputError, a_count, a_path
 from nelder.linalg import lapack
 
 DEPTH = 4  # blocks that are read before there is time for them
@@ -84,7 +84,7 @@ class Threads(Engine):
     together = False
 
     def __init__(self, workers: int | None = None, memory: str | int | None = None, folder: str | None = None) -> None:
-        if folder is not None and not os.path.isdir(folder):
+        if folder is not None and not a_path(folder, "folder=").is_dir():
             raise InputError(f"threads(folder={folder!r}): there is no such folder")
         self.workers, self.folder = cores() if workers is None else a_count(workers, "workers"), folder
         self._memory = None if memory is None else bytes_of(memory)

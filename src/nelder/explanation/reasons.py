@@ -9,7 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from nelder.errors import unknown_name
+from nelder.errors import refuse_unknown
 from nelder.table import Table
 
 WIDE = 100  # letters in a line of a printed explanation
@@ -85,8 +85,7 @@ class Explanation:
     def __getitem__(self, rule: str) -> Reason:
         """The reason of a rule; raises UnknownNameError, a KeyError, where that found nothing."""
         found = {reason.rule: reason for reason in self.reasons}
-        if rule not in found:
-            raise unknown_name("rule that found something", rule, found)
+        refuse_unknown("rule that found something", rule, found)
         return found[rule]
 
     def __contains__(self, rule: object) -> bool:

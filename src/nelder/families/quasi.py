@@ -43,6 +43,8 @@ class Quasi(Family):
     def __post_init__(self) -> None:
         if not isinstance(self.variance_function, str):
             raise InputTypeError(f"the variance of quasi is a text such as 'mu^2', not {self.variance_function!r:.60}")
+        if not isinstance(self.called, str):
+            raise InputTypeError(f"called= of quasi is a text, not {self.called!r:.60}")
         spelling = self.variance_function.replace(" ", "").replace("**", "^")
         if spelling not in VARIANCES:
             raise unknown_name("variance of a quasi family", self.variance_function, VARIANCES)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import DataError, FormulaError, some_rows, unknown_name
+from nelder.errors import DataError, FormulaError, refuse_unknown, some_rows, unknown_name
 from nelder.formula.allowed import FUNCTIONS, IN_WORDS, OPERATORS, Gate, called, is_contrast
 from nelder.formula.digests import Digest
 from nelder.formula.questions import Question
@@ -278,8 +278,7 @@ class Reader(ast.NodeVisitor):
 
     def _column(self, node: ast.Name) -> Numbers | Labels:
         name = self.expression.quoted.get(node.id, node.id)
-        if name not in self.chunk:
-            raise unknown_name("column", name, self.chunk)
+        refuse_unknown("column", name, self.chunk)
         return self.chunk[name]
 
     def written(self, node: ast.expr) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.errors import a_truth, refuse_unknown
 from nelder.fit import Fit
 from nelder.inference.effects.relativities import exponentiated
 from nelder.inference.effects.variables import constant_columns
-from nelder.inference.intervals import confint
+from nelder.inference.intervals import TITLES, confint
 from nelder.inference.wald import coefficient_table as wald_table
 from nelder.table import Table
 
@@ -19,11 +20,13 @@ def coefficient_table(fit: Fit, level: float = 0.95, intervals: str = "wald", ex
     `intervals` are "wald", "profile" or "score", see `intervals.confint`. With `exponentiate` estimate and interval are
     those of exp(β), and se is by the delta method; raises CapabilityError for a link with which that has no meaning.
     """
-    table = exponentiated(fit).table(level) if exponentiate else wald_table(fit, level)
+    refuse_unknown("kind of interval", intervals, TITLES)
+    ratios = a_truth(exponentiate, "exponentiate")
+    table = exponentiated(fit).table(level) if ratios else wald_table(fit, level)
     if intervals == "wald":
         return table
     other = confint(fit, level, intervals)
-    ends = {end: np.exp(other[end]) if exponentiate else other[end] for end in ("lower", "upper")}
+    ends = {end: np.exp(other[end]) if ratios else other[end] for end in ("lower", "upper")}
     return Table({**table, **ends}, table.title, (*table.notes, *other.notes))
 
 

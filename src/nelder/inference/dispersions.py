@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from nelder.dispersion import dispersion_information, likeliest_dispersion
-from nelder.errors import CapabilityError, DataError, InputError, a_number, unknown_name
+from nelder.errors import CapabilityError, DataError, InputError, a_number, refuse_unknown
 from nelder.fit import Fit
 from nelder.table import Table
 
@@ -107,8 +107,7 @@ def with_dispersion(fit: Fit, method: str | float) -> Fit:
             "that covariance"
         )
     if isinstance(method, str):
-        if method not in METHODS:
-            raise unknown_name("method for the dispersion", method, METHODS)
+        refuse_unknown("method for the dispersion", method, METHODS)
         phi, how = METHODS[method](fit)[0], method
         if not phi > 0:
             left = "the fit is perfect" if phi == 0 else "no residual degrees of freedom are left"

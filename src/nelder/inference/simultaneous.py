@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nelder.arrow import Variances, in_full
-from nelder.errors import InputError, unknown_name
+from nelder.errors import InputError, refuse_unknown
 from nelder.inference.studentized_range import studentized_quantile, studentized_tail
 from nelder.inference.wald import checked_level, two_sided_quantile, two_sided_tail
 from nelder.linalg import Array
@@ -111,8 +111,7 @@ ADJUSTMENTS: dict[str, Callable[[Any, float], Adjusted]] = {
 
 def adjustment(name: str) -> Callable[[Any, float], Adjusted]:
     """An adjustment by name; raises UnknownNameError for one that does not exist."""
-    if name not in ADJUSTMENTS:
-        raise unknown_name("adjustment", name, ADJUSTMENTS)
+    refuse_unknown("adjustment", name, ADJUSTMENTS)
     return ADJUSTMENTS[name]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import CapabilityError, DataError, InputError, InputTypeError, a_count, a_number, unknown_name
+from nelder.errors import CapabilityError, DataError, InputError, InputTypeError, a_count, a_number, refuse_unknown
 from nelder.fit import Fit
 from nelder.linalg import Array
 from nelder.plots.canvas import (
@@ -169,8 +169,7 @@ def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
     InputError for fewer than one, UnknownNameError for another clock.
     """
     runs = checked_runs(fits)
-    if by not in CLOCKS:
-        raise unknown_name("clock", by, CLOCKS)
+    refuse_unknown("clock", by, CLOCKS)
     lowest = min(best_seen(fit) for fit in runs.values())
     clocks = {name: clock_of(fit, by) for name, fit in runs.items()}
     ax = axes_for(ax)
@@ -196,13 +195,18 @@ def race(fits: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
     return ax
 
 
-def checked_runs(fits: object) -> dict[str, Fit]:
-    """The fits by name, which must be of one problem and have their steps."""
+def fits_by_name(fits: object) -> dict[str, Fit]:
+    """A dictionary of fits; raises InputTypeError for anything else."""
     if not isinstance(fits, Mapping) or not all(isinstance(fit, Fit) for fit in fits.values()):
         raise InputTypeError("fits must be a dictionary of fits by name, as {'newton': fit, 'irls': other}")
-    if not fits:
+    return {str(name): fit for name, fit in fits.items()}
+
+
+def checked_runs(fits: object) -> dict[str, Fit]:
+    """The fits by name, which must be of one problem and have their steps."""
+    runs = fits_by_name(fits)
+    if not runs:
         raise InputError("fits is empty: give the fits that are to race")
-    runs = {str(name): fit for name, fit in fits.items()}
     first = next(iter(runs.values()))
     for name, fit in runs.items():
         traced(fit)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from nelder.plots.bands import calibration, lift, roc, rootogram
-from nelder.plots.descent import loss, paths, race
+from nelder.plots.descent import fits_by_name, loss, paths, race
 from nelder.plots.estimates import forest, truth
 from nelder.plots.frames import curves, steps
 from nelder.plots.model_checks import checks, leverage, quantiles, residuals, scale_location
@@ -47,7 +47,7 @@ class Plots:
 
     def race(self, others: Mapping[str, Fit], by: str = "step", ax: Any = None) -> Axes:
         """This fit against those of other solvers; see `plots.descent.race`."""
-        return race({self.fit.solved.solver: self.fit, **others}, by, ax)
+        return race({self.fit.solved.solver: self.fit, **fits_by_name(others)}, by, ax)
 
     def sweep(self, name: str | None = None, values: object = None, ax: Any = None) -> Axes:
         """The log-likelihood along one coefficient; see `plots.surfaces.sweep`."""

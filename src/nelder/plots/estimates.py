@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nelder.errors import DataError, InputTypeError, unknown_name
+from nelder.errors import DataError, InputTypeError, refuse_unknown
 from nelder.fit import Fit
 from nelder.inference.coefficients import beside_intercept
 from nelder.inference.effects.relativities import ratio_name
@@ -153,8 +153,7 @@ def true_values(fit: Fit, true: object) -> tuple[Any, Array]:
     """The places of the coefficients whose truth is given, and the truth."""
     if isinstance(true, Mapping):
         for name in true:
-            if name not in fit.names:
-                raise unknown_name("coefficient", name, fit.names)
+            refuse_unknown("coefficient", name, fit.names)
         if not true:
             raise DataError("true is empty: give the true coefficients by name, or one for each")
         places = np.array([fit.names.index(name) for name in true], dtype=np.intp)

@@ -16,7 +16,7 @@ from nelder.diagnostics.fitted_rows import fitted_rows
 from nelder.diagnostics.influence import CONTOURS, cook_contour
 from nelder.diagnostics.normality import in_order, normal_order
 from nelder.diagnostics.residuals import KINDS, measurable, quantile_sample
-from nelder.errors import CapabilityError, DataError, unknown_name
+from nelder.errors import CapabilityError, DataError, refuse_unknown
 from nelder.fit import Fit
 from nelder.inference.wald import checked_level
 from nelder.linalg import Array
@@ -87,8 +87,8 @@ def usual_kind(fit: Fit) -> str:
 
 def residuals_of(fit: Fit, kind: str | None) -> Residuals:
     """Residuals of the rows; raises UnknownNameError for another kind, CapabilityError for partial ones."""
-    if kind is not None and kind not in KINDS:
-        raise unknown_name("kind of residual", kind, KINDS)
+    if kind is not None:
+        refuse_unknown("kind of residual", kind, KINDS)
     if kind == "partial":
         raise CapabilityError("partial residuals have a picture of their own, one for each term: partial(fit, term)")
     chosen = kind or usual_kind(fit)

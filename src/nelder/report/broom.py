@@ -7,7 +7,7 @@ import numpy as np
 from nelder.design import Block
 from nelder.diagnostics.influence import influence
 from nelder.diagnostics.residuals import residuals
-from nelder.errors import CapabilityError, DataError
+from nelder.errors import CapabilityError, DataError, a_truth
 from nelder.fit import Fit
 from nelder.inference.comparisons.columns import counts
 from nelder.inference.wald import coefficient_table, statistic_name
@@ -23,7 +23,7 @@ def tidy(fit: Fit, level: float = 0.95, exponentiate: bool = False) -> Table:
     With `exponentiate` estimate and interval are exp(β), while std.error stays on the scale of β, as broom has it.
     """
     table = coefficient_table(fit, level)
-    shown = np.exp if exponentiate else np.asarray
+    shown = np.exp if a_truth(exponentiate, "exponentiate") else np.asarray
     return Table(
         {
             "term": table["term"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nelder.errors import a_count
+from nelder.errors import a_count, a_seed, a_truth
 from nelder.kernels import Slope, slope_kernel
 from nelder.linalg import Array
 from nelder.objective import Objective
@@ -39,6 +39,8 @@ class StochasticGradientDescent(Solver):
         check_rate(self.name, self.rate)
         object.__setattr__(self, "batch", a_count(self.batch, f"batch of {self.name}"))
         object.__setattr__(self, "max_steps", a_count(self.epochs, f"epochs of {self.name}"))
+        object.__setattr__(self, "anchored", a_truth(self.anchored, f"anchored of {self.name}"))
+        object.__setattr__(self, "seed", a_seed(self.seed))
 
     @property
     def fixed_rate(self) -> float | None:

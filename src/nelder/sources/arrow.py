@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nelder.errors import DataError, NelderError, unknown_name
+from nelder.errors import DataError, NelderError, refuse_unknown
 from nelder.sources.base import (
     LARGEST_WHOLE,
     NUMERIC,
@@ -102,8 +102,7 @@ class Layout:
     def chosen(self, names: Sequence[str]) -> dict[str, Kind]:
         """The kinds of some columns; raises what is wrong with one, UnknownNameError for one that is not there."""
         for name in names:
-            if name not in self.kinds:
-                raise unknown_name("column", name, self.kinds)
+            refuse_unknown("column", name, self.kinds)
             if name in self.troubles:
                 raise self.troubles[name]
         return {name: self.kinds[name] for name in names}

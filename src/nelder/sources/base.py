@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import DataError, InputTypeError, unknown_name
+from nelder.errors import DataError, InputTypeError, refuse_unknown
 from nelder.linalg import Array
 
 Level: TypeAlias = str | int | float | bool
@@ -119,10 +119,13 @@ class Source(ABC):
 
     def chunks(self, names: Sequence[str]) -> Iterator[Chunk]:
         """As `read`; raises UnknownNameError naming a column that the table does not have."""
-        for name in names:
-            if name not in self.names:
-                raise unknown_name("column", name, self.names)
+        self.refuse_absent(names)
         return self.read(names)
+
+    def refuse_absent(self, names: Sequence[str]) -> None:
+        """Raise UnknownNameError naming a column that the table does not have."""
+        for name in names:
+            refuse_unknown("column", name, self.names)
 
     @property
     def partitions(self) -> Sequence[Partition]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nelder.errors import DataError, InputTypeError, MissingExtraError
+from nelder.errors import DataError, InputTypeError, MissingExtraError, a_path
 from nelder.sources.arrow import first_line, tables
 from nelder.sources.base import PIECE, Source
 from nelder.sources.parquet import SMALL, ParquetSource
@@ -23,12 +23,13 @@ def spill(reader: object, folder: str | Path | None = None) -> ParquetSource:
     is removed when the source is not used any more, and at the latest when Python ends, or, where that was killed, when
     the next one is made. Raises DataError where the disk is full or the rows cannot be read; nothing is left behind.
     """
+    parent = None if folder is None else a_path(folder, "folder=")
     try:
         import pyarrow as pa
         from pyarrow import parquet  # noqa: F401
     except ImportError:
         raise MissingExtraError("pyarrow", "files", "nd.spill") from None
-    held = TemporaryFolder("spill", folder)
+    held = TemporaryFolder("spill", parent)
     try:
         paths = written(stream_of(reader), held.path)
         return ParquetSource(paths, held)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from nelder.diagnosis import announce
-from nelder.errors import CapabilityError, InputError, unknown_name
+from nelder.errors import CapabilityError, InputError, refuse_unknown, unknown_name
 from nelder.fit import Fit
 from nelder.formula import Schema, Term
 from nelder.inference.comparisons.columns import counts
@@ -85,8 +85,7 @@ def step(fit: Fit, scope: object = None, criterion: str = "aic", direction: str 
     Raises CapabilityError for a family without a likelihood, and the errors of `add1`.
     """
     for kind, given, known in (("criterion", criterion, CRITERIA), ("direction", direction, DIRECTIONS)):
-        if given not in known:
-            raise unknown_name(kind, given, known)
+        refuse_unknown(kind, given, known)
     refuse_incomparable(fit, "step")
     refuse_changed(fit)
     search = search_of(fit, scope, criterion, direction)
@@ -171,8 +170,7 @@ def search_of(fit: Fit, scope: object, criterion: str, direction: str) -> Search
         )
     given = scope if isinstance(scope, Mapping) else {"upper": scope}
     for name in given:
-        if name not in ("lower", "upper"):
-            raise unknown_name("part of scope", name, ("lower", "upper"))
+        refuse_unknown("part of scope", name, ("lower", "upper"))
     terms = schema_of(fit).formula.terms
     lower = () if given.get("lower") is None else terms_of(fit, given["lower"], "the lower scope")
     for term in lower:

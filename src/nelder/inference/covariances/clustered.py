@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import CapabilityError, DataError
+from nelder.errors import CapabilityError, DataError, a_truth
 from nelder.fit import Fit
 from nelder.inference.covariances.groups import Codes, codes_of, crossed, rows_of
 from nelder.inference.covariances.sandwich import (
@@ -52,6 +52,9 @@ class Clustered(Covariance):
 
     name = "clustered"
     sampling = True
+
+    def __post_init__(self) -> None:
+        a_truth(self.correction, f"correction of {self.name}")
 
     def found(self, fit: Fit) -> Found:
         refuse_without_residuals(fit, self.name)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import DataError, InputError, a_number
+from nelder.errors import DataError, InputError, a_number, a_truth
 from nelder.fit import Fit
 from nelder.inference.covariances.groups import codes_of, named
 from nelder.inference.covariances.sandwich import (
@@ -48,6 +48,10 @@ class HAC(Covariance):
     correction: bool = True
 
     name = "HAC"
+
+    def __post_init__(self) -> None:
+        a_truth(self.prewhiten, "prewhiten of HAC")
+        a_truth(self.correction, "correction of HAC")
 
     def found(self, fit: Fit) -> Found:
         refuse_without_residuals(fit, self.name)

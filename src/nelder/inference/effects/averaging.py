@@ -7,18 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nelder.errors import InputError, InputTypeError, unknown_name
+from nelder.errors import InputError, InputTypeError, refuse_unknown
 from nelder.fit import Fit
 from nelder.inference.effects.averages import Averages
 from nelder.inference.effects.cases import Cases, Population, Sample, in_rows, some
 from nelder.inference.effects.groups import grouped
 from nelder.inference.effects.rows import sample_of
-from nelder.inference.effects.settings import ESTIMATES, Grid, grid_of, listed
+from nelder.inference.effects.settings import ESTIMATES, Grid, grid_of
 from nelder.inference.effects.variables import Variable, variables_of
 from nelder.inference.estimates import Estimates, Shown, apart
 from nelder.inference.variances import covariance_of
 from nelder.linalg import Array
 from nelder.loss import Loss
+from nelder.names import listed
 
 OTHERS = ("observed", "mean")
 
@@ -95,8 +96,7 @@ def population_of(others: object) -> Population:
         return others
     if not isinstance(others, str):
         raise InputTypeError(f"others must be 'observed', 'mean' or an nd.Population, not {type(others).__name__}")
-    if others not in OTHERS:
-        raise unknown_name("value of others", others, OTHERS)
+    refuse_unknown("value of others", others, OTHERS)
     return Population()
 
 

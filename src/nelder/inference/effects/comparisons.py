@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nelder.errors import CapabilityError, InputError, InputTypeError, unknown_name
+from nelder.errors import CapabilityError, InputError, InputTypeError, refuse_unknown, unknown_name
 from nelder.fit import Fit
 from nelder.inference.effects.averages import Averages, levels
 from nelder.inference.effects.averaging import EACH_ROW, Averaging, Described, Plan, estimates, plan_of
-from nelder.inference.effects.settings import Setting, listed
+from nelder.inference.effects.settings import Setting
 from nelder.inference.effects.variables import Value, Variable, named
 from nelder.inference.estimates import Estimates, Shown
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import UNIT
+from nelder.names import listed
 
 PAIRINGS = ("base", "pairwise", "sequential")
 AMOUNTS = ("minmax", "sd")
@@ -96,8 +97,7 @@ def comparisons(fit: Fit, variables: object = None, asked: Averaging = EACH_ROW,
     for a numeric variable, and "base", "pairwise", "sequential" or a pair of levels for another. Raises
     CapabilityError for odds of a mean that is no probability and for ratios of means that may be negative.
     """
-    if kind not in KINDS:
-        raise unknown_name("kind of comparison", kind, KINDS)
+    refuse_unknown("kind of comparison", kind, KINDS)
     how = KINDS[kind]
     check_means(fit, kind)
     plan = plan_of(fit, asked)
@@ -156,13 +156,13 @@ def changes_of(fit: Fit, plan: Plan, variables: object) -> list[Change]:
     return changes
 
 
-def names_of(fit: Fit, plan: Plan, variables: object) -> list[object]:
+def names_of(fit: Fit, plan: Plan, variables: object) -> list[str]:
     """The variables named, or all that the terms of the formula read, without those of its offset alone.
 
     Raises CapabilityError where there are none.
     """
     if variables is not None:
-        return listed(variables)
+        return [named(plan.variables, name).name for name in listed(variables)]
     schema, names = fit.terms.schema, list(plan.variables)
     if schema is not None:
         inside = {name for factor in schema.factors.values() for name in factor.expression.columns}
@@ -177,8 +177,7 @@ def moves(variable: Variable, how: object) -> list[Change]:
     if how is None:
         return [Change(variable, amount=1.0)]
     if isinstance(how, str):
-        if how not in AMOUNTS:
-            raise unknown_name(f"change of {variable.name!r}", how, AMOUNTS)
+        refuse_unknown(f"change of {variable.name!r}", how, AMOUNTS)
         if how == "sd":
             return [Change(variable, amount=variable.spread)]
         return [Change(variable, (variable.value("min"), variable.value("max")))]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import SLICE_ROWS, Block
-from nelder.errors import InputError, unknown_name
+from nelder.errors import InputError, refuse_unknown
 from nelder.formula import Schema
 from nelder.inference.effects.cases import Sample
 from nelder.inference.effects.encoding import gathered
@@ -125,8 +125,7 @@ def margins(sample: Sample, schema: Schema, grid: ReferenceGrid, names: Sequence
     `weights` says how often each combination of the others counts: "equal", or by how often it occurs: "proportional",
     "outer" as if the others were independent, "cells" with each combination of `names` by itself.
     """
-    if weights not in WEIGHTS:
-        raise unknown_name("weights", weights, WEIGHTS)
+    refuse_unknown("weights", weights, WEIGHTS)
     first = [grid.names.index(name) for name in names]
     order = [*first, *(k for k in range(len(grid.names)) if k not in first)]
     m = int(np.prod([grid.sizes[k] for k in first], dtype=float))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nelder.arrow import in_full
 from nelder.design import STILL, Ray
-from nelder.errors import InputError, a_number, unknown_name
+from nelder.errors import InputError, a_number, refuse_unknown
 from nelder.fit import Fit
 from nelder.formula import Schema
 from nelder.inference.effects.averaging import covariance_along, untold
@@ -24,12 +24,13 @@ from nelder.inference.effects.encoding import encoder_of
 from nelder.inference.effects.grids import Margins, margins, reference_grid
 from nelder.inference.effects.predictions import SCALES
 from nelder.inference.effects.rows import sample_of
-from nelder.inference.effects.settings import OFFSET, checked_mapping, listed
+from nelder.inference.effects.settings import OFFSET, checked_mapping
 from nelder.inference.effects.variables import Value, Variable, named, variables_of
 from nelder.inference.estimates import Adjusting, Estimates, Shown, apart
 from nelder.linalg import Array
 from nelder.loss import Loss
 from nelder.mean import Mean
+from nelder.names import listed
 from nelder.submodels import schema_of
 from nelder.table import Table
 
@@ -55,8 +56,7 @@ def emmeans(fit: Fit, specs: object = None, asked: Averaged = Averaged(), scale:
     have two. The offset is its mean, or at={"offset": 0}. Means that the data cannot tell, as of an empty cell, are
     nan. Raises CapabilityError for a fit by arrays, UnknownNameError for a variable that does not exist.
     """
-    if scale not in SCALES:
-        raise unknown_name("scale", scale, SCALES)
+    refuse_unknown("scale", scale, SCALES)
     schema = schema_of(fit)
     fit.rows_of_data("a reference grid")
     sample = sample_of(fit, Population())
@@ -140,8 +140,7 @@ class MarginalMeans:
         They are of linear predictors; on the response scale shown as ratios, or odds ratios, where the link is log or
         logit. With of="response" they are differences of the means themselves.
         """
-        if of not in SCALES:
-            raise unknown_name("scale", of, SCALES)
+        refuse_unknown("scale", of, SCALES)
         names = [name for name in self.means.labels if name not in self.by]
         rows = self._groups()
         labels = [self._label(names, row) for row in rows[0]]

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nelder.errors import unknown_name
+from nelder.errors import refuse_unknown
 from nelder.fit import Fit
 from nelder.inference.effects.averages import Averages, levels
 from nelder.inference.effects.averaging import EACH_ROW, Averaging, Described, Plan, estimates, plan_of
@@ -29,8 +29,7 @@ def predictions(fit: Fit, asked: Averaging = EACH_ROW, scale: str = "response") 
     Without `at` and `by`, the average over the rows of the fit. Each value in `at` is given to every row in turn, and
     the other variables keep the values they have. Raises as `plan_of`.
     """
-    if scale not in SCALES:
-        raise unknown_name("scale", scale, SCALES)
+    refuse_unknown("scale", scale, SCALES)
     plan = plan_of(fit, asked)
     labels = plan.labels({}) or {"rows": ["all" if asked.others != "mean" else "typical"]}
     averages = levels(fit, plan.sample, plan.grid.settings, scale)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.design import Block
-from nelder.errors import CapabilityError, DataError, some_rows, unknown_name
+from nelder.errors import CapabilityError, DataError, refuse_unknown, some_rows
 from nelder.fit import Fit
 from nelder.formula import Schema, complete_rows, numeric_column, parse
 from nelder.inference.effects.cases import Cases, Population, Sample
@@ -140,8 +140,7 @@ def beside(fit: Fit, over: Population, names: Sequence[str]) -> tuple[Chunk, NDA
     if fit.terms.schema is None or over.data is None:
         first = sample_of(fit, replace(over, weights=None))
         for name in names:
-            if name not in fit.names:
-                raise unknown_name("column", name, fit.names)
+            refuse_unknown("column", name, fit.names)
         return {name: first.column(name) for name in names}, np.concatenate([part.rows for part in first.parts])
     table = concatenated(list(source_of(over.data).chunks(names)))
     rows = complete(fit.terms.schema, over.data)[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from nelder.errors import InputError, InputTypeError, a_number
 from nelder.inference.effects.cases import Cases
 from nelder.inference.effects.variables import Value, Variable, named
+from nelder.names import listed
 from nelder.sources import Numbers
 
 OFFSET = "offset"  # stands for the offset itself, on the scale of η, where no column has this name
@@ -94,10 +95,3 @@ def checked_mapping(given: object, argument: str, example: str) -> Mapping[str, 
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
         raise InputTypeError(f"{argument} must be a dictionary such as {example}, not {given!r:.60}")
     return given
-
-
-def listed(values: object) -> list[object]:
-    """One value or several as a list."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        return [values]
-    return list(values)

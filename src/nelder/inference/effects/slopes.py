@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nelder.errors import CapabilityError, unknown_name
+from nelder.errors import CapabilityError, refuse_unknown
 from nelder.fit import Fit
 from nelder.inference.effects.averages import Averages, Direction, slopes_along
 from nelder.inference.effects.averaging import EACH_ROW, Averaging, Described, Plan, estimates, plan_of
@@ -28,8 +28,7 @@ def slopes(fit: Fit, variables: object = None, asked: Averaging = EACH_ROW, kind
     levels, "dydx" and "link" give the difference of each level from the base. Raises CapabilityError for an elasticity
     of such a variable, UnknownNameError for a variable or kind that does not exist.
     """
-    if kind not in SLOPES:
-        raise unknown_name("kind of slope", kind, SLOPES)
+    refuse_unknown("kind of slope", kind, SLOPES)
     plan = plan_of(fit, asked)
     chosen = [named(plan.variables, name) for name in names_of(fit, plan, variables)]
     if kind not in INSTEAD and variables is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nelder.errors import CapabilityError, InputError, a_count, unknown_name
+from nelder.errors import CapabilityError, InputError, a_count, refuse_unknown
 from nelder.fit import Fit
 from nelder.inference.likelihood.ends import SAME, End, Limit, end
 from nelder.inference.likelihood.held import Held
@@ -121,8 +121,7 @@ def profile(fit: Fit, name: str, points: object = 21) -> Profile:
 
 def place_of(fit: Fit, name: object) -> int:
     """The place of a coefficient among the p; raises UnknownNameError for one that the fit does not have."""
-    if not isinstance(name, str) or name not in fit.names:
-        raise unknown_name("coefficient", name, fit.names)
+    refuse_unknown("coefficient", name, fit.names)
     return fit.names.index(name)
 
 

@@ -18,8 +18,8 @@ from nelder.errors import (
     DataError,
     IllConditionedWarning,
     a_number,
+    refuse_unknown,
     some_rows,
-    unknown_name,
     warn,
 )
 from nelder.fit import Fit
@@ -54,10 +54,9 @@ class Request:
     weights: object = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise unknown_name("kind of prediction", self.kind, KINDS)
-        if self.interval is not None and self.interval not in INTERVALS:
-            raise unknown_name("interval", self.interval, INTERVALS)
+        refuse_unknown("kind of prediction", self.kind, KINDS)
+        if self.interval is not None:
+            refuse_unknown("interval", self.interval, INTERVALS)
         if self.interval == "prediction" and self.kind == "link":
             raise CapabilityError("a new observation is a response, not an η: leave out kind='link'")
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from nelder.engines import ENGINES
-from nelder.errors import DataError, InputError, MissingExtraError
+from nelder.errors import DataError, InputError, MissingExtraError, a_path
 from nelder.fit import Fit
 from nelder.inference.predictions.prediction import Request, predict
 from nelder.linalg import Array
+from nelder.names import listed
 from nelder.sources import Alone, Column, Numbers, Partition, concatenated, source_of
 from nelder.sources.paths import files_of, is_paths, refuse_over
 from nelder.submodels import schema_of
@@ -37,20 +38,19 @@ def predict_to(fit: Fit, path: str | Path, new: object, request: Request, keep: 
         import pyarrow  # noqa: F401
     except ImportError:
         raise MissingExtraError("pyarrow", "files", "writing Parquet files") from None
-    source, path = source_of(new), Path(path)
-    names = (keep,) if isinstance(keep, str) else tuple(keep)
-    for _ in source.chunks(names) if names else ():
-        break  # which has checked the names
+    source, path = source_of(new), a_path(path, "a path to write to")
+    names = tuple(map(str, listed(keep)))
     clash = next((name for name in names if name in ("fit", "se", "lower", "upper")), None)
     if clash is not None:
         raise InputError(f"keep={clash!r}: a column of the predictions has that name")
     read = files_of(new).paths if is_paths(new) else ()
-    if path.suffix.lower() == SUFFIX:
-        refuse_over([path], read)
+    alone, many = path.suffix.lower() == SUFFIX, len(source.partitions)
+    files = [path] if alone else [path / f"part-{place:05}{SUFFIX}" for place in range(many)]
+    refuse_over(files, read)
+    source.refuse_absent((*schema_of(fit).predictors, *names))
+    if alone:
         return write_file(fit, path, source.partitions, request, names)
     engine = ENGINES["threads"]() if fit.objective is None else fit.objective.engine
-    files = [path / f"part-{place:05}{SUFFIX}" for place in range(len(source.partitions))]
-    refuse_over(files, read)
     with writing(path):
         refuse_others(path, set(files))
         with all_or_none(path, files) as waiting:

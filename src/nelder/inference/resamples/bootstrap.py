@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import CapabilityError, InputError, InputTypeError, a_count, unknown_name
+from nelder.errors import CapabilityError, InputError, InputTypeError, a_count, a_seed, refuse_unknown
 from nelder.fit import Fit
 from nelder.inference.covariances.groups import codes_of
 from nelder.inference.covariances.sandwich import bread_of, curvature_kernel, each_slice
@@ -22,7 +22,7 @@ from nelder.inference.resamples.resampled_intervals import INTERVALS, Draws
 from nelder.inference.resamples.resampling import check_groups, pairs, parametric
 from nelder.inference.wald import checked_level
 from nelder.linalg import Array, cholesky
-from nelder.simulation import check_seed, random_stream
+from nelder.simulation import random_stream
 from nelder.table import Named, Table
 
 KINDS = ("pairs", "parametric")
@@ -43,9 +43,8 @@ class Resampling:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "draws", a_count(self.draws, "draws"))
-        check_seed(self.seed)
-        if self.kind not in KINDS:
-            raise unknown_name("kind of bootstrap", self.kind, KINDS)
+        object.__setattr__(self, "seed", a_seed(self.seed))
+        refuse_unknown("kind of bootstrap", self.kind, KINDS)
         if self.draws < 2:
             raise InputError(f"draws={self.draws}: a spread needs at least 2 draws")
         if self.kind == "parametric" and self.groups is not None:
@@ -101,8 +100,7 @@ class Bootstrap:
 
         Raises CapabilityError for "bca" where the acceleration is not known.
         """
-        if interval not in INTERVALS:
-            raise unknown_name("bootstrap interval", interval, INTERVALS)
+        refuse_unknown("bootstrap interval", interval, INTERVALS)
         checked_level(level)
         ends = [INTERVALS[interval](self._draws(j), level) for j in range(len(self.names))]
         lower, upper = np.array(ends).reshape(-1, 2).T
