@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import csv
+import difflib
 import io
 import math
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from nelder.fit import Fit
@@ -25,8 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nelder.errors import NelderError
 
     _open_output()
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    parser, commands = _parser()
+    options, left = parser.parse_known_args(arguments)
+    if left:
+        _refuse_words(commands.get(options.command, parser), left)
     if options.command is None:
         parser.print_help()
         return 2
@@ -63,6 +66,15 @@ def _silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _refuse_words(command: argparse.ArgumentParser, words: Sequence[str]) -> NoReturn:
+    """Say which words a command does not know, and which of its options is the nearest."""
+    # argparse tells its options nowhere but here
+    known = [name for name in command.format_usage().replace("[", " ").replace("]", " ").split() if name[0] == "-"]
+    given = next((word.partition("=")[0] for word in words if word.startswith("-")), "")
+    near = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
+    command.error(f"unrecognized arguments: {' '.join(words)}" + (f"; did you mean {near[0]}?" if near else ""))
+
+
 def harmless(text: str) -> str:
     """A text without the control characters of names, which a terminal would obey, but for its ends of lines."""
     from nelder.table import UNSEEN
@@ -75,7 +87,8 @@ def one_line(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """All commands, and each by its name."""
     parser = argparse.ArgumentParser(
         prog="nelder", description="Generalized linear models by maximum likelihood.", epilog=EPILOG
     )
@@ -106,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--port", type=int, help="the port to serve on (the first free one from 2718 by default)")
     lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     lab.set_defaults(run=run_lab)
-    return parser
+    return parser, commands.choices
 
 
 def _add_fit(commands: Any) -> None:
@@ -203,7 +216,7 @@ def _refuse_early(options: argparse.Namespace) -> None:
     refuse_over(targets, files_of(options.data).paths)
     checked_level(options.level)
     if options.anova is not None:
-        kind_of(options.anova)
+        kind_of(options.anova, "--anova")
     if options.covariance is not None:
         resolve("covariance", COVARIANCES, options.covariance, Covariance)
 

@@ -215,7 +215,9 @@ def a_path(value: object, argument: str) -> Path:
     """A path, which is a text or a pathlib.Path; raises InputTypeError naming it."""
     if not isinstance(value, str | os.PathLike):
         raise InputTypeError(f"{argument} is a text or a pathlib.Path, not {type(value).__name__}")
-    return Path(value)
+    if "\0" in os.fsdecode(value):
+        raise InputError(f"{argument} has a null character, which no path may have: {value!r:.60}")
+    return Path(os.fsdecode(value))
 
 
 def warn(sentence: str, category: type[NelderWarning]) -> None:

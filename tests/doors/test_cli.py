@@ -260,7 +260,7 @@ BAD_FITS = {
     "bad option": (["good.csv", "y ~ x", "--family", "negative_binomial(a)"], "negative_binomial"),
     "bad missing": (["good.csv", "y ~ x", "--missing", "dorp"], "did you mean 'drop'?"),
     "bad level": (["good.csv", "y ~ x", "--level", "95"], "level=95"),
-    "bad type": (["good.csv", "y ~ x", "--anova", "4"], "type='4'"),
+    "bad type": (["good.csv", "y ~ x", "--anova", "4"], "nelder: --anova='4': give 1 "),
     "bad covariance": (["good.csv", "y ~ x", "--covariance", "HC9"], "covariance"),
     "two in one": (["good.csv", "y ~ x", "--save", "a", "--report", "./a"], "are one file: name two"),
     "save nowhere": (["good.csv", "y ~ x", "--save", ""], "is not the name of a file"),
@@ -420,3 +420,19 @@ def test_what_is_read_is_not_written_over(tmp_path):
     assert "d.csv' is read here" in refused("predict", saved, data, "-o", "d.csv", folder=tmp_path)
     assert "f.json' is read here" in refused("predict", saved, data, "-o", saved)
     assert data.read_text() == before and nd.load(saved).converged
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("fit", "t.csv", "y ~ x", "--familly", "poisson"), "arguments: --familly poisson; did you mean --family?"),
+        (("fit", "t.csv", "y ~ x", "--famly=poisson"), "did you mean --family?"),
+        (("predict", "fit.json", "t.csv", "--intervall"), "did you mean --interval?"),
+        (("fit", "t.csv", "y ~ x", "z.csv"), "unrecognized arguments: z.csv"),
+        (("--versoin",), "did you mean --version?"),
+    ],
+)
+def test_a_word_that_is_no_option_is_named_with_the_nearest(words, said):
+    done = nelder(*words, code=2)
+    assert done.stdout == ""
+    assert done.stderr.rstrip().endswith(said)

@@ -11,7 +11,7 @@ from nelder.plots.door import Plots
 
 ODD = [
     *(None, True, 0, -1, 3, 1.5, np.float64(1), float("nan"), float("inf"), 10**30, 1j),
-    *("", "x", "g", "foo", "0.95", "x = 0", "y ~ x", b"x"),
+    *("", "x", "g", "foo", "0.95", "x = 0", "y ~ x", "a\0b", b"x"),
     *([], ["x"], ["foo"], [0], (1, 2), {}, {"x": 1}, {"x": [1]}, {"x"}, range(3), slice(3)),
     *(np.zeros(3), np.zeros((2, 2)), np.array([]), object(), nd),
 ]

@@ -76,12 +76,12 @@ def anova(fit: Fit, type: int | str = 2, test: str | None = None) -> Table:
     return Table(columns, title, (*words_on(kind, schema), *made.notes))
 
 
-def kind_of(type: int | str) -> int:
-    """1, 2 or 3; raises InputError for another type."""
+def kind_of(type: int | str, argument: str = "type") -> int:
+    """1, 2 or 3; raises InputError naming the argument for another type."""
     if isinstance(type, bool) or str(type).lower() not in TYPES:
         raise InputError(
-            f"type={type!r}: give 1 (terms in order), 2 (each term after those that do not contain it) or 3 (each "
-            "after all others)"
+            f"{argument}={type!r}: give 1 (terms in order), 2 (each term after those that do not contain it) or 3 "
+            "(each after all others)"
         )
     return TYPES[str(type).lower()]
 
