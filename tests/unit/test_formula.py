@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -714,6 +715,7 @@ def test_what_is_not_a_table_is_refused(table):
     [
         (np.array(["2020-01-01"] * 3, dtype="M8[D]"), "'x' holds datetime64"),
         ([1j, 2, 3], "'x' holds complex"),
+        ([date(2024, 1, 1)] * 3, "'x' holds date; a column holds numbers"),
         ([1, "a", 2], "'x' mixes values of type int, str"),
         ([[1], [2], [3]], "'x' has 2 dimensions"),
         ([1, [2], 3], "'x'"),
@@ -728,6 +730,11 @@ def test_what_is_not_a_table_is_refused(table):
 def test_a_column_that_cannot_be_used_is_named(column, words):
     with pytest.raises(nd.NelderError, match=words):
         nd.glm("y ~ x", {"y": [1.0, 2.0, 4.0], "x": column})
+
+
+def test_a_column_of_half_precision_is_one_of_numbers():
+    y, x = np.array([1.0, 2, 3, 5]), np.array([1.0, 3, 2, 4])
+    assert nd.glm("y ~ x", {"y": y, "x": x.astype(np.float16)}).deviance == nd.glm("y ~ x", {"y": y, "x": x}).deviance
 
 
 def test_a_masked_column_has_missing_values():

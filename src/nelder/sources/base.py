@@ -284,7 +284,7 @@ def column_of(name: str, values: object) -> Column:
         array = np.asarray(values)
     except ValueError:
         raise DataError(f"column {name!r} is ragged: it holds lists of different lengths") from None
-    rounded = array.dtype.kind == "f" and np.any(np.abs(array) >= LARGEST_WHOLE)
+    rounded = array.dtype.kind == "f" and np.any(np.abs(array) >= np.float64(LARGEST_WHOLE))
     if (array.dtype.kind in "US" or rounded) and not isinstance(values, np.ndarray):
         array = np.array(values, dtype=object)  # NumPy would write numbers among texts as texts, and round whole ones
     if array.ndim != 1:
@@ -324,6 +324,8 @@ def _objects(name: str, array: NDArray[np.generic]) -> Column:
         return numbers_of_items(name, items)
     if kinds != {str}:
         listed = ", ".join(sorted(kind.__name__ for kind in kinds))
+        if len(kinds) == 1:
+            raise unusable(name, listed)
         raise InputTypeError(f"column {name!r} mixes values of type {listed}; make it all numbers or all strings")
     return labels_of(items)
 
