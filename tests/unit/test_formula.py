@@ -732,6 +732,23 @@ def test_a_column_that_cannot_be_used_is_named(column, words):
         nd.glm("y ~ x", {"y": [1.0, 2.0, 4.0], "x": column})
 
 
+@pytest.mark.parametrize("kind", [object, "str", "string", "category"])
+def test_texts_of_a_frame_have_the_levels_of_a_list(kind):
+    texts = ["é", "a", "Z", "", "a", "ß", "Z", "10", "9", "é", "", "9", "10", "ß"]
+    y = np.arange(14.0) ** 1.5
+    fit, other = (
+        nd.glm("y ~ g", table)
+        for table in (pd.DataFrame({"y": y, "g": pd.Series(texts, dtype=kind)}), {"y": y, "g": texts})
+    )
+    assert fit.names == other.names == ("Intercept", *(f"g[T.{level}]" for level in sorted(set(texts))[1:]))
+    assert fit.deviance == other.deviance
+
+
+def test_a_missing_text_of_a_frame_is_missing():
+    table = pd.DataFrame({"y": [1.0, 2, 4, 3, 5], "g": ["b", None, "a", "b", "a"]})
+    assert nd.glm("y ~ g", table).statistics.n == 4
+
+
 def test_a_column_of_half_precision_is_one_of_numbers():
     y, x = np.array([1.0, 2, 3, 5]), np.array([1.0, 3, 2, 4])
     assert nd.glm("y ~ x", {"y": y, "x": x.astype(np.float16)}).deviance == nd.glm("y ~ x", {"y": y, "x": x}).deviance

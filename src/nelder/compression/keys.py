@@ -14,6 +14,7 @@ from nelder.parts import Coded, Codes
 
 Numbers = NDArray[np.intp]
 SAMPLE = 4_096  # rows that tell whether rows repeat
+GLANCE = 512  # rows that tell so where hardly any do
 TABLE = 2**23  # entries of a table of keys; beyond, they are sorted
 FEW = 1_024  # distinct numbers that are looked up rather than sorted
 RANGE = 2**16  # of whole numbers, which need not be looked up
@@ -48,19 +49,30 @@ def columns_of(block: Block, constant: Array, offset: bool) -> list[Column]:
 
 
 def promises(columns: list[Column], n: int, most: float) -> bool:
-    """Whether a sample of the n rows lets expect at most so many cells; the first column that does not is the last.
+    """Whether a sample of the n rows lets expect at most so many cells; a few rows may show that there are twice as
+    many.
+    """
+    if fewest(columns, n, GLANCE, 2 * most) > 2 * most:
+        return False
+    return fewest(columns, n, SAMPLE, most) <= most
+
+
+def fewest(columns: list[Column], n: int, size: int, most: float) -> float:
+    """How many cells a sample of so many of the n rows lets expect at least; the first column that tells of more than
+    `most` is the last.
 
     With f₁ cells seen once and f₂ seen twice among d, there are at least some d + f₁²/2f₂ (Chao 1984).
     """
-    rows = np.unique(np.random.default_rng(0).integers(n, size=SAMPLE))
-    key = np.zeros(len(rows), dtype=np.intp)
+    rows = np.unique(np.random.default_rng(0).integers(n, size=size))
+    key, found = np.zeros(len(rows), dtype=np.intp), 1.0
     for column in columns:
         seen, codes = np.unique(column.values[rows], return_inverse=True)
         _, key, counts = np.unique(key * len(seen) + codes, return_inverse=True, return_counts=True)
         once, twice = int((counts == 1).sum()), int((counts == 2).sum())
-        if len(counts) + once * (once - 1) / (2 * (twice + 1)) > most:
-            return False
-    return True
+        found = len(counts) + once * (once - 1) / (2 * (twice + 1))
+        if found > most:
+            break
+    return found
 
 
 def numbered(columns: list[Column], n: int, most: float) -> tuple[Numbers, int] | None:
