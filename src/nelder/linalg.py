@@ -138,6 +138,9 @@ def from_triangle(upper: Array) -> Factored | None:
     return Factored(scaled, scale, 1 / reciprocal**2 if reciprocal > 1e-150 else np.inf)
 
 
+BLOCKED = 32  # columns that LAPACK reflects at once, as it would choose by itself
+
+
 def triangle(rows: Array) -> Array:
     """R (k, k) of a QR of rows (m, k), largest rows first, which keeps row-wise relative accuracy (Cox & Higham 1998).
 
@@ -148,7 +151,8 @@ def triangle(rows: Array) -> Array:
     k = rows.shape[1]
     if len(ordered) < k:
         ordered = np.vstack([ordered, np.zeros((k - len(ordered), k))])
-    factored, _, _, _ = lapack().dgeqrf(ordered)
+    # SciPy leaves LAPACK room for blocks of three columns unless told otherwise
+    factored, _, _, _ = lapack().dgeqrf(ordered, lwork=BLOCKED * k)
     return np.triu(factored[:k])
 
 
@@ -166,8 +170,9 @@ def independent_columns(upper: Array, tolerance: float = RANK_TOLERANCE) -> tupl
     length = np.sqrt(np.einsum("ij,ij->j", unit, unit))
     unit = unit / np.where(length > 0, length, 1.0)
     kept = np.zeros(p, dtype=bool)
-    basis, inverse = np.zeros((upper.shape[0], 0)), np.zeros((0, 0))  # kept columns @ inverse = basis
+    room, inverses, rank = np.zeros(upper.shape, order="F"), np.zeros((p, p), order="F"), 0
     for j in range(p):
+        basis, inverse = room[:, :rank], inverses[:rank, :rank]  # kept columns @ inverse = basis
         first = basis.T @ unit[:, j]
         rest = unit[:, j] - basis @ first
         second = basis.T @ rest
@@ -177,8 +182,9 @@ def independent_columns(upper: Array, tolerance: float = RANK_TOLERANCE) -> tupl
         shares = inverse @ (first + second)
         if size > tolerance * max(1.0, float(np.abs(shares).sum())) and length[j] > 0:
             kept[j] = True
-            basis = np.column_stack([basis, rest / size])
-            inverse = np.block([[inverse, -shares[:, None] / size], [np.zeros((1, len(shares))), np.eye(1) / size]])
+            room[:, rank] = rest / size
+            inverses[:rank, rank], inverses[rank, rank] = -shares / size, 1.0 / size
+            rank += 1
     combination = np.zeros((p, p))
     if not kept.all() and kept.any():
         solved = np.linalg.lstsq(unit[:, kept], unit[:, ~kept], rcond=None)[0]

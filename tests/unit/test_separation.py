@@ -282,3 +282,37 @@ def test_far_rows_of_an_ill_conditioned_design_are_no_false_alarm():
     y = random.poisson(np.exp(x - 28.0)).astype(float)
     fit = nd.glm_fit(np.column_stack([np.ones(2000), x, x**2, x**3]), y, "poisson")
     assert fit.converged and fit.fitted.min() < 1e-10
+
+
+@given(st.integers(1, 6), st.integers(1, 9), st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_the_edges_of_a_cone_tell_what_linear_programmes_tell(k, p, seed):
+    """Coefficients are back @ z with rows @ z ≥ 0; k independent rows have k edges."""
+    random = np.random.default_rng(seed)
+    rows = random.normal(size=(k, k))
+    rows /= np.linalg.norm(rows, axis=1)[:, None]
+    edges = separation.edges_of(rows)
+    if edges is None:  # too near to dependent
+        return
+    back = random.normal(size=(p, k)) * (random.random((p, k)) < 0.6)
+    low, high = separation.extremes(rows, back)
+    size = 1e-6 * np.abs(edges).max()
+    assert np.allclose((back @ edges).min(axis=1), low, rtol=1e-6, atol=size)
+    assert np.allclose((back @ edges).max(axis=1), high, rtol=1e-6, atol=size)
+
+
+def test_levels_without_a_count_are_at_minus_infinity_and_the_others_as_without_them():
+    random = np.random.default_rng(3)
+    level, x = random.permutation(np.repeat(np.arange(250), 8)), random.normal(size=2000)
+    y = np.where(level % 10 == 7, 0, random.poisson(2.0 + level % 3)).astype(float)
+    names = np.char.add("g", level.astype(str))
+    with pytest.warns(nd.BoundaryWarning, match="separation"):
+        fit = nd.glm("y ~ x + g", {"y": y, "x": x, "g": names}, "poisson")
+    keep = level % 10 != 7
+    rest = nd.glm("y ~ x + g", {"y": y[keep], "x": x[keep], "g": names[keep]}, "poisson")
+    gone = {f"g[T.g{each}]" for each in range(7, 250, 10)}
+    assert {name for name in fit.names if fit.coef[name] == -np.inf} == gone
+    for name in rest.names:
+        assert np.isclose(fit.coef[name], rest.coef[name], rtol=1e-8, atol=1e-9)
+        assert np.isclose(fit.se[name], rest.se[name], rtol=1e-8)
+    assert np.isclose(fit.deviance, rest.deviance, rtol=1e-12)

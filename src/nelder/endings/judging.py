@@ -28,11 +28,12 @@ from nelder.endings.separation import (
     Separation,
     along_step,
     find_separation,
+    fixed_by,
     refuse_separated_levels,
     straightened,
 )
 from nelder.errors import CapabilityError
-from nelder.kernels import ROUNDING, Totals
+from nelder.kernels import ROUNDING, Totals, squares_kernel
 from nelder.linalg import Array, independent_columns
 from nelder.loss import Loss
 from nelder.mean import Mean
@@ -272,7 +273,7 @@ def at_infinity(objective: Objective, separation: Separation, finding: type[Sepa
     p, names = objective.design.p, objective.design.names
     others = objective.without(np.flatnonzero(np.concatenate(separation.rows)))
     kept, combination = independent_columns(rank_of_rows(others))
-    units = np.linalg.norm(rank_of_rows(objective), axis=0)[:, None]
+    units = np.sqrt(objective.over_rows(squares_kernel))[:, None]
     free = units * (np.eye(p)[:, ~kept] - combination[:, ~kept])
     identified = ~np.any(np.abs(free) > 1e-9 * np.abs(free).max(axis=0, initial=1e-300), axis=1)
     size = np.abs(separation.direction).max()
@@ -340,7 +341,8 @@ def runaway(objective: Objective, beta: Array, last: Quadratic) -> Ending | None
     low, high = objective.loss.bounds
     if any(leaves(part[mask], low, high) for part, mask in zip(along, masks, strict=True)):
         return None
-    separation = straightened(objective, ahead, masks)
+    whole = rank_of_rows(objective)
+    separation = straightened(ahead, masks, whole, fixed_by(objective, whole, [~mask for mask in masks]))
     if separation is None:
         return None
     end = at_infinity(objective, separation, Runaway)

@@ -22,7 +22,7 @@ from nelder.objective import Objective
 from nelder.parts import bincount
 from nelder.ranks import rank_of_rows
 
-FEW = 1_000  # rows that a linear programme begins with: its time grows faster than they do
+FEW = 1_000  # rows that a linear programme begins with: its time grows faster than they do; of a slice made dense
 LARGEST = 1e7  # numbers in the linear programmes of `alternatives`
 FOLLOWS = 1e-4  # of the longest: a row whose η moves less along a last step stays
 CLEARLY = 1e-8  # of |x|: how far a row must move along a step for that to be a direction of its own
@@ -115,7 +115,9 @@ def along_step(objective: Objective, step: Array) -> Separation | None:
     along = [block.along(step) for block in blocks]
     longest = max(float(np.max(np.abs(part), initial=0.0)) for part in along)
     masks = tuple(np.abs(part) > FOLLOWS * longest for part in along)
-    found = straightened(objective, step, masks)
+    whole = rank_of_rows(objective)
+    basis = fixed_by(objective, whole, [~mask for mask in masks])
+    found = straightened(step, masks, whole, basis)
     if found is None:
         return None
     sides = [objective.loss.limits(block.y) for block in blocks]
@@ -124,10 +126,8 @@ def along_step(objective: Objective, step: Array) -> Separation | None:
         least = CLEARLY * np.abs(found.direction).max() * block.magnitude(np.ones_like(step))
         if not (side * block.along(found.direction) > least)[mask].all():
             return None
-    whole = rank_of_rows(objective)
     moving = [block.rows(np.flatnonzero(mask)) for block, mask in zip(blocks, masks, strict=True)]
     cone = [side[mask, None] * orthonormal(b, whole) for b, side, mask in zip(moving, sides, masks, strict=True)]
-    basis = fixed_by(objective, whole, [~mask for mask in masks])
     signed, unique = alternatives(np.vstack(cone) @ basis, triangular_solve(whole, basis))
     return replace(found, signed=signed, unique=unique)
 
@@ -136,15 +136,17 @@ def fixed_by(objective: Objective, whole: Array, masks: Sequence[NDArray[np.bool
     """A basis (p, k), in orthonormal coordinates, of the directions that leave these rows where they are."""
     fixed = np.zeros_like(whole)
     for block, mask in zip(objective.design.handles, masks, strict=True):
-        for rows in block.rows(np.flatnonzero(mask)).slices():
+        for rows in block.rows(np.flatnonzero(mask)).slices(max(FEW, 2 * block.p), filled=True):
             fixed = triangle(np.vstack([fixed, orthonormal(rows, whole)]))
     return null_space(fixed)
 
 
-def straightened(objective: Objective, direction: Array, masks: tuple[NDArray[np.bool_], ...]) -> Separation | None:
-    """The part of a direction (p,) that leaves all rows but these where they are, or None where there is none."""
-    whole = rank_of_rows(objective)
-    basis = fixed_by(objective, whole, [~mask for mask in masks])
+def straightened(
+    direction: Array, masks: tuple[NDArray[np.bool_], ...], whole: Array, basis: Array
+) -> Separation | None:
+    """The part of a direction (p,) within the `basis` (p, k) of those that leave all rows but these where they are, or
+    None where there is none.
+    """
     moved = basis @ (basis.T @ (whole @ direction))
     if not np.linalg.norm(moved) > 0.5 * np.linalg.norm(whole @ direction):
         return None
@@ -233,20 +235,43 @@ def alternatives(cone: Array, back: Array) -> tuple[NDArray[np.bool_], bool]:
 
     Where that is too much to find out, or rounding has left no row that moves, none has and there may be others.
     """
+    unit, _ = distinct(cone)
+    edges = edges_of(unit)
+    if edges is None and (not len(unit) or unit.size * len(back) > LARGEST):
+        return np.zeros(len(back), dtype=bool), False
+    size = np.linalg.norm(back, axis=1)[:, None]
+    turned = np.divide(back, size, out=np.zeros_like(back), where=size > 0)
+    if edges is None:
+        low, high = extremes(unit, turned)
+    else:
+        low, high = (turned @ edges).min(axis=1), (turned @ edges).max(axis=1)
+    return ~((low < -STILL) & (high > STILL)), bool((high - low <= 1e-7 * np.maximum(np.abs(low), np.abs(high))).all())
+
+
+def edges_of(rows: Array) -> Array | None:
+    """The edges (k, k) of the cone rows @ z ≥ 0, where its k rows are independent: along each, one of them grows alone,
+    to where their mean is 1. None for another cone.
+
+    Levels of factors whose responses are all at a limit have such a cone, a row a level.
+    """
+    m, k = rows.shape
+    if m != k or not k or np.linalg.cond(rows) > 1 / np.sqrt(STILL):
+        return None
+    return k * np.linalg.inv(rows)
+
+
+def extremes(unit: Array, back: Array) -> tuple[Array, Array]:
+    """The least and greatest of each of back @ z (p,), by linear programmes, where the cone unit @ z ≥ 0 is cut: the
+    mean of its rows is 1.
+    """
     from scipy.optimize import linprog
 
-    unit, _ = distinct(cone)
     p, k = back.shape
-    if not len(unit) or unit.size * p > LARGEST:
-        return np.zeros(p, dtype=bool), False
-    # the cone cut where the sum of its rows is 1, and the least and greatest of each coefficient there
     whole, one = unit.mean(axis=0)[None, :], np.ones(1)
     ends = np.zeros((2, p))
-    for j in range(p):
-        size = float(np.linalg.norm(back[j]))
-        for row, sign in enumerate((1.0, -1.0)) if size else ():
+    for j in np.flatnonzero(back.any(axis=1)):
+        for row, sign in enumerate((1.0, -1.0)):
             free = [(None, None)] * k
-            found: Any = linprog(sign * back[j] / size, -unit, np.zeros(len(unit)), whole, one, free, method="highs")
+            found: Any = linprog(sign * back[j], -unit, np.zeros(len(unit)), whole, one, free, method="highs")
             ends[row, j] = sign * found.fun if found.status == 0 else -sign * np.inf
-    low, high = ends
-    return ~((low < -STILL) & (high > STILL)), bool((high - low <= 1e-7 * np.maximum(np.abs(low), np.abs(high))).all())
+    return ends[0], ends[1]
