@@ -696,3 +696,12 @@ def test_profiles_over_billions_of_rows_have_ends(family, each):
 
     # how much an interval leans to a side falls with the root of the rows
     assert np.allclose(beyond_wald(each), beyond_wald(1e6) * np.sqrt(1e6 / each), rtol=0.02, atol=1e-7)
+
+
+@pytest.mark.parametrize("unit", [1e-140, 1.0, 1e140])
+def test_profiles_of_responses_in_any_unit_are_the_same(unit):
+    x = np.arange(12.0)
+    ends = nd.glm_fit(np.column_stack([np.ones(12), x]), unit * (x + np.sin(x)), "gaussian").confint(kind="profile")
+    wald = nd.glm_fit(np.column_stack([np.ones(12), x]), x + np.sin(x), "gaussian").confint()
+    for side in ("lower", "upper"):
+        assert np.allclose(ends[side] / unit, wald[side], rtol=1e-10)

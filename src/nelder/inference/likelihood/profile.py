@@ -90,7 +90,8 @@ def risen(path: Path, held: Held, lost: float) -> float:
     bend = width**2 / 12.0 * (start.curvature - held.curvature)
     along = 0.5 * width * (start.slope + held.slope) + bend
     # the next term of Euler and Maclaurin is about as much smaller as this one is
-    return along if bend**2 <= 4.0 * ROUNDING * path.least * along else lost
+    near = np.sqrt(4.0 * ROUNDING * path.least) * np.sqrt(max(along, 0.0))
+    return along if abs(bend) <= near else lost
 
 
 def end_of(fit: Fit, path: Path, side: float, reach: float, measure: Measure = signed_root) -> End:
