@@ -173,7 +173,7 @@ class Estimate:
 
     `unscaled` (p, p) is the inverse expected information at φ = 1, or its diagonal alone. `combination` (p, p) writes
     each aliased column, in its column, as a combination of the others. `objective` has the columns that are not
-    aliased.
+    aliased. Without it, `root` (k, k) may hold what its rows had said: see `inference.variances`.
     """
 
     coef: Named
@@ -193,6 +193,7 @@ class Estimate:
     uncertainty: Uncertainty | None = field(default=None, repr=False)
     shape: Shape | None = None
     dispersion_by: str = "pearson"  # how φ was had: pearson, deviance, ml, or given
+    root: Array | None = field(default=None, repr=False)
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # a value, whose rows may be in a file or on a cluster

@@ -25,6 +25,7 @@ from nelder.fit import Fit, Limit, Shape, Solved, Statistics, Terms, Uncertainty
 from nelder.formula.saved import schema_from_json, schema_to_json
 from nelder.inference.dispersions import METHODS
 from nelder.inference.estimable import aliases_of, settled_by
+from nelder.inference.variances import root_to_keep
 from nelder.linalg import Array
 from nelder.links import LINKS
 from nelder.mean import Link
@@ -71,6 +72,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "names": list(terms.names),
         "coef": np.asarray(fit.coef).tolist(),
         **_unscaled_to_json(fit),
+        "root": _root_to_json(fit),
         "family": _named(fit.family),
         "link": _named(fit.link),
         "statistics": asdict(fit.statistics),
@@ -116,7 +118,8 @@ def from_json(saved: Any, family: Family | None, link: Link | None) -> Fit:
         shape=_shape(saved.get("shape")),
         dispersion_by=_known(_text(saved.get("dispersion_by", "pearson")), (*METHODS, "given")),
     )
-    return replace(fit, uncertainty=_uncertainty_from_json(saved.get("uncertainty"), int((~fit.aliased).sum())))
+    uncertainty = _uncertainty_from_json(saved.get("uncertainty"), int((~fit.aliased).sum()))
+    return replace(fit, uncertainty=uncertainty, root=_root_from_json(saved.get("root"), fit))
 
 
 def _unscaled_to_json(fit: Fit) -> dict[str, Any]:
@@ -138,6 +141,22 @@ def _unscaled_from_json(saved: Mapping[str, Any], p: int) -> Array | Variances:
     if not is_covariance(covariance):
         raise SavedFitError("its covariance is not a covariance")
     return covariance
+
+
+def _root_to_json(fit: Fit) -> list[Any] | None:
+    root = root_to_keep(fit)
+    return None if root is None else root.tolist()
+
+
+def _root_from_json(saved: Any, fit: Fit) -> Array | None:
+    if saved is None:
+        return None
+    kept = np.flatnonzero(~fit.aliased)
+    root, covariance = _array(saved, (len(kept), len(kept))), fit.covariance_unscaled[np.ix_(kept, kept)]
+    size = np.linalg.norm(root, axis=1)
+    if not (np.abs(root @ root.T - covariance) <= 1e-6 * size * size[:, None]).all():
+        raise SavedFitError("its root is not one of its covariance")
+    return root
 
 
 def is_covariance(matrix: Array) -> bool:

@@ -284,3 +284,16 @@ def test_fits_that_have_no_such_analysis_are_refused(table, tmp_path):
     for test in (None, "wald"):
         with pytest.raises(nd.InputError, match="did not converge"):
             anova(unfinished, 2, test)
+
+
+def test_responses_of_nothing_but_zeros_leave_nothing_to_test_where_the_power_is_estimated():
+    # a division by the φ of 0 broke off
+    data = {"y": np.zeros(12), "x": np.arange(12.0), "g": np.array(list("abc" * 4))}
+    with pytest.warns(nd.NelderWarning):
+        fit, smaller = nd.glm("y ~ x + g", data, "tweedie"), nd.glm("y ~ x", data, "tweedie")
+        tables = [fit.anova(1), fit.anova(2), fit.anova(3), fit.drop1(), compare(fit, [smaller])]
+    for made in tables:
+        assert np.isnan(made["p"]).all()
+        said = " ".join(made.notes)
+        assert "no φ can be estimated, as nothing is left over" in said
+        assert "lower deviance" not in said

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 import nelder as nd
 from nelder.estimate import Uncertainty
@@ -15,6 +15,7 @@ x = RANDOM.normal(size=30)
 X = np.column_stack([np.ones(30), x])
 APART = (x > 0).astype(float)
 AMOUNTS = np.exp(0.4 * x) * RANDOM.gamma(5.0, 0.2, 30)
+CLOSE = {"xatol": 1e-9, "fatol": 1e-12}
 NEAR = APART.copy()
 NEAR[np.argsort(np.abs(x))[:6]] = [1, 0, 0, 1, 0, 1]
 
@@ -198,3 +199,25 @@ def test_perfect_fits_are_refused_as_such(penalty):
 def test_levels_that_mean_nothing_are_refused(level):
     with pytest.raises(nd.InputError, match="a confidence level lies strictly between 0 and 1"):
         penalised_confint(nd.glm_fit(X, NEAR, "binomial", penalty="firth"), level)
+
+
+def test_an_interval_ends_on_the_highest_of_maxima_that_lie_far_apart():
+    # at -2.116, where it ended, another maximum of the other coefficients is higher, next to the estimate's
+    X = np.array([[1.0, 2, 0], [1, 1, 0], [1, 1, 0], [1, 0, 2], [1, 2, 1], [1, 1, 0], [1, 0, 2], [1, 0, 2]])
+    trials = np.array([2.0, 1, 2, 2, 1, 3, 1, 1])
+    offset = np.array(
+        [-0.3655281, 1.98612993, 0.30932624, -1.33591757, -0.55319304, -2.47936178, 0.76400933, 0.86906433]
+    )
+    fit = nd.glm_fit(X, np.zeros(8), "binomial", weights=trials, offset=offset, penalty="firth")
+
+    def lost(beta):
+        eta = X @ beta + offset
+        weight = trials * np.exp(-np.logaddexp(0, eta) - np.logaddexp(0, -eta))
+        return 2 * trials @ np.logaddexp(0, eta) - np.linalg.slogdet((X.T * weight) @ X)[1]
+
+    low = ends(fit)[2, 0]
+    others = [
+        optimize.minimize(lambda free: lost(np.array([*free, low])), start, method="Nelder-Mead", options=CLOSE).fun
+        for start in ([-5.8, 2.7], [-0.2, -1.5], [-3.0, 0.5])
+    ]
+    assert np.isclose(min(others) - lost(np.asarray(fit.coef)), stats.chi2.ppf(0.95, 1), rtol=1e-7)

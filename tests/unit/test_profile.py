@@ -680,3 +680,28 @@ def test_a_test_under_a_hypothesis_finds_the_valley_that_the_profile_walks():
     lost = profile(fit, "z", [-2.5]).deviance[0] - fit.deviance
     assert lost == pytest.approx(1.22285, abs=1e-5)
     assert fit.likelihood_ratio("z = -2.5")["chi2"][0] == pytest.approx(lost, rel=1e-9)
+
+
+@pytest.mark.parametrize("family", ["poisson", "binomial"])
+@pytest.mark.parametrize("each", [1e9, 1e12, 1e15])
+def test_profiles_over_billions_of_rows_have_ends(family, each):
+    # the deviance rises there by less than its own rounding, and no end was found
+    x = np.arange(8.0) / 4
+    y = np.array([0.0, 1, 0, 1, 1, 0, 1, 1]) if family == "binomial" else np.array([1.0, 2, 2, 4, 3, 6, 7, 7])
+
+    def beyond_wald(weight):
+        fit = nd.glm_fit(np.column_stack([np.ones(8), x]), y, family, weights=np.full(8, weight))
+        ends, wald = fit.confint(kind="profile"), fit.confint()
+        return np.array([(ends[side] - wald[side]) / np.asarray(fit.se) for side in ("lower", "upper")])
+
+    # how much an interval leans to a side falls with the root of the rows
+    assert np.allclose(beyond_wald(each), beyond_wald(1e6) * np.sqrt(1e6 / each), rtol=0.02, atol=1e-7)
+
+
+@pytest.mark.parametrize("unit", [1e-140, 1.0, 1e140])
+def test_profiles_of_responses_in_any_unit_are_the_same(unit):
+    x = np.arange(12.0)
+    ends = nd.glm_fit(np.column_stack([np.ones(12), x]), unit * (x + np.sin(x)), "gaussian").confint(kind="profile")
+    wald = nd.glm_fit(np.column_stack([np.ones(12), x]), x + np.sin(x), "gaussian").confint()
+    for side in ("lower", "upper"):
+        assert np.allclose(ends[side] / unit, wald[side], rtol=1e-10)

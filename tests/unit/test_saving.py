@@ -142,6 +142,41 @@ def test_aliased_columns_of_any_unit_predict_after_loading_too(path):
     np.testing.assert_array_equal(again(fit, path).predict(data), fit.predict(data))
 
 
+@pytest.mark.parametrize("start", [1000.0, 100_000.0])
+def test_standard_errors_that_cancel_in_the_covariance_keep_their_digits_after_loading(start, path):
+    # those of year ** 2: they came back as nan, as the covariance alone has lost them
+    rng = np.random.default_rng(1)
+    year = start + 10 * rng.random(60)
+    data = {"year": year, "y": rng.poisson(np.exp(0.3 + 0.1 * (year - start))).astype(float)}
+    fit, new = nd.glm("y ~ year + I(year**2)", data, "poisson"), {"year": start + np.arange(0.0, 11.0)}
+    loaded = again(fit, path)
+    expected = fit.predict(new, interval="confidence")
+    assert np.isfinite(expected["se"]).all()
+    for kept in (loaded, again(loaded, path)):
+        assert np.allclose(kept.predict(new, interval="confidence")["se"], expected["se"], rtol=1e-12)
+        assert np.allclose(
+            kept.wald_test(["year", "I(year ** 2)"])["chi2"], fit.wald_test(["year", "I(year ** 2)"])["chi2"]
+        )
+    centred = nd.glm("y ~ x + I(x**2)", {"x": year - start, "y": data["y"]}, "poisson")
+    exact = centred.predict({"x": np.arange(0.0, 11.0)}, interval="confidence")
+    assert np.allclose(loaded.predict(new, interval="confidence")["se"], exact["se"], rtol=1e-4)
+
+
+def test_a_root_that_is_not_one_of_the_covariance_is_refused(path):
+    x = np.arange(30.0)
+    fit = nd.glm("y ~ year + I(year**2)", {"year": 2000 + x, "y": np.sin(x)})
+    fit.save(path)
+    parts = json.loads(path.read_text())
+    assert parts["root"] is not None
+    parts["root"][1] = [1.001 * number for number in parts["root"][1]]
+    path.write_text(json.dumps(parts))
+    with pytest.raises(nd.SavedFitError, match="root"):
+        nd.load(path)
+    del parts["root"]  # as in files of before it was kept
+    path.write_text(json.dumps(parts))
+    assert nd.load(path).root is None
+
+
 def test_a_mean_that_separated_data_cannot_tell_is_not_told_after_loading_either(path):
     # a and b each turn all responses to 1: how far from each other, nobody knows, and so not the mean at b − a
     random = np.random.default_rng(0)

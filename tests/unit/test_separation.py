@@ -316,3 +316,18 @@ def test_levels_without_a_count_are_at_minus_infinity_and_the_others_as_without_
         assert np.isclose(fit.coef[name], rest.coef[name], rtol=1e-8, atol=1e-9)
         assert np.isclose(fit.se[name], rest.se[name], rtol=1e-8)
     assert np.isclose(fit.deviance, rest.deviance, rtol=1e-12)
+
+
+def test_what_a_programme_leaves_over_of_a_direction_moves_no_row_that_stays():
+    # the programme's direction had 1e-10 in columns it does not need, and rounding of these moved the last row
+    X = np.array([[1.0, 2, 2, 2], [1, 1, 2, 3], [1, 1, 2, 1], [1, 2, 0, 1]])
+    y, offset = np.array([0.0, 0, 0, 2]), np.array([0.20985991571763674, 0.9254336, -0.73727342, -0.90988415])
+    fit = separated(X, y, "poisson", offset=offset)
+    assert np.allclose(fit.fitted, y, rtol=1e-12, atol=0)
+    assert fit.deviance < 1e-25
+
+
+def test_a_direction_loses_what_is_not_exact_only_where_one_without_it_is_as_good():
+    whole, span = np.eye(3), np.array([[1.0, 0.0], [1e-9, 1.0], [0.0, 1e-9]])
+    assert np.array_equal(separation.cleared(np.ones(1), span[:, :1], whole), span[:, 0])
+    assert np.array_equal(separation.cleared(np.array([1.0, 0.0]), span, whole), [1.0, 0.0, 0.0])

@@ -29,6 +29,8 @@ CLEARLY = 1e-8  # of |x|: how far a row must move along a step for that to be a 
 MOVED = 0.5  # of a row that moves by 1 in a programme
 STILL = 1e-9  # a row of the orthonormal design that is shorter than this does not move
 ROUNDED = 1e-11  # of the largest share in η that a column has in a direction: less is rounding
+INEXACT = 1e-8  # of the same: less may be what a programme or a last step leaves over
+SAME = 1e-7  # of a direction: one that differs by less is as good
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def find_separation(objective: Objective) -> Separation | None:
     # every such direction leaves the other rows where they are, which the programme does but for its tolerance
     inner = null_space(triangle(cone[~moved])) if not moved.all() else np.eye(basis.shape[1])
     signed, unique = alternatives(cone[moved] @ inner, back @ inner)
-    return Separation(cleared(back @ (inner @ (inner.T @ direction)), whole), tuple(masks), signed, unique)
+    return Separation(cleared(inner.T @ direction, back @ inner, whole), tuple(masks), signed, unique)
 
 
 def refuse_separated_levels(objective: Objective) -> None:
@@ -147,15 +149,26 @@ def straightened(
     """The part of a direction (p,) within the `basis` (p, k) of those that leave all rows but these where they are, or
     None where there is none.
     """
-    moved = basis @ (basis.T @ (whole @ direction))
-    if not np.linalg.norm(moved) > 0.5 * np.linalg.norm(whole @ direction):
+    z = basis.T @ (whole @ direction)
+    if not np.linalg.norm(z) > 0.5 * np.linalg.norm(whole @ direction):
         return None
-    return Separation(cleared(triangular_solve(whole, moved), whole), masks, np.ones(len(direction), dtype=bool))
+    found = cleared(z, triangular_solve(whole, basis), whole)
+    return Separation(found, masks, np.ones(len(direction), dtype=bool))
 
 
-def cleared(direction: Array, whole: Array) -> Array:
-    """A direction (p,) without what is rounding in it: rows that have no other columns would seem to move."""
-    share = np.abs(direction) * np.linalg.norm(whole, axis=0)
+def cleared(z: Array, span: Array, whole: Array) -> Array:
+    """The direction span @ z (p,), or one next to it among those that span (p, k) allows, without what is not exact in
+    it: rows that have no other columns would seem to move.
+    """
+    size, direction = np.linalg.norm(whole, axis=0), span @ z
+    share = np.abs(direction) * size
+    faint = (share > 0) & (share <= INEXACT * share.max())
+    if faint.any():
+        shares = span * size[:, None]
+        without = null_space(triangle(shares[faint | (share == 0)] / np.abs(shares).max()))
+        bare = without @ (without.T @ z)
+        if np.linalg.norm(bare - z) <= SAME * np.linalg.norm(z):
+            return np.where(share > INEXACT * share.max(), span @ bare, 0.0)
     return np.where(share > ROUNDED * share.max(), direction, 0.0)
 
 

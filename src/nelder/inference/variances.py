@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nelder.errors import CapabilityError, DataError, IllConditionedWarning, warn
+from nelder.arrow import Variances
+from nelder.errors import CapabilityError, DataError, EngineError, IllConditionedWarning, warn
 from nelder.fit import Fit
 from nelder.linalg import Array, cholesky, triangle, triangular_solve
 from nelder.solvers import Reason
@@ -12,17 +13,43 @@ from nelder.solvers.newton import precise_model
 
 LOST = 1e-6  # of a variance
 SINGULAR = 1e12  # a condition, of unit variances
+NEAR = 1e-6  # the least eigenvalue of correlations below which terms may cancel so far
 
 
 def covariance_root(fit: Fit) -> Array | None:
-    """A root (k, k) of the model's covariance of `fit.point`, where the fit has its data and ended at a regular
-    optimum; None where it has another covariance.
+    """A root (k, k) of the model's covariance of `fit.point`, where the fit ended at a regular optimum and has its
+    data, or was saved with it; None where it has another covariance.
     """
     regular = fit.limit is None and fit.reason == Reason.CONVERGED.value
-    if fit.objective is None or fit.uncertainty is not None or not regular:
+    if fit.uncertainty is not None or not regular:
         return None
-    factored = precise_model(fit.objective, np.asarray(fit.point)).factored
-    return None if factored is None else np.sqrt(fit.dispersion) * factored.spread(np.eye(len(np.asarray(fit.point))))
+    unscaled = fit.root if fit.objective is None else root_of_rows(fit)
+    return None if unscaled is None else np.sqrt(fit.dispersion) * unscaled
+
+
+def root_of_rows(fit: Fit) -> Array | None:
+    """The same at φ = 1, from the rows of the fit; None where the information is singular."""
+    point = np.asarray(fit.point)
+    factored = precise_model(fit.rows_of_data("a root of the covariance"), point).factored
+    return None if factored is None else factored.spread(np.eye(len(point)))
+
+
+def root_to_keep(fit: Fit) -> Array | None:
+    """The root at φ = 1 that a fit without its rows will need, as its covariance is so near singular that terms cancel
+    in it; None where that is not so, and where the rows have gone already.
+    """
+    regular = fit.limit is None and fit.reason == Reason.CONVERGED.value
+    if fit.objective is None or not regular or isinstance(fit.unscaled, Variances) or fit.withholds_errors:
+        return fit.root
+    kept = np.flatnonzero(~fit.aliased)
+    covariance = fit.covariance_unscaled[np.ix_(kept, kept)]
+    size = np.sqrt(np.diagonal(covariance))
+    if not len(kept) or not (size > 0).all() or np.linalg.eigvalsh(covariance / size / size[:, None])[0] > NEAR:
+        return None
+    try:
+        return root_of_rows(fit)
+    except EngineError:  # the cluster of its rows has gone, and the rest can be saved
+        return None
 
 
 def usable_covariance(fit: Fit) -> Array:

@@ -137,7 +137,7 @@ def change(larger: Fit | None, smaller: Fit | None, score: bool = False) -> Chan
     if larger is None or smaller is None:
         return UNKNOWN
     df, fallen = larger.statistics.rank - smaller.statistics.rank, deviance_lost(larger, smaller)
-    if by_likelihood(larger):
+    if by_likelihood(larger) and larger.dispersion > 0:
         fallen = fallen / larger.dispersion  # twice the log-likelihood itself
     if fallen < 0:
         rounding = -fallen <= RISE * max(larger.deviance, smaller.deviance, 1e-300)
@@ -219,7 +219,7 @@ def tails(statistics: Array, dfs: Sequence[float], reference: Reference) -> Arra
 def reference_of(fit: Fit, test: str) -> Reference:
     """φ and degrees of freedom as the largest model estimates them; no φ where the fit is perfect to rounding."""
     if by_likelihood(fit):
-        return Reference(test, 1.0, np.inf)
+        return Reference(test, 1.0 if fit.dispersion > 0 else float("nan"), np.inf)
     df = fit.df_resid if test == "F" else np.inf
     return Reference(test, float("nan") if fit.perfect else fit.dispersion, df)
 

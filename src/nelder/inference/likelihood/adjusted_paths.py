@@ -188,7 +188,8 @@ class AdjustedPath:
         """Roots on another branch between which the statistic reaches its limit further out; None without any."""
         value, middle = self.value(end), self.value(self.best)
         beyond = value + LOOK * (value - middle)
-        tried = [self.first(self.guesses(beyond, end)), *(self.first([guess]) for guess in self.fresh(beyond))]
+        nearby = (*self.guesses(beyond, self.best), *self.fresh(beyond))
+        tried = [self.first(self.guesses(beyond, end)), *(self.first([guess]) for guess in nearby)]
         found = [each for each in tried if each is not None]
         if not found:
             return None

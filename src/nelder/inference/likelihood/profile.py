@@ -25,6 +25,7 @@ from nelder.table import Table
 
 WIDE = 0.99  # the level of the interval that a profile covers
 PRECISE = 1e-13  # of a quantile
+SLIGHT = 1e-9  # of a quantile: no more is left to rounding
 FADED = 0.1  # of a quantile: where the profile of an infinite coefficient is left
 ROUNDING = np.finfo(float).eps
 
@@ -75,7 +76,22 @@ def signed_root(fit: Fit, path: Path, held: Held) -> float:
             f"{2 * path.least:.8g} of the fit itself, which stands at a minimum that is not the lowest: fit it again "
             f"from solver=nd.Newton(start={np.round(held.beta, 6).tolist()})"
         )
+    lost = risen(path, held, lost)
     return float(np.sign(held.value - path.estimate) * np.sqrt(2.0 * max(lost, 0.0) / fit.dispersion))
+
+
+def risen(path: Path, held: Held, lost: float) -> float:
+    """By how much half the deviance has risen from a finite estimate: what was `lost`, as a difference, or where that
+    is rounding in large numbers, as over billions of rows, what the slopes and curvatures at both ends say.
+    """
+    start, width = path.start, held.value - path.start.value
+    if start.value != path.estimate:
+        return lost
+    bend = width**2 / 12.0 * (start.curvature - held.curvature)
+    along = 0.5 * width * (start.slope + held.slope) + bend
+    # the next term of Euler and Maclaurin is about as much smaller as this one is
+    near = np.sqrt(4.0 * ROUNDING * path.least) * np.sqrt(max(along, 0.0))
+    return along if abs(bend) <= near else lost
 
 
 def end_of(fit: Fit, path: Path, side: float, reach: float, measure: Measure = signed_root) -> End:
@@ -85,7 +101,7 @@ def end_of(fit: Fit, path: Path, side: float, reach: float, measure: Measure = s
 
 def limit_of(fit: Fit, path: Path, side: float, reach: float, measure: Measure = signed_root) -> Limit:
     """What ends an interval on one side: where a measure, turned outward, reaches a quantile."""
-    noise = 4.0 * ROUNDING * path.least / (fit.dispersion * reach)
+    noise = min(4.0 * ROUNDING * path.least / (fit.dispersion * reach), SLIGHT * reach)
     return Limit(lambda held: side * measure(fit, path, held), reach, PRECISE * reach + noise, reach * path.scale)
 
 
