@@ -153,8 +153,10 @@ def _root_from_json(saved: Any, fit: Fit) -> Array | None:
         return None
     kept = np.flatnonzero(~fit.aliased)
     root, covariance = _array(saved, (len(kept), len(kept))), fit.covariance_unscaled[np.ix_(kept, kept)]
-    size = np.linalg.norm(root, axis=1)
-    if not (np.abs(root @ root.T - covariance) <= 1e-6 * size * size[:, None]).all():
+    with np.errstate(all="ignore"):  # where a number of a damaged file is enormous, it is not one either
+        size = np.linalg.norm(root, axis=1)
+        fits = np.abs(root @ root.T - covariance) <= 1e-6 * size * size[:, None]
+    if not fits.all() or not np.isfinite(size).all():
         raise SavedFitError("its root is not one of its covariance")
     return root
 
