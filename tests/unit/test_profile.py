@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import logsumexp
 
 import nelder as nd
 from nelder.families import FAMILIES
@@ -705,3 +706,19 @@ def test_profiles_of_responses_in_any_unit_are_the_same(unit):
     wald = nd.glm_fit(np.column_stack([np.ones(12), x]), x + np.sin(x), "gaussian").confint()
     for side in ("lower", "upper"):
         assert np.allclose(ends[side] / unit, wald[side], rtol=1e-10)
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e-4, 1e-6, 1e-8])
+def test_ends_so_far_away_that_a_step_to_them_overflows_are_found(weight):
+    random = np.random.default_rng(0)
+    x = random.normal(size=20)
+    y = random.poisson(np.exp(0.5 + 0.3 * x)).astype(float)
+    fit = nd.glm_fit(np.column_stack([np.ones(20), x]), y, "poisson", weights=np.full(20, weight))
+
+    def profile(b):
+        eta = np.log(y.sum()) - logsumexp(b * x) + b * x  # the best intercept is known
+        return weight * (y @ eta - y.sum())
+
+    [lower], [upper] = (fit.confint(kind="profile", terms="x2")[end] for end in ("lower", "upper"))
+    for end in (lower, upper):
+        assert np.isclose(2 * (profile(fit.coef["x2"]) - profile(end)), stats.chi2.ppf(0.95, 1), rtol=1e-6)

@@ -22,6 +22,7 @@ from nelder.ranks import rank_of_rows, selected
 from nelder.solvers import Newton, Reason, solve
 from nelder.solvers.starts import usual
 
+STONES = 60  # steps on the way to a value that one step does not reach
 HALVINGS = 6  # of a step
 ASTRAY = 0.25  # of what a deviance rises by in one
 ROUNDED = 1e-9  # of its size: a coefficient moves by less for rounding alone
@@ -100,14 +101,37 @@ class Path:
         return min(there, again, key=lambda held: held.half)
 
     def stepped(self, value: float, near: Held) -> Held:
-        """The same in one step."""
+        """The same in one step; or in several where one leaves the range of numbers, but the domain has no end."""
+        endless = not np.isfinite(self.objective.loss.bounds).any()
+        found = self.guessed(value, near) or (self.by_stones(value, near) if endless else None)
+        return found or replace(near, value=value, half=np.inf)
+
+    def by_stones(self, value: float, near: Held) -> Held | None:
+        """The fit at a value by way of others between; None where these lead nowhere either."""
+        here, step = near, value - near.value
+        for _ in range(STONES):
+            step *= 0.5
+            if here.value + step in (here.value, value):
+                return None
+            stone = self.guessed(here.value + step, here)
+            if stone is not None:
+                there = self.guessed(value, stone)
+                if there is not None:
+                    return there
+                here, step = stone, value - stone.value
+        return None
+
+    def guessed(self, value: float, near: Held) -> Held | None:
+        """The fit at a value that begins along the tangent of one near it, or with the others held; None where no such
+        point, and none inside the domain, has a deviance.
+        """
         guesses = near.beta + (value - near.value) * np.stack([near.tangent, unit(self.column, len(near.beta))])
         guesses[:, self.column] = value
         guesses = guesses[np.isfinite(guesses).all(axis=1)]
         values = self.objective.values(guesses)
         guess = guesses[int(np.argmin(values))] if np.isfinite(values).any() else self.between(value)
         if guess is None:
-            return replace(near, value=value, half=np.inf)
+            return None
         # next to a fit at an edge there is another, which Newton's method would not come to rest at
         at_edge = np.isfinite(near.half) and not np.isfinite(near.slope)
         found = None if at_edge else settle(self.objective, guess, self.column)
