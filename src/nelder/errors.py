@@ -211,12 +211,12 @@ def a_seed(value: object) -> int | None:
     return int(given)
 
 
-def a_path(value: object, argument: str) -> Path:
-    """A path, which is a text or a pathlib.Path; raises InputTypeError naming it."""
+def a_path(value: object, argument: str, error: type[InputError] = InputError) -> Path:
+    """A path, which is a text or a pathlib.Path; raises InputTypeError naming it, or `error` for what is no path."""
     if not isinstance(value, str | os.PathLike):
         raise InputTypeError(f"{argument} is a text or a pathlib.Path, not {type(value).__name__}")
     if "\0" in os.fsdecode(value):
-        raise InputError(f"{argument} has a null character, which no path may have: {value!r:.60}")
+        raise error(f"{argument} has a null character, which no path may have: {value!r:.60}")
     return Path(os.fsdecode(value))
 
 

@@ -47,7 +47,7 @@ def load(path: str | Path, family: Family | None = None, link: Link | None = Non
 
     Raises SavedFitError saying what is wrong with the file, InputTypeError for what is not a path.
     """
-    file = a_path(path, "the path of a saved fit")
+    file = a_path(path, "the path of a saved fit", SavedFitError)
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:

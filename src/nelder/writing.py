@@ -12,7 +12,7 @@ def refuse_unwritable(path: object, error: type[InputError] = InputError) -> Pat
     """The file that a path means, or a link of that name leads to. Raises `error` for what can be no file,
     InputTypeError for what is not a path.
     """
-    target = a_path(path, "a path to write to")
+    target = a_path(path, "a path to write to", error)
     if not target.name:
         raise error(f"{str(path)!r} is not the name of a file to write to, such as 'fit.html'")
     try:
@@ -20,7 +20,7 @@ def refuse_unwritable(path: object, error: type[InputError] = InputError) -> Pat
         why = "it is a folder" if target.is_dir() else None
         if not target.parent.is_dir():
             why = f"there is no folder {str(target.parent)!r}"
-    except (OSError, ValueError) as problem:  # ValueError: a name with a null character
+    except (OSError, ValueError) as problem:  # ValueError: a name that no file can have here
         why = getattr(problem, "strerror", None) or str(problem)
     if why is not None:
         raise error(f"{str(path)!r} cannot be written: {why}")
@@ -41,7 +41,7 @@ def write_whole(path: object, text: str, error: type[InputError] = InputError) -
             return target
         beside.write_text(text, encoding="utf-8", newline="\n")
         beside.replace(target)
-    except (OSError, ValueError) as problem:  # ValueError: a name with a null character
+    except (OSError, ValueError) as problem:  # ValueError: a name that no file can have here
         why = getattr(problem, "strerror", None) or problem
         raise error(f"{str(path)!r} cannot be written: {why}") from None
     finally:

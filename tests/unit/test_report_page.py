@@ -359,7 +359,7 @@ def test_a_level_that_is_none_is_refused_and_nothing_written(tmp_path, level):
     [
         ("no/such/folder/fit.html", "there is no folder"),
         ("", "not the name of a file"),
-        ("a\0b.html", "cannot be written"),
+        ("a\0b.html", "a null character"),
         ("x" * 300 + ".html", "cannot be written"),
     ],
 )
